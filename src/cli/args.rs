@@ -1,0 +1,96 @@
+//! Flags of all subcommands.
+
+use super::settings::Flags;
+use clap::{Args, Parser, Subcommand};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// Trains and uses a shallow classifier of handwritten digits.
+#[derive(Parser)]
+#[command(
+    name = "handwritten",
+    version,
+    after_help = "Exit codes: 0 success, 1 a file, a data set or a model is not as it must be, \
+                  2 wrong usage, 3 the loss stopped being finite."
+)]
+pub(super) struct Program {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Train a net; without flags the question's own, mended, on real MNIST
+    Train(Box<TrainArgs>),
+    /// Repeat the test figures of a trained net from its file
+    Evaluate(EvaluateArgs),
+    /// Classify images of digits
+    Classify(ClassifyArgs),
+}
+
+#[derive(Args)]
+pub(super) struct TrainArgs {
+    /// Take settings from a file, such as the config.toml of a run; flags win over it
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) flags: Flags,
+    /// Write the run into this folder, which must be new or empty
+    #[arg(long, value_name = "DIR", conflicts_with = "name")]
+    pub(super) out: Option<PathBuf>,
+    /// Write the run into runs/NAME, which must be new or empty [default: named after the net]
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// Overwrite the run that is in the folder
+    #[arg(long)]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// Print results only: no progress, no line for each epoch
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Args)]
+pub(super) struct EvaluateArgs {
+    /// The model.safetensors of a run
+    pub(super) model: PathBuf,
+    /// The folder of the four IDX files [default: as for train]
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Args)]
+pub(super) struct ClassifyArgs {
+    /// The model.safetensors of a run
+    pub(super) model: PathBuf,
+    /// PNG files, of any size, light on dark or dark on light
+    #[arg(required = true)]
+    pub(super) images: Vec<PathBuf>,
+    /// Print JSON lines
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Common {
+    /// Threads to compute on; they change the speed and not a bit of the result
+    /// [default: RAYON_NUM_THREADS, or the cores that the process may use]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<NonZeroUsize>,
+    /// Print results as JSON lines on stdout
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Common {
+    /// The pool of threads to compute in.
+    pub(super) fn pool(&self) -> Result<rayon::ThreadPool, super::Failure> {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(self.threads.map_or(0, NonZeroUsize::get))
+            .build()
+            .map_err(super::Failure::new)
+    }
+}

@@ -1,0 +1,52 @@
+//! `handwritten classify`: which digit an image shows.
+
+use super::args::ClassifyArgs;
+use super::model::Model;
+use super::picture::Picture;
+use super::{Failure, output};
+use crate::net::activations_len;
+use crate::{Context, MatRef, loss, vector};
+use serde_json::json;
+
+/// Prints the most probable classes of each image. All images are read before
+/// anything is printed.
+pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
+    let model = Model::read(&args.model)?;
+    let (rows, columns) = model.about.image;
+    let pictures = args.images.iter().map(|path| Picture::read(path));
+    let pictures = pictures.collect::<Result<Vec<_>, _>>()?;
+
+    let net = model.net.view();
+    let mut packing = Context::packing(1);
+    let mut ctx = Context::new(1, &mut packing);
+    let mut activations = vec![0.0; activations_len(net.widths(), 1)];
+    for (path, picture) in args.images.iter().zip(pictures) {
+        let input = picture.fitted(rows, columns);
+        let x = MatRef::new(&input, 1, input.len());
+        let mut probs = net.forward(x, &mut activations, &mut ctx).row(0).to_vec();
+        loss::softmax(&mut probs);
+        let class = vector::argmax(&probs);
+        let names = &model.about.classes;
+        output::result(&if args.json {
+            let event = json!({
+                "event": "class",
+                "image": path.display().to_string(),
+                "class": names[class],
+                "probabilities": probs,
+            });
+            event.to_string()
+        } else {
+            let mut order: Vec<usize> = (0..probs.len()).collect();
+            order.sort_by(|&i, &j| probs[j].total_cmp(&probs[i]));
+            let share = |&i: &usize| format!("{} {:.1} %", names[i], 100.0 * probs[i]);
+            let likely: Vec<String> = order.iter().take(3).map(share).collect();
+            format!(
+                "{}: {}  ({})",
+                path.display(),
+                names[class],
+                likely.join(", ")
+            )
+        })?;
+    }
+    Ok(())
+}

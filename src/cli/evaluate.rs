@@ -1,0 +1,57 @@
+//! `handwritten evaluate`: the test figures of a model, from its file.
+
+use super::args::EvaluateArgs;
+use super::model::Model;
+use super::{Failure, output, report};
+use crate::data::{Splits, Subset};
+use crate::init::{Stream, generator};
+use crate::{Reduction, Workspace, io};
+
+/// Evaluates a model on the test images of its own run; on other data, on the
+/// whole test file.
+pub(super) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
+    let model = Model::read(&args.model)?;
+    let (net, about) = (model.net.view(), &model.about);
+    args.common.pool()?.install(|| {
+        let dir = io::find(args.data.as_deref()).map_err(Failure::new)?;
+        let loaded = io::load(&dir).map_err(Failure::new)?;
+        let size = (loaded.test.rows(), loaded.test.columns());
+        if size != about.image || loaded.test.classes() > about.classes.len() {
+            return Err(Failure::new(format!(
+                "the model is for {}×{} images of {} classes, those in {} are {}×{} of {}",
+                about.image.0,
+                about.image.1,
+                about.classes.len(),
+                dir.display(),
+                size.0,
+                size.1,
+                loaded.test.classes()
+            )));
+        }
+        let own = model.split().filter(|_| loaded.fingerprint == about.data_sha256);
+        let test = match own {
+            Some(split) => {
+                let mut rng = generator(about.seed, Stream::Split);
+                Splits::new(&loaded.train, &loaded.test, split, &mut rng)
+                    .map_err(Failure::new)?
+                    .test
+            }
+            None => {
+                output::remark(&format!(
+                    "the model was trained on other data ({}): evaluating all test images in {} ({})",
+                    about.data,
+                    dir.display(),
+                    loaded.source
+                ));
+                Subset::all(&loaded.test)
+            }
+        };
+        let mut workspace = Workspace::new(net.widths(), rayon::current_num_threads());
+        let evaluation = workspace.evaluate(net, &test, Reduction::Mean);
+        output::result(&if args.common.json {
+            report::test_json(&evaluation, &about.classes).to_string()
+        } else {
+            report::test_text(&evaluation, &about.classes)
+        })
+    })
+}

@@ -1,0 +1,101 @@
+//! The programs: what parses flags, prints, draws and writes runs.
+//!
+//! Exit codes: 0 success, 1 a file, a data set or a model is not as it must
+//! be, 2 wrong usage, 3 the loss stopped being finite. Every failure is one
+//! line on stderr. Results go to stdout, progress and remarks to stderr; a
+//! reader that closes stdout early is no failure.
+
+mod args;
+mod classify;
+mod evaluate;
+mod model;
+mod output;
+mod picture;
+mod plot;
+mod progress;
+mod report;
+mod run;
+mod settings;
+
+use anstyle::{AnsiColor, Style};
+use args::{Command, Program};
+use clap::Parser;
+use std::ffi::OsString;
+use std::fmt;
+use std::process::ExitCode;
+
+/// Runs the program `handwritten` with the process's arguments.
+pub fn handwritten() -> ExitCode {
+    start(std::env::args_os().collect())
+}
+
+/// Runs the program `train`, which is `handwritten train`.
+pub fn train() -> ExitCode {
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    args.splice(..args.len().min(1), ["handwritten".into(), "train".into()]);
+    start(args)
+}
+
+fn start(args: Vec<OsString>) -> ExitCode {
+    let program = match Program::try_parse_from(args) {
+        Ok(program) => program,
+        Err(error) => {
+            // Help and version go to stdout with code 0, the rest is usage. A
+            // closed stdout is no failure.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let result = match program.command {
+        Command::Train(args) => run::run(*args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Classify(args) => classify::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+            output::remark(&format!("{red}error:{red:#} {failure}"));
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+/// Why the program ends without success: one line, and the exit code.
+#[derive(Debug)]
+struct Failure {
+    message: String,
+    code: u8,
+}
+
+impl Failure {
+    /// A file, a data set or a model is not as it must be.
+    fn new(error: impl fmt::Display) -> Self {
+        Self {
+            message: format!("{error}"),
+            code: 1,
+        }
+    }
+
+    /// A flag or a configuration is wrong.
+    fn usage(error: impl fmt::Display) -> Self {
+        Self {
+            message: format!("{error}"),
+            code: 2,
+        }
+    }
+
+    /// The loss stopped being finite.
+    fn not_finite(error: impl fmt::Display) -> Self {
+        Self {
+            message: format!("{error}"),
+            code: 3,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}

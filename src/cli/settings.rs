@@ -1,0 +1,410 @@
+//! The settings of a training run: from flags, from a file, and resolved.
+
+use super::Failure;
+use crate::data::Split;
+use crate::{Activation, Batch, Config, Init, LearningRate, Momentum, Reduction, Schedule};
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// What may be set, each by a flag, by a line of a configuration file, or not
+/// at all.
+#[derive(Args, Clone, Default, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Flags {
+    /// The folder of the four IDX files, gz or raw
+    /// [default: data/mnist, then the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// question: 60 000 images train, the test file is cut in halves, by class and seed, to
+    /// validate and to test; standard: 55 000 train, 5 000 validate, the whole test file tests
+    /// [default: question]
+    #[arg(long, value_parser = names(Split::ALL.map(Split::name)))]
+    split: Option<String>,
+    /// Widths of the hidden layers, such as 128 or 500,300, or none [default: 128]
+    #[arg(long, value_name = "WIDTHS")]
+    hidden: Option<Hidden>,
+    /// Activation of the hidden layers [default: sigmoid]
+    #[arg(long, value_parser = names(Activation::ALL.map(Activation::name)))]
+    activation: Option<String>,
+    /// How the first weights are drawn [default: he for relu, else glorot]
+    #[arg(long, value_parser = names(Init::ALL.map(Init::name)))]
+    init: Option<String>,
+    /// Take the mean or the sum of the loss over the examples [default: mean]
+    #[arg(long, value_parser = names(Reduction::ALL.map(Reduction::name)))]
+    loss: Option<String>,
+    /// Passes over the training images [default: 20]
+    #[arg(long, value_name = "N")]
+    epochs: Option<NonZeroUsize>,
+    /// Images a step, or full [default: 64]
+    #[arg(long, value_name = "N")]
+    batch: Option<BatchSize>,
+    /// Learning rate, above 0 [default: 0.2]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    lr: Option<f64>,
+    /// Course of the learning rate: constant, cosine, or step:EPOCHS:FACTOR [default: cosine]
+    #[arg(long, value_name = "COURSE")]
+    schedule: Option<String>,
+    /// Epochs in which the learning rate rises to its value [default: 0]
+    #[arg(long, value_name = "EPOCHS")]
+    warmup: Option<usize>,
+    /// Share of the velocity that is kept from step to step, from 0 to below 1 [default: 0.9]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    momentum: Option<f64>,
+    /// Nesterov's form of momentum
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    nesterov: Option<bool>,
+    /// L2 decay of the weights, 0 or more [default: 0]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    weight_decay: Option<f64>,
+    /// Stop after so many epochs without a lower validation loss [default: never]
+    #[arg(long, value_name = "EPOCHS")]
+    patience: Option<NonZeroUsize>,
+    /// Where all randomness comes from [default: 1]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+fn names<const N: usize>(names: [&'static str; N]) -> PossibleValuesParser {
+    PossibleValuesParser::new(names)
+}
+
+/// Widths of hidden layers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Hidden(Vec<NonZeroUsize>);
+
+impl FromStr for Hidden {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(vec![]));
+        }
+        let width = |part: &str| part.trim().parse().ok();
+        let widths: Option<Vec<_>> = text.split(',').map(width).collect();
+        widths
+            .map(Self)
+            .ok_or_else(|| "expected widths above 0 with commas between them, or none".to_string())
+    }
+}
+
+/// Examples a step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a number above 0, or \"full\"")]
+enum BatchSize {
+    Mini(NonZeroUsize),
+    Full(Full),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+enum Full {
+    #[serde(rename = "full")]
+    Full,
+}
+
+impl FromStr for BatchSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "full" => Ok(Self::Full(Full::Full)),
+            _ => text
+                .parse()
+                .map(Self::Mini)
+                .map_err(|_| "expected a number above 0, or full".to_string()),
+        }
+    }
+}
+
+/// Settings of which none is open.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Settings {
+    pub(super) data: Option<PathBuf>,
+    pub(super) split: Split,
+    pub(super) hidden: Vec<usize>,
+    pub(super) activation: Activation,
+    pub(super) init: Init,
+    pub(super) training: Config,
+}
+
+impl Flags {
+    /// Reads a configuration file.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
+        toml::from_str(&text).map_err(|error| {
+            let before = &text[..error.span().map_or(0, |span| span.start)];
+            let line = before.matches('\n').count() + 1;
+            let message = error.message().trim().replace('\n', " ");
+            Failure::usage(format!("{}, line {line}: {message}", path.display()))
+        })
+    }
+
+    /// These flags, and where one is not given that of `other`.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            data: self.data.or(other.data),
+            split: self.split.or(other.split),
+            hidden: self.hidden.or(other.hidden),
+            activation: self.activation.or(other.activation),
+            init: self.init.or(other.init),
+            loss: self.loss.or(other.loss),
+            epochs: self.epochs.or(other.epochs),
+            batch: self.batch.or(other.batch),
+            lr: self.lr.or(other.lr),
+            schedule: self.schedule.or(other.schedule),
+            warmup: self.warmup.or(other.warmup),
+            momentum: self.momentum.or(other.momentum),
+            nesterov: self.nesterov.or(other.nesterov),
+            weight_decay: self.weight_decay.or(other.weight_decay),
+            patience: self.patience.or(other.patience),
+            seed: self.seed.or(other.seed),
+        }
+    }
+
+    /// Checks everything that is given and fills in what is not.
+    pub(super) fn resolve(self) -> Result<Settings, Failure> {
+        let default = Config::default();
+        let activation = named(
+            "activation",
+            self.activation,
+            Activation::ALL,
+            Activation::name,
+        )?
+        .unwrap_or(Activation::Sigmoid);
+        let init = named("init", self.init, Init::ALL, Init::name)?.unwrap_or(match activation {
+            Activation::Relu => Init::He,
+            _ => Init::Glorot,
+        });
+        let training = Config {
+            epochs: self.epochs.map_or(default.epochs, NonZeroUsize::get),
+            batch: match self.batch {
+                None => default.batch,
+                Some(BatchSize::Full(_)) => Batch::Full,
+                Some(BatchSize::Mini(size)) => Batch::Mini(size.get()),
+            },
+            learning_rate: LearningRate {
+                peak: number("lr", self.lr, "above 0", |x| x > 0.0)?
+                    .unwrap_or(default.learning_rate.peak),
+                schedule: match self.schedule {
+                    None => default.learning_rate.schedule,
+                    Some(text) => schedule(&text)?,
+                },
+                warmup_epochs: self.warmup.unwrap_or(default.learning_rate.warmup_epochs),
+            },
+            optimizer: Momentum {
+                momentum: number("momentum", self.momentum, "from 0 to below 1", |x| {
+                    (0.0..1.0).contains(&x)
+                })?
+                .map_or(default.optimizer.momentum, |x| x as f32),
+                nesterov: self.nesterov.unwrap_or(default.optimizer.nesterov),
+                weight_decay: number("weight-decay", self.weight_decay, "0 or more", |x| x >= 0.0)?
+                    .map_or(default.optimizer.weight_decay, |x| x as f32),
+            },
+            reduction: named("loss", self.loss, Reduction::ALL, Reduction::name)?
+                .unwrap_or(default.reduction),
+            patience: self.patience.map(NonZeroUsize::get),
+            seed: self.seed.unwrap_or(default.seed),
+        };
+        Ok(Settings {
+            data: self.data,
+            split: named("split", self.split, Split::ALL, Split::name)?.unwrap_or(Split::Question),
+            hidden: match self.hidden {
+                None => vec![128],
+                Some(Hidden(widths)) => widths.into_iter().map(NonZeroUsize::get).collect(),
+            },
+            activation,
+            init,
+            training,
+        })
+    }
+}
+
+/// The choice of that name.
+fn named<T: Copy, const N: usize>(
+    flag: &str,
+    text: Option<String>,
+    all: [T; N],
+    name: fn(T) -> &'static str,
+) -> Result<Option<T>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    match all.into_iter().find(|&choice| name(choice) == text) {
+        Some(choice) => Ok(Some(choice)),
+        None => Err(Failure::usage(format!(
+            "{flag} must be one of {}, not \"{text}\"",
+            all.map(name).join(", ")
+        ))),
+    }
+}
+
+/// A finite number in the range that `is_in` tells.
+fn number(
+    flag: &str,
+    value: Option<f64>,
+    range: &str,
+    is_in: fn(f64) -> bool,
+) -> Result<Option<f64>, Failure> {
+    match value {
+        // What is used is a single-precision number, in which tiny values
+        // vanish and huge ones are infinite.
+        Some(x) if !(is_in(x) && is_in(f64::from(x as f32)) && (x as f32).is_finite()) => Err(
+            Failure::usage(format!("{flag} must be a number {range}, not {x}")),
+        ),
+        value => Ok(value),
+    }
+}
+
+fn schedule(text: &str) -> Result<Schedule, Failure> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let parsed = match parts[..] {
+        ["constant"] => Some(Schedule::Constant),
+        ["cosine"] => Some(Schedule::Cosine),
+        ["step", epochs, factor] => match (epochs.parse::<NonZeroUsize>(), factor.parse::<f64>()) {
+            (Ok(epochs), Ok(factor)) if factor > 0.0 && factor <= 1.0 => Some(Schedule::Step {
+                epochs: epochs.get(),
+                factor,
+            }),
+            _ => None,
+        },
+        _ => None,
+    };
+    parsed.ok_or_else(|| {
+        Failure::usage(format!(
+            "schedule must be constant, cosine, or step:EPOCHS:FACTOR with a factor above 0 and \
+             at most 1, not \"{text}\""
+        ))
+    })
+}
+
+impl Settings {
+    /// The configuration file that repeats them.
+    pub(super) fn to_toml(&self) -> Result<String, Failure> {
+        let training = &self.training;
+        let flags = Flags {
+            data: self.data.clone(),
+            split: Some(self.split.name().to_string()),
+            hidden: Some(Hidden(
+                self.hidden
+                    .iter()
+                    .filter_map(|&width| NonZeroUsize::new(width))
+                    .collect(),
+            )),
+            activation: Some(self.activation.name().to_string()),
+            init: Some(self.init.name().to_string()),
+            loss: Some(training.reduction.name().to_string()),
+            epochs: NonZeroUsize::new(training.epochs),
+            batch: match training.batch {
+                Batch::Full => Some(BatchSize::Full(Full::Full)),
+                Batch::Mini(size) => NonZeroUsize::new(size).map(BatchSize::Mini),
+            },
+            lr: Some(training.learning_rate.peak),
+            schedule: Some(match training.learning_rate.schedule {
+                Schedule::Constant => "constant".to_string(),
+                Schedule::Cosine => "cosine".to_string(),
+                Schedule::Step { epochs, factor } => format!("step:{epochs}:{factor}"),
+            }),
+            warmup: Some(training.learning_rate.warmup_epochs),
+            momentum: Some(shortest(training.optimizer.momentum)),
+            nesterov: Some(training.optimizer.nesterov),
+            weight_decay: Some(shortest(training.optimizer.weight_decay)),
+            patience: training.patience.and_then(NonZeroUsize::new),
+            seed: Some(training.seed),
+        };
+        let text = toml::to_string(&flags).map_err(Failure::new)?;
+        Ok(format!(
+            "# Everything that decides this run; `train --config` with this file repeats it.\n{text}"
+        ))
+    }
+}
+
+/// The double-precision number that looks like `x` when printed: 0.9, not
+/// 0.8999999761581421.
+fn shortest(x: f32) -> f64 {
+    format!("{x}").parse().unwrap_or(f64::from(x))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(toml: &str) -> Result<Settings, String> {
+        let flags: Flags = toml::from_str(toml).map_err(|error| error.message().to_string())?;
+        flags.resolve().map_err(|failure| failure.message)
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for text in [
+            "",
+            "hidden = [500, 300]\nactivation = \"relu\"\nbatch = \"full\"\nlr = 1e-5\n",
+            "hidden = []\nschedule = \"step:10:0.5\"\npatience = 3\nseed = 18446744073709551615",
+            "split = \"standard\"\nnesterov = true\nmomentum = 0.95\nweight_decay = 1e-4\nwarmup = 2",
+            "data = \"elsewhere\"\ninit = \"question\"\nloss = \"sum\"\nbatch = 7",
+        ] {
+            let settings = resolved(text).unwrap();
+            let written = settings.to_toml().unwrap();
+            assert_eq!(resolved(&written), Ok(settings), "{written}");
+        }
+    }
+
+    #[test]
+    fn nothing_given_is_the_default() {
+        let settings = resolved("").unwrap();
+        assert_eq!(settings.training, Config::default());
+        assert_eq!(settings.hidden, [128]);
+        assert_eq!(resolved("activation = \"relu\"").unwrap().init, Init::He);
+    }
+
+    #[test]
+    fn every_wrong_value_is_named() {
+        for (text, message) in [
+            ("lr = 0.0", "lr must be a number above 0, not 0"),
+            ("lr = nan", "lr must be a number above 0, not NaN"),
+            ("lr = 1e60", "lr must be a number above 0, not 1"),
+            (
+                "momentum = 1.0",
+                "momentum must be a number from 0 to below 1",
+            ),
+            (
+                "weight_decay = -1.0",
+                "weight-decay must be a number 0 or more",
+            ),
+            (
+                "schedule = \"step:0:0.5\"",
+                "schedule must be constant, cosine, or step",
+            ),
+            ("schedule = \"linear\"", "not \"linear\""),
+            (
+                "activation = \"softplus\"",
+                "one of sigmoid, relu, tanh, not \"softplus\"",
+            ),
+            ("hidden = [0]", "nonzero"),
+            ("epochs = 0", "nonzero"),
+            ("batch = \"half\"", "expected a number above 0, or \"full\""),
+            ("rate = 1", "unknown field `rate`"),
+        ] {
+            let error = resolved(text).unwrap_err();
+            assert!(error.contains(message), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let file = Flags {
+            epochs: NonZeroUsize::new(5),
+            seed: Some(2),
+            ..Flags::default()
+        };
+        let flags = Flags {
+            seed: Some(3),
+            ..Flags::default()
+        };
+        let settings = flags.or(file).resolve().unwrap();
+        assert_eq!((settings.training.epochs, settings.training.seed), (5, 3));
+    }
+}

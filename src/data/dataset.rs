@@ -1,0 +1,349 @@
+//! Labelled images in memory, and choices of them.
+
+use super::Split;
+use super::idx::{self, IdxError};
+use alloc::{vec, vec::Vec};
+use core::fmt;
+
+/// Images of one size with a label each, at least one of them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Dataset {
+    pixels: Vec<u8>,
+    rows: usize,
+    columns: usize,
+    labels: Vec<u8>,
+    classes: usize,
+}
+
+impl Dataset {
+    /// Takes `labels.len()` images of `rows` by `columns` pixels: image after
+    /// image, row after row.
+    ///
+    /// # Errors
+    /// No image at all, pixels that are not a whole number of images, and a
+    /// number of labels that is not the number of images.
+    ///
+    /// # Panics
+    /// Panics if there are 2³² images or more, which no `u32` can number.
+    pub fn new(
+        pixels: Vec<u8>,
+        rows: usize,
+        columns: usize,
+        labels: Vec<u8>,
+    ) -> Result<Self, DatasetError> {
+        let images = match rows.checked_mul(columns) {
+            Some(features) if features > 0 && pixels.len().is_multiple_of(features) => {
+                pixels.len() / features
+            }
+            _ => {
+                return Err(DatasetError::Pixels {
+                    found: pixels.len(),
+                    rows,
+                    columns,
+                });
+            }
+        };
+        if images != labels.len() {
+            return Err(DatasetError::Counts {
+                images,
+                labels: labels.len(),
+            });
+        }
+        let Some(&largest) = labels.iter().max() else {
+            return Err(DatasetError::Empty);
+        };
+        assert!(
+            u32::try_from(images).is_ok(),
+            "{images} images, but at most {} can be numbered",
+            u32::MAX
+        );
+        Ok(Self {
+            pixels,
+            rows,
+            columns,
+            labels,
+            classes: usize::from(largest) + 1,
+        })
+    }
+
+    /// Copies the images and labels out of two whole IDX files.
+    ///
+    /// # Errors
+    /// Bytes that are not such files, and everything that [`Dataset::new`]
+    /// finds.
+    pub fn from_idx(images: &[u8], labels: &[u8]) -> Result<Self, DatasetError> {
+        let images = idx::images(images).map_err(DatasetError::Images)?;
+        let labels = idx::labels(labels).map_err(DatasetError::Labels)?;
+        Self::new(
+            images.pixels.to_vec(),
+            images.rows,
+            images.columns,
+            labels.to_vec(),
+        )
+    }
+
+    /// Number of images, at least 1.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// `false`: a data set has at least one image.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Rows of an image.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns of an image.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Pixels of an image, `rows · columns`: the inputs of a net.
+    pub fn features(&self) -> usize {
+        self.rows * self.columns
+    }
+
+    /// The largest label plus 1: the outputs of a net.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The `features` pixels of image `i`, row after row.
+    ///
+    /// # Panics
+    /// Panics if there is no image `i`.
+    pub fn image(&self, i: usize) -> &[u8] {
+        let features = self.features();
+        &self.pixels[i * features..][..features]
+    }
+
+    /// The label of image `i`.
+    ///
+    /// # Panics
+    /// Panics if there is no image `i`.
+    pub fn label(&self, i: usize) -> u8 {
+        self.labels[i]
+    }
+
+    /// All labels, in the order of the images.
+    pub fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+
+    /// Writes the images named by `indices` as rows of `f32` in [0, 1], and
+    /// their labels.
+    ///
+    /// Shapes: `pixels` is `indices.len() × features`, row-major; `labels` has
+    /// a place for each index.
+    ///
+    /// # Panics
+    /// Panics if the shapes differ or there is no image of that number.
+    pub fn gather(&self, indices: &[u32], pixels: &mut [f32], labels: &mut [u8]) {
+        let (count, features) = (indices.len(), self.features());
+        assert!(
+            pixels.len() == count * features && labels.len() == count,
+            "{count} images of {features} pixels do not fill {} pixels and {} labels",
+            pixels.len(),
+            labels.len()
+        );
+        let rows = pixels.chunks_exact_mut(features);
+        for ((&index, row), label) in indices.iter().zip(rows).zip(labels) {
+            let index = index as usize;
+            for (value, &pixel) in row.iter_mut().zip(self.image(index)) {
+                // A division is rounded correctly everywhere, hence the same
+                // bits everywhere; a product with 1/255 is off in the last bit
+                // for 126 of the 256 values.
+                *value = f32::from(pixel) / 255.0;
+            }
+            *label = self.label(index);
+        }
+    }
+}
+
+impl fmt::Debug for Dataset {
+    /// The sizes; megabytes of pixels help nobody.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dataset")
+            .field("len", &self.len())
+            .field("rows", &self.rows)
+            .field("columns", &self.columns)
+            .field("classes", &self.classes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Some images of a [`Dataset`], in an order of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subset<'a> {
+    dataset: &'a Dataset,
+    indices: Vec<u32>,
+}
+
+impl<'a> Subset<'a> {
+    /// The images of `dataset` that `indices` name, in that order.
+    ///
+    /// # Panics
+    /// Panics if an index names no image.
+    pub fn new(dataset: &'a Dataset, indices: Vec<u32>) -> Self {
+        if let Some(&largest) = indices.iter().max() {
+            assert!(
+                (largest as usize) < dataset.len(),
+                "no image {largest} among {}",
+                dataset.len()
+            );
+        }
+        Self { dataset, indices }
+    }
+
+    /// All images of `dataset`, in its order.
+    pub fn all(dataset: &'a Dataset) -> Self {
+        Self {
+            dataset,
+            indices: numbers(dataset.len()),
+        }
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.indices.is_empty()
+    }
+
+    /// The data set that the images belong to.
+    pub fn dataset(&self) -> &'a Dataset {
+        self.dataset
+    }
+
+    /// The numbers of the images in their data set.
+    pub fn indices(&self) -> &[u32] {
+        &self.indices
+    }
+
+    /// Number of images of each class of the data set.
+    pub fn class_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.dataset.classes()];
+        for &i in &self.indices {
+            counts[usize::from(self.dataset.label(i as usize))] += 1;
+        }
+        counts
+    }
+}
+
+/// `0, 1, …, len − 1`.
+pub(super) fn numbers(len: usize) -> Vec<u32> {
+    (0..len).map(|i| i as u32).collect()
+}
+
+/// Why bytes are no data set, or data sets cannot be parted.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatasetError {
+    /// The file of images is no such file.
+    Images(IdxError),
+    /// The file of labels is no such file.
+    Labels(IdxError),
+    /// The pixels are not a whole number of images.
+    Pixels {
+        /// Number of pixels.
+        found: usize,
+        /// Rows of an image.
+        rows: usize,
+        /// Columns of an image.
+        columns: usize,
+    },
+    /// There are more images than labels, or fewer.
+    Counts {
+        /// Number of images.
+        images: usize,
+        /// Number of labels.
+        labels: usize,
+    },
+    /// There is no image.
+    Empty,
+    /// The images of the two files differ in size.
+    Sizes {
+        /// Rows and columns in the training file.
+        train: (usize, usize),
+        /// Rows and columns in the test file.
+        test: (usize, usize),
+    },
+    /// The test file has a label that the training file has not.
+    Label {
+        /// Number of the image, from 0.
+        index: usize,
+        /// Its label.
+        label: u8,
+        /// Classes of the training file.
+        classes: usize,
+    },
+    /// The file to be cut has too few images for two parts.
+    TooFew {
+        /// The split asked for.
+        split: Split,
+        /// Images it takes.
+        expected: usize,
+        /// Images there are.
+        found: usize,
+    },
+}
+
+impl fmt::Display for DatasetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Images(error) => write!(f, "images: {error}"),
+            Self::Labels(error) => write!(f, "labels: {error}"),
+            Self::Pixels {
+                found,
+                rows,
+                columns,
+            } => write!(
+                f,
+                "{found} pixels are no whole number of images of {rows} by {columns}"
+            ),
+            Self::Counts { images, labels } => {
+                write!(f, "{images} images but {labels} labels")
+            }
+            Self::Empty => f.write_str("no images; at least 1 expected"),
+            Self::Sizes { train, test } => write!(
+                f,
+                "the training images are {} by {} pixels, the test images {} by {}",
+                train.0, train.1, test.0, test.1
+            ),
+            Self::Label {
+                index,
+                label,
+                classes,
+            } => write!(
+                f,
+                "test image {index} has label {label}, \
+                 but the training labels go from 0 to {}",
+                classes - 1
+            ),
+            Self::TooFew {
+                split,
+                expected,
+                found,
+            } => {
+                let file = match split {
+                    Split::Question => "test",
+                    Split::Standard => "training",
+                };
+                write!(
+                    f,
+                    "the split \"{split}\" cuts the {file} file in two and needs \
+                     {expected} images there at least, but found {found}"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for DatasetError {}

@@ -1,0 +1,533 @@
+//! The disk: folders of IDX files, gz or raw, and files written whole or not
+//! at all.
+//!
+//! No other module of the library opens a file.
+
+use std::env;
+use std::fmt::{self, Write as _};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+
+use crate::data::idx::{self, IdxError, Kind};
+use crate::data::{Dataset, DatasetError};
+
+/// Which data set a folder holds, by the content of its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The handwritten digits of LeCun, Cortes and Burges.
+    Mnist,
+    /// The articles of clothing of Xiao, Rasul and Vollgraf.
+    FashionMnist,
+    /// Anything else, even if a single byte differs.
+    Unknown,
+}
+
+impl Source {
+    fn of(hashes: &[Hash; 4]) -> Self {
+        let hashes = hashes.each_ref().map(hex);
+        if hashes == MNIST {
+            Self::Mnist
+        } else if hashes == FASHION_MNIST {
+            Self::FashionMnist
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mnist => "MNIST",
+            Self::FashionMnist => "Fashion-MNIST",
+            Self::Unknown => "an unknown data set",
+        })
+    }
+}
+
+/// SHA-256 of MNIST's decompressed files: training images and labels, test
+/// images and labels.
+const MNIST: [&str; 4] = [
+    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+];
+
+/// SHA-256 of Fashion-MNIST's decompressed files, in the same order.
+const FASHION_MNIST: [&str; 4] = [
+    "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+];
+
+/// SHA-256 of a file's decompressed content.
+type Hash = [u8; 32];
+
+fn hex(hash: &Hash) -> String {
+    let mut text = String::new();
+    for byte in hash {
+        write!(text, "{byte:02x}").expect("a String takes whatever is written");
+    }
+    text
+}
+
+/// What a data folder holds.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The images of the training file, in its order.
+    pub train: Dataset,
+    /// The images of the test file, in its order.
+    pub test: Dataset,
+    /// Which data set it is.
+    pub source: Source,
+    /// Names the data, however they are compressed: the SHA-256, in hex, over
+    /// the SHA-256 (32 bytes each) of the decompressed training images,
+    /// training labels, test images and test labels.
+    pub fingerprint: String,
+    /// The folder they come from.
+    pub dir: PathBuf,
+}
+
+/// Reads the four files of the folder `dir`.
+///
+/// A file is gz or raw by its content, whatever its name. Its name is
+/// `train-images-idx3-ubyte` or `train-images.idx3-ubyte`, with or without
+/// `.gz`; of several spellings the first in this order counts. Images may have
+/// any size and labels any value.
+///
+/// # Errors
+/// A folder or file that is missing, cannot be read or is something else; gz
+/// or IDX that is damaged; images and labels that differ in number.
+pub fn load(dir: &Path) -> Result<Loaded, IoError> {
+    let folder = fs::metadata(dir).map_err(|error| IoError::read(dir, error))?;
+    if !folder.is_dir() {
+        return Err(IoError::NotAFolder { path: dir.into() });
+    }
+    // One after the other: nine tenths of the time goes into the first.
+    let (train, [train_images, train_labels]) = load_pair(dir, "train")?;
+    let (test, [test_images, test_labels]) = load_pair(dir, "t10k")?;
+    let hashes = [train_images, train_labels, test_images, test_labels];
+    Ok(Loaded {
+        train,
+        test,
+        source: Source::of(&hashes),
+        fingerprint: hex(&Sha256::digest(hashes.as_flattened()).into()),
+        dir: dir.into(),
+    })
+}
+
+/// The images and labels of the files `part-…`, and the hash of each.
+fn load_pair(dir: &Path, part: &str) -> Result<(Dataset, [Hash; 2]), IoError> {
+    let images = locate(dir, part, Kind::Images)?;
+    let labels = locate(dir, part, Kind::Labels)?;
+
+    let mut pixels = read_idx(&images, Kind::Images)?;
+    let images_hash = Sha256::digest(&pixels).into();
+    let parsed = idx::images(&pixels).map_err(|error| IoError::idx(&images, error))?;
+    let (rows, columns) = (parsed.rows, parsed.columns);
+    // In place: two copies of the pixels would be the peak of a whole run.
+    pixels.drain(..Kind::Images.header_len());
+
+    let bytes = read_idx(&labels, Kind::Labels)?;
+    let labels_hash = Sha256::digest(&bytes).into();
+    let parsed = idx::labels(&bytes).map_err(|error| IoError::idx(&labels, error))?;
+
+    let dataset =
+        Dataset::new(pixels, rows, columns, parsed.to_vec()).map_err(|source| IoError::Data {
+            images,
+            labels,
+            source,
+        })?;
+    Ok((dataset, [images_hash, labels_hash]))
+}
+
+/// The names that a file goes by, in the order they are tried.
+fn names(part: &str, kind: Kind) -> [String; 4] {
+    let dimensions = match kind {
+        Kind::Images => 3,
+        Kind::Labels => 1,
+    };
+    [("-", ""), ("-", ".gz"), (".", ""), (".", ".gz")]
+        .map(|(separator, end)| format!("{part}-{kind}{separator}idx{dimensions}-ubyte{end}"))
+}
+
+/// The first of a file's names that is there.
+fn locate(dir: &Path, part: &str, kind: Kind) -> Result<PathBuf, IoError> {
+    let names = names(part, kind);
+    for name in &names {
+        let path = dir.join(name);
+        match fs::metadata(&path) {
+            // Asked before opening: to open a pipe is to wait for its writer.
+            Ok(found) if !found.is_file() => return Err(IoError::NotAFile { path }),
+            Ok(_) => return Ok(path),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(IoError::read(&path, error));
+            }
+            Err(_) if path.is_symlink() => return Err(IoError::BrokenLink { path }),
+            Err(_) => {}
+        }
+    }
+    Err(IoError::Missing {
+        dir: dir.into(),
+        names,
+    })
+}
+
+/// The decompressed content of an IDX file, header included: at most one byte
+/// more than the header promises.
+fn read_idx(path: &Path, kind: Kind) -> Result<Vec<u8>, IoError> {
+    let file = File::open(path).map_err(|error| IoError::read(path, error))?;
+    let on_disk = file
+        .metadata()
+        .map_err(|error| IoError::read(path, error))?
+        .len();
+    let mut file = BufReader::with_capacity(64 * 1024, file);
+    let start = file
+        .fill_buf()
+        .map_err(|error| IoError::read(path, error))?;
+    let mut content: Box<dyn Read> = if start.starts_with(&[0x1f, 0x8b]) {
+        Box::new(MultiGzDecoder::new(file))
+    } else {
+        Box::new(file)
+    };
+
+    let header_len = kind.header_len() as u64;
+    let mut bytes = Vec::new();
+    content
+        .by_ref()
+        .take(header_len)
+        .read_to_end(&mut bytes)
+        .map_err(|error| IoError::decode(path, error))?;
+    let expected = kind
+        .expected_len(&bytes)
+        .map_err(|error| IoError::idx(path, error))?;
+
+    // One byte more shows whether the file goes on, and reading up to the end
+    // has the gz checksum verified.
+    let limit = expected - header_len + 1;
+    // What the header promises is taken from memory at once only as far as the
+    // file bears it out; beyond that the buffer grows as bytes arrive. MNIST
+    // shrinks to a fifth, its labels to a half.
+    let likely = limit.min(on_disk.saturating_mul(16));
+    bytes
+        .try_reserve_exact(usize::try_from(likely).unwrap_or(usize::MAX))
+        .map_err(|error| IoError::read(path, error.into()))?;
+    content
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|error| IoError::decode(path, error))?;
+    Ok(bytes)
+}
+
+/// The folder to read when the user names none, or the one named.
+///
+/// A folder named explicitly is taken as it is; [`load`] says what it lacks.
+/// Otherwise the first of these that holds any of the four files:
+/// `data/mnist` beside this package's manifest, `data/mnist` under the working
+/// directory, and `handwritten/mnist` in the user's cache folder
+/// (`$XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches` on macOS,
+/// `%LOCALAPPDATA%` on Windows).
+///
+/// # Errors
+/// [`IoError::NoData`] if none of them does.
+pub fn find(explicit: Option<&Path>) -> Result<PathBuf, IoError> {
+    if let Some(dir) = explicit {
+        return Ok(dir.into());
+    }
+    let mut folders = vec![
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist"),
+        PathBuf::from("data/mnist"),
+    ];
+    folders.extend(cache_folder());
+    first_with_data(folders)
+}
+
+/// Where the user's cache folder keeps the files.
+fn cache_folder() -> Option<PathBuf> {
+    // A relative folder would depend on where the program is started.
+    let folder = |name| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let cache = if cfg!(windows) {
+        folder("LOCALAPPDATA")
+    } else {
+        let usual = if cfg!(target_os = "macos") {
+            "Library/Caches"
+        } else {
+            ".cache"
+        };
+        folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(usual)))
+    };
+    cache.map(|cache| cache.join("handwritten").join("mnist"))
+}
+
+/// The first folder that holds any of the four files: one that lacks another
+/// deserves a message about that, not a silent look elsewhere.
+fn first_with_data(folders: Vec<PathBuf>) -> Result<PathBuf, IoError> {
+    let holds_data = |dir: &PathBuf| {
+        ["train", "t10k"].iter().any(|part| {
+            [Kind::Images, Kind::Labels]
+                .into_iter()
+                .flat_map(|kind| names(part, kind))
+                .any(|name| dir.join(name).exists())
+        })
+    };
+    match folders.iter().position(holds_data) {
+        Some(i) => Ok(folders[i].clone()),
+        None => Err(IoError::NoData { looked: folders }),
+    }
+}
+
+/// Writes a file so that `path` holds its old content or all of `bytes`, never
+/// a part, even if the power fails.
+///
+/// The bytes go into a temporary file in the same folder, reach the disk, and
+/// take the name then. A file of that name is replaced rather than rewritten:
+/// its permissions are those of a new file, and other hard links to it keep the
+/// old content.
+///
+/// # Errors
+/// A folder that is missing or cannot be written to, a full disk, or something
+/// at `path` that is no regular file. The temporary file is removed.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
+    // A rename would take the place of a device or pipe, too.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(IoError::NotAFile { path: path.into() });
+    }
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let failed = |source| IoError::Write {
+        path: path.into(),
+        source,
+    };
+    let (temporary, file) = create_temporary(folder).map_err(failed)?;
+    if let Err(error) = fill_and_rename(file, bytes, &temporary, path) {
+        // What matters is the first error; a second one changes nothing.
+        let _ = fs::remove_file(&temporary);
+        return Err(failed(error));
+    }
+    sync_folder(folder);
+    Ok(())
+}
+
+/// A new empty file in `folder`, under a name that nothing else has.
+fn create_temporary(folder: &Path) -> io::Result<(PathBuf, File)> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!(".handwritten-{}-{number}.tmp", process::id()));
+        match File::create_new(&path) {
+            // Left by a process of the same number that was killed.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+            Ok(file) => return Ok((path, file)),
+        }
+    }
+}
+
+fn fill_and_rename(mut file: File, bytes: &[u8], from: &Path, to: &Path) -> io::Result<()> {
+    file.write_all(bytes)?;
+    // Before the rename, or a power failure leaves the new name on no content.
+    file.sync_all()?;
+    drop(file);
+    fs::rename(from, to)
+}
+
+/// Has the new name reach the disk as well.
+///
+/// The file is whole either way, and some file systems cannot do this, so a
+/// failure is none of the caller's.
+fn sync_folder(folder: &Path) {
+    if cfg!(unix) {
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+}
+
+/// Why a folder or file cannot be read or written.
+///
+/// The sentence says the cause as well, so [`source`](std::error::Error::source)
+/// has nothing to add to it.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum IoError {
+    /// No folder that is looked into by default holds any of the four files.
+    NoData {
+        /// The folders, in order.
+        looked: Vec<PathBuf>,
+    },
+    /// A folder lacks a file.
+    Missing {
+        /// The folder.
+        dir: PathBuf,
+        /// The names that the file goes by.
+        names: [String; 4],
+    },
+    /// What should be a folder is something else.
+    NotAFolder {
+        /// What was to be read.
+        path: PathBuf,
+    },
+    /// What should be a file is a folder, a pipe or a device.
+    NotAFile {
+        /// What was to be read or written.
+        path: PathBuf,
+    },
+    /// A symbolic link leads nowhere.
+    BrokenLink {
+        /// The link.
+        path: PathBuf,
+    },
+    /// The system refuses to read.
+    Read {
+        /// What was to be read.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A gz file ends early, or its checksum or code is wrong.
+    Gz {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: io::Error,
+    },
+    /// The content is not the IDX file that its name says.
+    Idx {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: IdxError,
+    },
+    /// Images and labels do not make up a data set.
+    Data {
+        /// The file of images.
+        images: PathBuf,
+        /// The file of labels.
+        labels: PathBuf,
+        /// What is wrong.
+        source: DatasetError,
+    },
+    /// The system refuses to write.
+    Write {
+        /// What was to be written.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl IoError {
+    fn read(path: &Path, source: io::Error) -> Self {
+        Self::Read {
+            path: path.into(),
+            source,
+        }
+    }
+
+    /// An error while decoding: the gz decoder's are told from the system's by
+    /// their kind.
+    fn decode(path: &Path, source: io::Error) -> Self {
+        let path = path.into();
+        match source.kind() {
+            ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof => {
+                Self::Gz { path, source }
+            }
+            _ => Self::Read { path, source },
+        }
+    }
+
+    fn idx(path: &Path, source: IdxError) -> Self {
+        Self::Idx {
+            path: path.into(),
+            source,
+        }
+    }
+}
+
+impl fmt::Display for IoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoData { looked } => {
+                f.write_str("no data: ")?;
+                for part in ["train", "t10k"] {
+                    for kind in [Kind::Images, Kind::Labels] {
+                        let [name, ..] = names(part, kind);
+                        write!(f, "{name}, ")?;
+                    }
+                }
+                f.write_str("gz or raw, are looked for in ")?;
+                for (i, folder) in looked.iter().enumerate() {
+                    let before = if i == 0 { "" } else { ", then " };
+                    write!(f, "{before}{}", folder.display())?;
+                }
+                f.write_str(
+                    "; put them there or name their folder (mirrors of MNIST: \
+                     mnist/ in the bucket ossci-datasets, mnist/ in the bucket cvdf-datasets)",
+                )
+            }
+            Self::Missing { dir, names } => {
+                let [dash, dash_gz, dot, dot_gz] = names;
+                write!(
+                    f,
+                    "{} lacks {dash} ({dash_gz}, {dot} and {dot_gz} would do as well)",
+                    dir.display()
+                )
+            }
+            Self::NotAFolder { path } => write!(f, "{} is not a folder", path.display()),
+            Self::NotAFile { path } => write!(f, "{} is not a regular file", path.display()),
+            Self::BrokenLink { path } => {
+                write!(f, "{} is a link to nothing", path.display())
+            }
+            Self::Read { path, source } => {
+                write!(f, "cannot read {}: {source}", path.display())
+            }
+            Self::Gz { path, source } => {
+                write!(f, "{} is damaged gz: {source}", path.display())
+            }
+            Self::Idx { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Data {
+                images,
+                labels,
+                source,
+            } => write!(f, "{} and {}: {source}", images.display(), labels.display()),
+            Self::Write { path, source } => {
+                write!(f, "cannot write {}: {source}", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for IoError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_folder_with_any_of_the_files_is_found() {
+        let root = tempfile::tempdir().unwrap();
+        let folders = ["none", "readme", "one", "two"].map(|name| root.path().join(name));
+        for folder in &folders[1..] {
+            fs::create_dir(folder).unwrap();
+        }
+        fs::write(folders[1].join("README.md"), "no data").unwrap();
+        fs::write(folders[2].join("t10k-labels.idx1-ubyte.gz"), "").unwrap();
+        fs::write(folders[3].join("train-images-idx3-ubyte"), "").unwrap();
+        assert_eq!(first_with_data(folders.to_vec()).unwrap(), folders[2]);
+
+        let error = first_with_data(folders[..2].to_vec()).unwrap_err();
+        assert!(matches!(&error, IoError::NoData { looked } if *looked == folders[..2]));
+    }
+}

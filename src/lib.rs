@@ -1,0 +1,49 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(feature = "std"), no_std)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+pub mod isa;
+pub mod matrix;
+
+pub mod gemm;
+pub mod vector;
+
+pub mod data;
+pub mod init;
+#[cfg(feature = "std")]
+pub mod io;
+
+pub mod activation;
+pub mod loss;
+#[cfg(feature = "alloc")]
+pub mod metrics;
+pub mod net;
+pub mod optim;
+pub mod schedule;
+#[cfg(feature = "alloc")]
+pub mod train;
+#[cfg(feature = "alloc")]
+pub mod workspace;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+
+pub use activation::Activation;
+pub use gemm::{Beta, Context, gemm};
+pub use init::Init;
+pub use isa::Isa;
+pub use loss::Reduction;
+pub use matrix::{MatMut, MatRef};
+pub use net::NetRef;
+pub use optim::Momentum;
+pub use schedule::{LearningRate, Schedule};
+
+#[cfg(feature = "alloc")]
+pub use {
+    matrix::Matrix,
+    net::Net,
+    train::{Batch, Config, Observer, train},
+    workspace::{Evaluation, Workspace},
+};

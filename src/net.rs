@@ -1,0 +1,288 @@
+//! The net: fully connected layers, and their two passes over a mini-batch.
+//!
+//! With B examples, D inputs, H hidden units and C classes (one hidden layer;
+//! more of them repeat its lines):
+//!
+//! ```text
+//! forward                           backward, from dZ2 = (softmax(Z2) − Y) / B   B×C
+//!   Z1 = b1 + X·W1     B×H            dW2 = Aᵀ·dZ2      H×C    db2 = Σ rows dZ2
+//!   A  = σ(Z1)         B×H            dZ1 = dZ2·W2ᵀ ⊙ σ′(Z1)               B×H
+//!   Z2 = b2 + A·W2     B×C            dW1 = Xᵀ·dZ1      D×H    db1 = Σ rows dZ1
+//! ```
+
+use crate::activation::Activation;
+use crate::gemm::{Beta, Context, gemm};
+#[cfg(feature = "alloc")]
+use crate::init::Init;
+use crate::matrix::{MatMut, MatRef};
+use crate::vector;
+#[cfg(feature = "alloc")]
+use alloc::{vec, vec::Vec};
+
+/// The number of weights and biases of a net whose layers have these widths,
+/// from the inputs to the classes.
+pub const fn params_len(widths: &[usize]) -> usize {
+    let (mut len, mut l) = (0, 1);
+    while l < widths.len() {
+        len += (widths[l - 1] + 1) * widths[l];
+        l += 1;
+    }
+    len
+}
+
+/// The number of activations of `examples`, all layers' together: hidden
+/// layers first, logits last, each a matrix with one row an example.
+pub const fn activations_len(widths: &[usize], examples: usize) -> usize {
+    let (mut len, mut l) = (0, 1);
+    while l < widths.len() {
+        len += examples * widths[l];
+        l += 1;
+    }
+    len
+}
+
+/// A net whose parameters are borrowed.
+///
+/// The parameters of all layers lie in one slice, for each layer its weights W
+/// (inputs×outputs, row-major) and then its biases b (outputs). A gradient or
+/// a velocity has the same layout.
+#[derive(Clone, Copy, Debug)]
+pub struct NetRef<'a> {
+    widths: &'a [usize],
+    activation: Activation,
+    params: &'a [f32],
+}
+
+/// The parameters of one layer.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer<'a> {
+    /// W, inputs×outputs.
+    pub weights: MatRef<'a>,
+    /// b, one for each output.
+    pub biases: &'a [f32],
+}
+
+impl<'a> NetRef<'a> {
+    /// A net with layers of these widths, from the inputs to the classes, and
+    /// with these parameters.
+    ///
+    /// # Panics
+    /// Panics if there are fewer than two widths or one of them is 0, or if
+    /// there are not [`params_len`] parameters.
+    pub fn new(widths: &'a [usize], activation: Activation, params: &'a [f32]) -> Self {
+        assert_widths(widths);
+        assert_eq!(
+            params.len(),
+            params_len(widths),
+            "parameters of a net {widths:?}"
+        );
+        Self {
+            widths,
+            activation,
+            params,
+        }
+    }
+
+    /// The widths of the layers, from the inputs to the classes.
+    pub fn widths(&self) -> &'a [usize] {
+        self.widths
+    }
+
+    /// The activation of the hidden layers.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// All parameters.
+    pub fn params(&self) -> &'a [f32] {
+        self.params
+    }
+
+    /// The number of layers with parameters: hidden ones and the output.
+    pub fn depth(&self) -> usize {
+        self.widths.len() - 1
+    }
+
+    /// The parameters of layer `l`, counted from 0.
+    ///
+    /// # Panics
+    /// Panics if there is no such layer.
+    pub fn layer(&self, l: usize) -> Layer<'a> {
+        let (inputs, outputs) = (self.widths[l], self.widths[l + 1]);
+        let layer = &self.params[params_len(&self.widths[..=l])..];
+        let (weights, after) = layer.split_at(inputs * outputs);
+        Layer {
+            weights: MatRef::new(weights, inputs, outputs),
+            biases: &after[..outputs],
+        }
+    }
+
+    /// What layer `l` made of each example, out of all the activations.
+    ///
+    /// # Panics
+    /// Panics if there is no such layer, or if `activations` does not hold
+    /// [`activations_len`] elements.
+    pub fn activation_of<'b>(&self, l: usize, activations: &'b [f32]) -> MatRef<'b> {
+        let examples = activations.len() / activations_len(self.widths, 1);
+        assert_eq!(activations.len(), activations_len(self.widths, examples));
+        let block = &activations[activations_len(&self.widths[..=l], examples)..];
+        let width = self.widths[l + 1];
+        MatRef::new(&block[..examples * width], examples, width)
+    }
+
+    /// The forward pass: fills `activations`, layer after layer, and returns
+    /// the logits, B×C.
+    ///
+    /// Shapes: `x` B×D; `activations` holds [`activations_len`] elements.
+    ///
+    /// # Panics
+    /// Panics if the shapes do not fit the net.
+    pub fn forward<'b>(
+        &self,
+        x: MatRef<'b>,
+        activations: &'b mut [f32],
+        ctx: &mut Context<'_>,
+    ) -> MatRef<'b> {
+        let examples = x.rows();
+        assert_eq!(activations.len(), activations_len(self.widths, examples));
+        let (mut input, mut rest) = (x, activations);
+        for l in 0..self.depth() {
+            let Layer { weights, biases } = self.layer(l);
+            let (a, after) = rest.split_at_mut(examples * biases.len());
+            let mut z = MatMut::new(a, examples, biases.len());
+            z.fill_rows(biases);
+            gemm(input, weights, Beta::One, z, ctx);
+            if l + 1 < self.depth() {
+                self.activation.apply(a);
+            }
+            (input, rest) = (MatRef::new(a, examples, biases.len()), after);
+        }
+        input
+    }
+
+    /// The backward pass: adds the gradient of the loss by every parameter to
+    /// `gradient`.
+    ///
+    /// Shapes: `x` B×D and `activations` as [`NetRef::forward`] had and left
+    /// them; `deltas`, laid out like `activations`, holds the gradient by the
+    /// logits in its last block, and receives those of the hidden layers in
+    /// the others; `gradient` is laid out like the parameters.
+    ///
+    /// # Panics
+    /// Panics if the shapes do not fit the net.
+    pub fn backward(
+        &self,
+        x: MatRef<'_>,
+        activations: &[f32],
+        deltas: &mut [f32],
+        gradient: &mut [f32],
+        ctx: &mut Context<'_>,
+    ) {
+        let examples = x.rows();
+        assert_eq!(activations.len(), activations_len(self.widths, examples));
+        assert_eq!(deltas.len(), activations.len());
+        assert_eq!(gradient.len(), self.params.len());
+        let (mut below, mut dparams) = (deltas, gradient);
+        for l in (0..self.depth()).rev() {
+            let (inputs, outputs) = (self.widths[l], self.widths[l + 1]);
+            let (rest, dz) = below.split_at_mut(below.len() - examples * outputs);
+            let dz = MatRef::new(dz, examples, outputs);
+            let (earlier, layer) = dparams.split_at_mut(dparams.len() - (inputs + 1) * outputs);
+            let (dw, db) = layer.split_at_mut(inputs * outputs);
+            for i in 0..examples {
+                vector::add(db, dz.row(i));
+            }
+            let dw = MatMut::new(dw, inputs, outputs);
+            if l == 0 {
+                gemm(x.t(), dz, Beta::One, dw, ctx);
+            } else {
+                let a = self.activation_of(l - 1, activations);
+                gemm(a.t(), dz, Beta::One, dw, ctx);
+                let start = rest.len() - examples * inputs;
+                let da = MatMut::new(&mut rest[start..], examples, inputs);
+                gemm(dz, self.layer(l).weights.t(), Beta::Zero, da, ctx);
+                self.activation
+                    .mul_derivative(a.as_slice(), &mut rest[start..]);
+            }
+            (below, dparams) = (rest, earlier);
+        }
+    }
+}
+
+/// A net that owns its parameters.
+#[cfg(feature = "alloc")]
+#[derive(Clone, PartialEq, Debug)]
+pub struct Net {
+    widths: Vec<usize>,
+    activation: Activation,
+    params: Vec<f32>,
+}
+
+#[cfg(feature = "alloc")]
+impl Net {
+    /// A net with layers of these widths, from the inputs to the classes, and
+    /// with these parameters, laid out as in [`NetRef`].
+    ///
+    /// # Panics
+    /// Panics where [`NetRef::new`] does.
+    pub fn new(widths: &[usize], activation: Activation, params: Vec<f32>) -> Self {
+        NetRef::new(widths, activation, &params);
+        Self {
+            widths: widths.to_vec(),
+            activation,
+            params,
+        }
+    }
+
+    /// A net with random parameters.
+    ///
+    /// # Panics
+    /// Panics if there are fewer than two widths or one of them is 0.
+    pub fn random<R: rand_core::Rng + ?Sized>(
+        widths: &[usize],
+        activation: Activation,
+        init: Init,
+        rng: &mut R,
+    ) -> Self {
+        assert_widths(widths);
+        let mut params = vec![0.0; params_len(widths)];
+        let mut rest = &mut params[..];
+        for shape in widths.windows(2) {
+            let (weights, after) = rest.split_at_mut(shape[0] * shape[1]);
+            let (biases, after) = after.split_at_mut(shape[1]);
+            init.fill(weights, biases, (shape[0], shape[1]), rng);
+            rest = after;
+        }
+        Self::new(widths, activation, params)
+    }
+
+    /// The net to read.
+    pub fn view(&self) -> NetRef<'_> {
+        NetRef {
+            widths: &self.widths,
+            activation: self.activation,
+            params: &self.params,
+        }
+    }
+
+    /// All parameters, to write them.
+    pub fn params_mut(&mut self) -> &mut [f32] {
+        &mut self.params
+    }
+
+    /// Takes over the parameters of `other`.
+    ///
+    /// # Panics
+    /// Panics if the nets differ in shape.
+    pub fn copy_from(&mut self, other: &Self) {
+        assert_eq!(self.widths, other.widths, "copy of a net of another shape");
+        self.params.copy_from_slice(&other.params);
+    }
+}
+
+fn assert_widths(widths: &[usize]) {
+    assert!(
+        widths.len() >= 2 && !widths.contains(&0),
+        "layers of widths {widths:?}"
+    );
+}

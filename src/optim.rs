@@ -1,0 +1,101 @@
+//! The optimiser: gradient descent with momentum.
+
+use crate::net::params_len;
+
+/// Gradient descent with momentum (Polyak's heavy ball, or Nesterov's).
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Momentum {
+    /// μ, the share of the velocity that is kept from step to step.
+    pub momentum: f32,
+    /// Nesterov's form: the step looks ahead along the velocity (Sutskever et
+    /// al., *On the importance of initialization and momentum in deep
+    /// learning*, 2013; in Bengio's variables, section 3.5 of *Advances in
+    /// Optimizing Recurrent Networks*).
+    pub nesterov: bool,
+    /// λ, L2 weight decay: the loss gains ½·λ·‖W‖². Biases do not decay.
+    pub weight_decay: f32,
+}
+
+impl Momentum {
+    /// One step with learning rate η, for each parameter w of gradient g:
+    ///
+    /// ```text
+    /// g ← g + λ·w            weights only
+    /// v ← μ·v − η·g
+    /// w ← w + v              or, after Nesterov, w ← w + μ·v − η·g
+    /// ```
+    ///
+    /// Shapes: `params`, `velocity` and `gradient` are laid out as the
+    /// parameters of a net of these widths.
+    ///
+    /// # Panics
+    /// Panics if one of the slices does not fit the widths.
+    pub fn step(
+        &self,
+        widths: &[usize],
+        params: &mut [f32],
+        velocity: &mut [f32],
+        gradient: &[f32],
+        learning_rate: f32,
+    ) {
+        for len in [params.len(), velocity.len(), gradient.len()] {
+            assert_eq!(len, params_len(widths), "parameters of a net {widths:?}");
+        }
+        let mut start = 0;
+        for shape in widths.windows(2) {
+            let (inputs, outputs) = (shape[0], shape[1]);
+            for (len, decay) in [(inputs * outputs, self.weight_decay), (outputs, 0.0)] {
+                let tensor = start..start + len;
+                start = tensor.end;
+                let parameters = params[tensor.clone()]
+                    .iter_mut()
+                    .zip(&mut velocity[tensor.clone()])
+                    .zip(&gradient[tensor]);
+                for ((w, v), g) in parameters {
+                    let step = learning_rate * (g + decay * *w);
+                    *v = self.momentum * *v - step;
+                    *w += if self.nesterov {
+                        self.momentum * *v - step
+                    } else {
+                        *v
+                    };
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two steps on one weight and one bias, worked by hand.
+    fn two_steps(nesterov: bool, weight_decay: f32) -> ([f32; 2], [f32; 2]) {
+        let rule = Momentum {
+            momentum: 0.5,
+            nesterov,
+            weight_decay,
+        };
+        let (mut params, mut velocity) = ([1.0, 1.0], [0.0, 0.0]);
+        for gradient in [[2.0, 2.0], [4.0, 4.0]] {
+            rule.step(&[1, 1], &mut params, &mut velocity, &gradient, 0.25);
+        }
+        (params, velocity)
+    }
+
+    #[test]
+    fn velocity_remembers_and_weights_follow_it() {
+        // v: −0.5, then −0.25 − 1; w: 0.5, then −0.75.
+        assert_eq!(two_steps(false, 0.0), ([-0.75; 2], [-1.25; 2]));
+        // w: 1 − 0.25 − 0.5, then 0.25 − 0.625 − 1.
+        assert_eq!(two_steps(true, 0.0), ([-1.375; 2], [-1.25; 2]));
+    }
+
+    #[test]
+    fn weights_decay_and_biases_do_not() {
+        // g: 2 + 1, then 4 + 0.25; v: −0.75, then −0.375 − 1.0625.
+        let (params, velocity) = two_steps(false, 1.0);
+        assert_eq!(velocity, [-1.4375, -1.25]);
+        assert_eq!(params, [0.25 - 1.4375, -0.75]);
+    }
+}
