@@ -8,6 +8,8 @@
 mod args;
 mod classify;
 mod evaluate;
+mod folder;
+mod machine;
 mod model;
 mod output;
 mod picture;

@@ -1,38 +1,36 @@
 //! `handwritten train`: from settings to a run folder.
 
 use super::args::TrainArgs;
+use super::machine::{Clock, Machine};
 use super::model::{self, Origin};
 use super::plot::{LossCurves, confusion_svg, loss_png, loss_svg};
 use super::progress::Progress;
 use super::report::{self, grouped};
 use super::settings::{Flags, Settings};
-use super::{Failure, output};
+use super::{Failure, folder, output};
 use crate::data::{Dataset, Splits};
 use crate::init::{Stream, generator};
 use crate::io::{self, Source};
-use crate::train::Outcome;
-use crate::{Batch, Isa, Net, Reduction, Workspace, train};
-use serde::Serialize;
+use crate::train::{Epoch, Outcome};
+use crate::{Batch, Evaluation, Isa, Net, Reduction, Workspace, train};
 use serde_json::json;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::path::Path;
 
 /// Trains a net and writes its run.
 pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
+    let clock = Clock::start();
     let file = args.config.as_deref().map(Flags::read).transpose()?;
     let mut settings = args.flags.or(file.unwrap_or_default()).resolve()?;
-    let named = match (args.out, args.name) {
+    let chosen = match (args.out, args.name) {
         (Some(out), _) => Some(out),
-        (None, Some(name)) => Some(run_named(&name)?),
+        (None, Some(name)) => Some(folder::named(&name)?),
         (None, None) => None,
     };
-    if let Some(folder) = named.as_deref().filter(|_| !args.force) {
-        refuse_a_full_folder(folder)?;
+    if let Some(folder) = chosen.as_deref().filter(|_| !args.force) {
+        folder::refuse_full(folder)?;
     }
-    let pool = args.common.pool()?;
-    pool.install(|| {
-        let began = Clock::start();
+    args.common.pool()?.install(|| {
         let dir = io::find(settings.data.as_deref()).map_err(Failure::new)?;
         let loaded = io::load(&dir).map_err(Failure::new)?;
         settings.data = Some(dir);
@@ -43,9 +41,9 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
         widths.extend(&settings.hidden);
         widths.push(loaded.train.classes());
 
-        let folder = match named {
-            Some(folder) => make_folder(&folder).map(|()| folder),
-            None => next_folder(loaded.source, &widths),
+        let folder = match chosen {
+            Some(folder) => folder::make(&folder).map(|()| folder),
+            None => folder::next(&format!("{}-{}", file_name(loaded.source), dashed(&widths))),
         }?;
         let job = Job {
             settings: &settings,
@@ -58,7 +56,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
             quiet: args.quiet,
             json: args.common.json,
         };
-        job.run(&began).inspect_err(|_| {
+        job.run(&clock).inspect_err(|_| {
             // Succeeds only if nothing is in it.
             let _ = fs::remove_dir(&folder);
         })
@@ -79,7 +77,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run(&self, began: &Clock) -> Result<(), Failure> {
+    fn run(&self, clock: &Clock) -> Result<(), Failure> {
         let threads = rayon::current_num_threads();
         let config = &self.settings.training;
         self.announce(threads)?;
@@ -89,7 +87,7 @@ impl Job<'_> {
         let mut net = Net::random(self.widths, activation, init, &mut rng);
         let mut workspace = Workspace::new(self.widths, threads);
         let mut progress = Progress::new(config.epochs, self.quiet, self.json);
-        let ready = began.seconds();
+        let began = clock.seconds();
         let Splits {
             train: training,
             val,
@@ -105,23 +103,13 @@ impl Job<'_> {
         );
         progress.finish()?;
         let outcome = outcome.map_err(Failure::not_finite)?;
-        let trained = began.seconds();
+        let ended = clock.seconds();
 
         // The only time that the test images are looked at.
         let test = workspace.evaluate(outcome.best.view(), test, config.reduction);
-        let machine = Machine {
-            started: began.timestamp(),
-            version: env!("CARGO_PKG_VERSION").to_string(),
-            target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
-            instruction_set: Isa::detect().name().to_string(),
-            fused_multiply_add: Isa::detect().is_fused(),
-            threads,
-            ready_after_seconds: ready,
-            training_seconds: trained - ready,
-            epoch_seconds: progress.seconds,
-        };
+        let machine = Machine::new(clock, threads, (began, ended), progress.seconds);
         self.write(&outcome, &test, &machine)?;
-        self.conclude(&outcome, &test, trained - ready)
+        self.conclude(&outcome, &test, ended - began)
     }
 
     /// What is about to be trained, and on what.
@@ -180,7 +168,7 @@ impl Job<'_> {
     fn write(
         &self,
         outcome: &Outcome,
-        test: &crate::Evaluation,
+        test: &Evaluation,
         machine: &Machine,
     ) -> Result<(), Failure> {
         let config = &self.settings.training;
@@ -198,18 +186,20 @@ impl Job<'_> {
             val_loss: best.val_loss,
         };
         let title = format!("{}, {}", self.source, dashed(self.widths));
-        let column =
-            |value: fn(&crate::train::Epoch) -> f64| history.iter().map(value).collect::<Vec<_>>();
+        // Sums over sets of different sizes do not fit into one picture, so it
+        // shows means whatever the reduction.
+        let Splits { train, val, .. } = self.splits;
+        let means = |loss: fn(&Epoch) -> f64, images: usize| -> Vec<f64> {
+            let scale = Reduction::Mean.scale(images) / config.reduction.scale(images);
+            history.iter().map(|row| loss(row) * scale).collect()
+        };
         let epochs: Vec<usize> = history.iter().map(|row| row.epoch).collect();
         let curves = LossCurves {
             title: &title,
-            y_label: match config.reduction {
-                Reduction::Mean => "Cross-entropy (mean, nats)",
-                Reduction::Sum => "Cross-entropy (sum, nats)",
-            },
+            y_label: "Cross-entropy (mean per image, nats)",
             epochs: &epochs,
-            train: &column(|row| row.train_loss),
-            val: &column(|row| row.val_loss),
+            train: &means(|row| row.train_loss, train.len()),
+            val: &means(|row| row.val_loss, val.len()),
             best_epoch: outcome.best_epoch,
         };
         let confusion_title = format!(
@@ -220,13 +210,13 @@ impl Job<'_> {
         let png = loss_png(&curves).map_err(Failure::new)?;
         let machine = toml::to_string(machine).map_err(Failure::new)?;
         for (name, bytes) in [
+            ("model.safetensors", model::encode(&outcome.best, origin)?),
             ("config.toml", self.settings.to_toml()?.into_bytes()),
             ("history.csv", report::history_csv(history).into_bytes()),
             ("loss.svg", loss_svg(&curves).into_bytes()),
             ("loss.png", png),
             ("confusion.svg", confusion.into_bytes()),
             ("machine.toml", machine.into_bytes()),
-            ("model.safetensors", model::encode(&outcome.best, origin)?),
         ] {
             io::write_atomic(&self.folder.join(name), &bytes).map_err(Failure::new)?;
         }
@@ -234,12 +224,7 @@ impl Job<'_> {
     }
 
     /// What came of it.
-    fn conclude(
-        &self,
-        outcome: &Outcome,
-        test: &crate::Evaluation,
-        seconds: f64,
-    ) -> Result<(), Failure> {
+    fn conclude(&self, outcome: &Outcome, test: &Evaluation, seconds: f64) -> Result<(), Failure> {
         let best = &outcome.history[outcome.best_epoch - 1];
         if self.json {
             let mut event = report::test_json(test, &self.classes);
@@ -266,113 +251,19 @@ impl Job<'_> {
     }
 }
 
-/// What depends on the machine and the moment; nothing else that a run writes
-/// does.
-#[derive(Serialize)]
-struct Machine {
-    started: String,
-    version: String,
-    target: String,
-    instruction_set: String,
-    fused_multiply_add: bool,
-    threads: usize,
-    ready_after_seconds: f64,
-    training_seconds: f64,
-    epoch_seconds: Vec<f64>,
-}
-
-/// When the program began, and how long ago.
-struct Clock {
-    instant: Instant,
-    time: SystemTime,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self {
-            instant: Instant::now(),
-            time: SystemTime::now(),
-        }
-    }
-
-    fn seconds(&self) -> f64 {
-        self.instant.elapsed().as_secs_f64()
-    }
-
-    fn timestamp(&self) -> String {
-        let since = self.time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-        chrono::DateTime::from_timestamp(seconds, 0)
-            .map_or_else(String::new, |time| time.to_rfc3339())
-    }
-}
-
-/// The folder of a run of that name.
-fn run_named(name: &str) -> Result<PathBuf, Failure> {
-    let plain = Path::new(name).file_name() == Some(name.as_ref());
-    if plain {
-        Ok(Path::new("runs").join(name))
-    } else {
-        Err(Failure::usage(format!(
-            "--name must be a plain name, not \"{name}\"; --out takes a path"
-        )))
-    }
-}
-
-fn refuse_a_full_folder(folder: &Path) -> Result<(), Failure> {
-    let full = match fs::read_dir(folder) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(_) => folder.symlink_metadata().is_ok(),
-    };
-    if full {
-        return Err(Failure::new(format!(
-            "{} exists and is not an empty folder: choose another with --out, or overwrite the run in it with --force",
-            folder.display()
-        )));
-    }
-    Ok(())
-}
-
-fn make_folder(folder: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(folder)
-        .map_err(|error| Failure::new(format!("cannot make {}: {error}", folder.display())))
-}
-
-/// A new folder in `runs`, named after data and net, numbered from the second
-/// of the same name on.
-fn next_folder(source: Source, widths: &[usize]) -> Result<PathBuf, Failure> {
-    let runs = Path::new("runs");
-    make_folder(runs)?;
-    let data = match source {
-        Source::Mnist => "mnist",
-        Source::FashionMnist => "fashion-mnist",
-        Source::Unknown => "images",
-    };
-    let base = format!("{data}-{}", dashed(widths));
-    for number in 1.. {
-        let folder = runs.join(if number == 1 {
-            base.clone()
-        } else {
-            format!("{base}.{number}")
-        });
-        match fs::create_dir(&folder) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => {
-                return Err(Failure::new(format!(
-                    "cannot make {}: {error}",
-                    folder.display()
-                )));
-            }
-            Ok(()) => return Ok(folder),
-        }
-    }
-    unreachable!("a folder cannot hold all numbers")
-}
-
 /// The widths of a net as people write them: 784-128-10.
 fn dashed(widths: &[usize]) -> String {
     let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
     widths.join("-")
+}
+
+/// How a data set is called in the names of folders.
+fn file_name(source: Source) -> &'static str {
+    match source {
+        Source::Mnist => "mnist",
+        Source::FashionMnist => "fashion-mnist",
+        Source::Unknown => "images",
+    }
 }
 
 /// The names of the classes: for Fashion-MNIST those of its authors, else the

@@ -1,0 +1,75 @@
+//! Random shapes, strides, transposes and elements: the blocked product has
+//! the bits of the naive one and writes nothing beside C.
+#![no_main]
+
+use handwritten::{Beta, Context, MatMut, MatRef, gemm};
+use libfuzzer_sys::fuzz_target;
+
+/// What an element outside the matrices holds.
+const GUARD: f32 = 12345.0;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((&[m, k, n, gaps, flags], elements)) = bytes.split_first_chunk() else {
+        return;
+    };
+    // Blocks of k and of n have 256 elements, so some shapes reach beyond.
+    let (m, k, n) = (usize::from(m), 3 * usize::from(k), 2 * usize::from(n) % 300);
+    if m * k * n > 1 << 20 {
+        return;
+    }
+    let mut next = {
+        let mut elements = elements.iter().cycle();
+        move || {
+            elements
+                .next()
+                .map_or(1.0, |&byte| f32::from(byte as i8) / 7.0)
+        }
+    };
+    let (a_gap, b_gap, c_gap) = (gaps & 3, gaps >> 2 & 3, gaps >> 4 & 3);
+    let a_shape = if flags & 1 == 0 { (m, k) } else { (k, m) };
+    let b_shape = if flags & 2 == 0 { (k, n) } else { (n, k) };
+    let (a_stride, b_stride) = (
+        a_shape.1 + usize::from(a_gap),
+        b_shape.1 + usize::from(b_gap),
+    );
+    let c_stride = n + usize::from(c_gap);
+    let a: Vec<f32> = (0..a_shape.0 * a_stride).map(|_| next()).collect();
+    let b: Vec<f32> = (0..b_shape.0 * b_stride).map(|_| next()).collect();
+    let mut c = vec![GUARD; m * c_stride];
+    for row in c.chunks_mut(c_stride.max(1)) {
+        row[..n].fill_with(&mut next);
+    }
+    let a = MatRef::with_row_stride(&a, a_shape.0, a_shape.1, a_stride);
+    let b = MatRef::with_row_stride(&b, b_shape.0, b_shape.1, b_stride);
+    let (a, b) = (
+        if flags & 1 == 0 { a } else { a.t() },
+        if flags & 2 == 0 { b } else { b.t() },
+    );
+    let beta = if flags & 4 == 0 {
+        Beta::Zero
+    } else {
+        Beta::One
+    };
+
+    let mut expected = c.clone();
+    let mut packing = Context::packing(1);
+    let mut ctx = Context::new(1, &mut packing);
+    let isa = ctx.isa();
+    gemm(
+        a,
+        b,
+        beta,
+        MatMut::with_row_stride(&mut c, m, n, c_stride),
+        &mut ctx,
+    );
+    gemm::naive::gemm(
+        a,
+        b,
+        beta,
+        MatMut::with_row_stride(&mut expected, m, n, c_stride),
+        isa,
+    );
+    // Guards included.
+    let bits = |xs: &[f32]| xs.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&c), bits(&expected));
+});

@@ -1,0 +1,63 @@
+//! Folders of runs: which one to write into, and none twice by mistake.
+
+use super::Failure;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Where runs go that have no folder of their own.
+const RUNS: &str = "runs";
+
+/// The folder of the run of that name.
+pub(super) fn named(name: &str) -> Result<PathBuf, Failure> {
+    if Path::new(name).file_name() == Some(name.as_ref()) {
+        Ok(Path::new(RUNS).join(name))
+    } else {
+        Err(Failure::usage(format!(
+            "--name must be a plain name, not \"{name}\"; --out takes a path"
+        )))
+    }
+}
+
+/// Refuses what exists, unless it is an empty folder.
+pub(super) fn refuse_full(folder: &Path) -> Result<(), Failure> {
+    let full = match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(_) => folder.symlink_metadata().is_ok(),
+    };
+    if full {
+        return Err(Failure::new(format!(
+            "{} exists and is not an empty folder: \
+             choose another, or overwrite the run in it with --force",
+            folder.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Makes a folder, if it is not there yet.
+pub(super) fn make(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| cannot_make(folder, &error))
+}
+
+/// Makes a new folder of that name among the runs, numbered from the second
+/// one on.
+pub(super) fn next(name: &str) -> Result<PathBuf, Failure> {
+    make(Path::new(RUNS))?;
+    let mut folder = Path::new(RUNS).join(name);
+    let mut number = 1;
+    loop {
+        match fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                number += 1;
+                folder.set_file_name(format!("{name}.{number}"));
+            }
+            Err(error) => return Err(cannot_make(&folder, &error)),
+        }
+    }
+}
+
+fn cannot_make(folder: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("cannot make {}: {error}", folder.display()))
+}
