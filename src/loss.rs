@@ -34,12 +34,12 @@ impl Reduction {
     }
 }
 
-/// Adds the loss of each example, −ln softmax(logits)[label], to `total`, in
+/// Adds the loss of each example, `−ln softmax(logits)[label]`, to `total`, in
 /// order, and writes the gradient of `scale` times their sum by the logits,
 /// `scale · (softmax(logits) − y)` where y is 1 at the label and 0 elsewhere.
 ///
 /// Shapes: `logits` and `dlogits` B×C, `labels` B. The loss is computed as
-/// ln Σ exp(z − max z) − (z[label] − max z): the largest logit contributes
+/// `ln Σ exp(z − max z) − (z[label] − max z)`: the largest logit contributes
 /// exp(0), so neither the sum nor its logarithm can overflow or vanish
 /// (Goodfellow et al., *Deep Learning*, section 4.1).
 ///

@@ -47,14 +47,14 @@ impl Default for Config {
             epochs: 20,
             batch: Batch::Mini(64),
             learning_rate: LearningRate {
-                peak: 0.2,
+                peak: 0.4,
                 schedule: Schedule::Cosine,
                 warmup_epochs: 0,
             },
             optimizer: Momentum {
                 momentum: 0.9,
                 nesterov: false,
-                weight_decay: 0.0,
+                weight_decay: 3e-5,
             },
             reduction: Reduction::Mean,
             patience: None,

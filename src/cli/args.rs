@@ -10,6 +10,7 @@ use std::path::PathBuf;
 #[command(
     name = "handwritten",
     version,
+    propagate_version = true,
     after_help = "Exit codes: 0 success, 1 a file, a data set or a model is not as it must be, \
                   2 wrong usage, 3 the loss stopped being finite."
 )]

@@ -22,6 +22,7 @@ mod settings;
 use anstyle::{AnsiColor, Style};
 use args::{Command, Program};
 use clap::Parser;
+use clap::error::ErrorKind;
 use std::ffi::OsString;
 use std::fmt;
 use std::process::ExitCode;
@@ -41,12 +42,7 @@ pub fn train() -> ExitCode {
 fn start(args: Vec<OsString>) -> ExitCode {
     let program = match Program::try_parse_from(args) {
         Ok(program) => program,
-        Err(error) => {
-            // Help and version go to stdout with code 0, the rest is usage. A
-            // closed stdout is no failure.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return refuse(&error),
     };
     let result = match program.command {
         Command::Train(args) => run::run(*args),
@@ -55,12 +51,34 @@ fn start(args: Vec<OsString>) -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-            output::remark(&format!("{red}error:{red:#} {failure}"));
-            ExitCode::from(failure.code)
-        }
+        Err(failure) => fail(&failure),
     }
+}
+
+/// Prints help or the version where they are asked for, and says on one line
+/// what is wrong with the arguments where they are wrong.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // A closed stdout is no failure.
+        let _ = error.print();
+        return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    }
+    let text = error.render().to_string();
+    let lines = text.lines().map(str::trim);
+    let said: Vec<&str> = lines
+        .filter(|line| !line.is_empty() && !line.starts_with("Usage:"))
+        .collect();
+    let said = said
+        .join("; ")
+        .replace("; [", " [")
+        .replace("For more information, try '--help'.", "see --help");
+    fail(&Failure::usage(said.trim_start_matches("error: ")))
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+    output::remark(&format!("{red}error:{red:#} {failure}"));
+    ExitCode::from(failure.code)
 }
 
 /// Why the program ends without success: one line, and the exit code.

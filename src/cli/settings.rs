@@ -16,13 +16,13 @@ use std::str::FromStr;
 #[derive(Args, Clone, Default, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Flags {
-    /// The folder of the four IDX files, gz or raw
-    /// [default: data/mnist, then the user's cache folder]
+    /// The folder of the four IDX files, gz or raw [default: data/mnist, then the user's cache
+    /// folder]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// question: 60 000 images train, the test file is cut in halves, by class and seed, to
-    /// validate and to test; standard: 55 000 train, 5 000 validate, the whole test file tests
-    /// [default: question]
+    /// question: the training file trains; the test file, cut in halves by class and seed,
+    /// validates and tests; standard: a twelfth of the training file validates, the rest of it
+    /// trains, the test file tests [default: question]
     #[arg(long, value_parser = names(Split::ALL.map(Split::name)))]
     split: Option<String>,
     /// Widths of the hidden layers, such as 128 or 500,300, or none [default: 128]
@@ -43,7 +43,7 @@ pub(super) struct Flags {
     /// Images a step, or full [default: 64]
     #[arg(long, value_name = "N")]
     batch: Option<BatchSize>,
-    /// Learning rate, above 0 [default: 0.2]
+    /// Learning rate, above 0 [default: 0.4]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     lr: Option<f64>,
     /// Course of the learning rate: constant, cosine, or step:EPOCHS:FACTOR [default: cosine]
@@ -58,7 +58,7 @@ pub(super) struct Flags {
     /// Nesterov's form of momentum
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     nesterov: Option<bool>,
-    /// L2 decay of the weights, 0 or more [default: 0]
+    /// L2 decay of the weights, 0 or more [default: 3e-5]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     weight_decay: Option<f64>,
     /// Stop after so many epochs without a lower validation loss [default: never]

@@ -1,0 +1,1273 @@
+//! The programs as a user runs them: what they print, write and refuse.
+//!
+//! Every test has a folder of its own, with a small data set that it learns to
+//! perfection within a few epochs: white shapes on a noisy ground.
+
+#![cfg(feature = "cli")]
+
+use flate2::{Compression, write::GzEncoder};
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// Rows and columns of an image.
+const SIDE: usize = 12;
+const CLASSES: usize = 5;
+const TRAIN: usize = 300;
+const TEST: usize = 80;
+
+/// A run that is over within milliseconds.
+const SMALL: &str = "--data data --hidden 8 --batch 16 --epochs 3";
+
+/// The same with an end in the middle of learning, so that the net errs.
+const UNFINISHED: &str = "--data data --hidden 8 --batch 16 --epochs 2 --lr 0.01";
+
+/// What a run consists of, in alphabetical order.
+const FILES: [&str; 7] = [
+    "config.toml",
+    "confusion.svg",
+    "history.csv",
+    "loss.png",
+    "loss.svg",
+    "machine.toml",
+    "model.safetensors",
+];
+
+/// Whether the shape of a class covers a pixel: a bar, a post, two diagonals
+/// and a frame, each in the middle of the image.
+fn is_ink(class: usize, i: usize, j: usize) -> bool {
+    let (first, last) = (2, SIDE - 3);
+    let inside = |k: usize| (first..=last).contains(&k);
+    let middle = |k: usize| k == SIDE / 2 || k + 1 == SIDE / 2;
+    let edge = |k: usize| k == first || k == last;
+    inside(i)
+        && inside(j)
+        && match class {
+            0 => middle(i),
+            1 => middle(j),
+            2 => i == j,
+            3 => i + j == SIDE - 1,
+            _ => edge(i) || edge(j),
+        }
+}
+
+/// An IDX file: the magic number, the sizes, the bytes.
+fn idx_file(magic: u32, sizes: &[usize], body: &[u8]) -> Vec<u8> {
+    let mut bytes = magic.to_be_bytes().to_vec();
+    for &size in sizes {
+        bytes.extend(u32::try_from(size).unwrap().to_be_bytes());
+    }
+    bytes.extend(body);
+    bytes
+}
+
+/// Names and contents of the four files of a data set.
+fn data_files(seed: u64) -> Vec<(String, Vec<u8>)> {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut files = Vec::new();
+    for (part, count) in [("train", TRAIN), ("t10k", TEST)] {
+        let mut pixels = Vec::new();
+        for n in 0..count {
+            for k in 0..SIDE * SIDE {
+                let noise = rng.next_u32() % 80;
+                let ink = is_ink(n % CLASSES, k / SIDE, k % SIDE);
+                pixels.push(if ink { 255 - noise } else { noise } as u8);
+            }
+        }
+        let labels: Vec<u8> = (0..count).map(|n| (n % CLASSES) as u8).collect();
+        files.push((
+            format!("{part}-images-idx3-ubyte"),
+            idx_file(0x0803, &[count, SIDE, SIDE], &pixels),
+        ));
+        files.push((
+            format!("{part}-labels-idx1-ubyte"),
+            idx_file(0x0801, &[count], &labels),
+        ));
+    }
+    files
+}
+
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A working directory with a data set in its folder `data`.
+struct Folder(TempDir);
+
+/// What a program left behind.
+struct Output {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        for (name, bytes) in data_files(1) {
+            folder.write(&format!("data/{name}"), &bytes);
+        }
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    fn text(&self, name: &str) -> String {
+        String::from_utf8(self.bytes(name)).unwrap()
+    }
+
+    /// Everything in a folder, by path; folders have no content.
+    fn contents(&self, name: &str) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+        let mut found = BTreeMap::new();
+        let mut open = vec![self.path(name)];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let content = if path.is_dir() {
+                    open.push(path.clone());
+                    None
+                } else {
+                    Some(fs::read(&path).unwrap())
+                };
+                found.insert(path, content);
+            }
+        }
+        found
+    }
+
+    /// The names in a folder, in alphabetical order.
+    fn names(&self, name: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(name)).unwrap();
+        let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
+        let mut names: Vec<String> = entries.map(|entry| name(entry.unwrap())).collect();
+        names.sort();
+        names
+    }
+
+    /// A program about to start here, with nothing of the user's environment
+    /// that would change what it does.
+    fn command<S: AsRef<OsStr>>(
+        &self,
+        program: &str,
+        args: impl IntoIterator<Item = S>,
+    ) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.0.path()).args(args);
+        command.env("HOME", self.0.path());
+        for name in [
+            "CLICOLOR",
+            "CLICOLOR_FORCE",
+            "NO_COLOR",
+            "RAYON_NUM_THREADS",
+            "XDG_CACHE_HOME",
+        ] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    fn train_command(&self, args: &str) -> Command {
+        self.command(env!("CARGO_BIN_EXE_train"), args.split_whitespace())
+    }
+
+    fn train(&self, args: &str) -> Output {
+        run(&mut self.train_command(args))
+    }
+
+    fn handwritten(&self, args: &str) -> Output {
+        let args = args.split_whitespace();
+        run(&mut self.command(env!("CARGO_BIN_EXE_handwritten"), args))
+    }
+}
+
+/// Runs a program to its end.
+fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    let output = Output {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    };
+    assert!(!output.stderr.contains("panicked"), "{}", output.stderr);
+    output
+}
+
+impl Output {
+    /// This output, if the program succeeded.
+    fn ok(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self
+    }
+
+    /// Checks that the program said in one line what is wrong, with each of
+    /// `words` in it, and printed no result.
+    fn fails(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, Some(code), "{words:?}: {}", self.stderr);
+        assert_eq!(self.stdout, "", "{words:?}");
+        assert_eq!(self.stderr.matches('\n').count(), 1, "{}", self.stderr);
+        assert!(self.stderr.starts_with("error: ") && self.stderr.ends_with('\n'));
+        for word in words {
+            assert!(self.stderr.contains(word), "{word}: {}", self.stderr);
+        }
+    }
+
+    /// The objects on stdout, which must hold nothing else.
+    fn json(&self) -> Vec<Value> {
+        let parse = |line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"));
+        self.stdout.lines().map(parse).collect()
+    }
+}
+
+/// Asserts that both folders hold the same run, up to what depends on the
+/// machine and the moment.
+fn assert_same_run(folder: &Folder, run: &str, other: &str) {
+    for name in FILES.into_iter().filter(|&name| name != "machine.toml") {
+        let [a, b] = [run, other].map(|run| folder.bytes(&format!("{run}/{name}")));
+        assert!(a == b, "{name} of {run} and {other} differ");
+    }
+}
+
+mod training {
+    use super::*;
+
+    /// Asserts that every tag is closed and that there are all these labels.
+    fn assert_svg(svg: &str, labels: &[&str]) {
+        assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"));
+        let mut open = Vec::new();
+        for tag in svg.split('<').skip(1) {
+            let (tag, _) = tag.split_once('>').unwrap();
+            if let Some(name) = tag.strip_prefix('/') {
+                assert_eq!(open.pop(), Some(name));
+            } else if !tag.ends_with('/') && !tag.starts_with('!') {
+                open.push(tag.split_whitespace().next().unwrap());
+            }
+        }
+        assert!(open.is_empty(), "{open:?}");
+        for label in labels {
+            assert!(svg.contains(label), "{label}: {svg}");
+        }
+    }
+
+    #[test]
+    fn writes_a_whole_run_and_nothing_else() {
+        let folder = Folder::new();
+        folder.train(&format!("{SMALL} --out run")).ok();
+        assert_eq!(folder.names("run"), FILES);
+        assert_eq!(folder.names(""), ["data", "run"]);
+
+        let history = folder.text("run/history.csv");
+        let (header, rows) = history.split_once('\n').unwrap();
+        assert_eq!(
+            header,
+            "epoch,train_loss,val_loss,val_accuracy,learning_rate"
+        );
+        let rows: Vec<Vec<f64>> = rows
+            .lines()
+            .map(|row| row.split(',').map(|x| x.parse().unwrap()).collect())
+            .collect();
+        assert_eq!(rows.len(), 3);
+        for (epoch, row) in rows.iter().enumerate() {
+            assert_eq!(row.len(), 5);
+            assert_eq!(row[0], (epoch + 1) as f64);
+            assert!(row[1..].iter().all(|x| x.is_finite() && *x >= 0.0));
+        }
+        assert!(rows[2][1] < rows[0][1] && rows[2][3] == 1.0, "{history}");
+
+        let net = format!("{}-8-{CLASSES}", SIDE * SIDE);
+        let labels = [
+            &net,
+            ">Epoch<",
+            "Cross-entropy",
+            ">Training loss<",
+            ">Validation loss<",
+            "epoch 3",
+        ];
+        assert_svg(&folder.text("run/loss.svg"), &labels);
+        let labels = [&net, ">Predicted class<", ">True class<", ">4<"];
+        assert_svg(&folder.text("run/confusion.svg"), &labels);
+
+        let png = folder.bytes("run/loss.png");
+        assert!(png.starts_with(b"\x89PNG\r\n\x1a\n"));
+        let mut image = png::Decoder::new(Cursor::new(png)).read_info().unwrap();
+        let mut pixels = vec![0; image.output_buffer_size().unwrap()];
+        image.next_frame(&mut pixels).unwrap();
+        assert!(pixels.iter().any(|&byte| byte != pixels[0]));
+    }
+
+    #[test]
+    fn reports_on_stdout_and_logs_on_stderr() {
+        let folder = Folder::new();
+        let loud = folder.train(&format!("{SMALL} --out loud")).ok();
+        for words in [
+            "lowest validation loss",
+            "after epoch 3 of 3",
+            "test accuracy 100.00 % (40 of 40; 95 % interval",
+            "precision",
+            "confusion matrix",
+        ] {
+            assert!(loud.stdout.contains(words), "{words}: {}", loud.stdout);
+            assert!(!loud.stderr.contains(words), "{words}: {}", loud.stderr);
+        }
+        for words in [
+            "300 images to train, 40 to validate, 40 to test",
+            "net 144-8-5, sigmoid",
+            " 1/3 ",
+            " 2/3 ",
+            " 3/3 ",
+            "wrote loud",
+        ] {
+            assert!(loud.stderr.contains(words), "{words}: {}", loud.stderr);
+            assert!(!loud.stdout.contains(words), "{words}: {}", loud.stdout);
+        }
+
+        let quiet = folder.train(&format!("{SMALL} --out quiet --quiet")).ok();
+        assert_eq!(quiet.stderr, "");
+        // The first lines say how long it took.
+        let report = |text: &str| text[text.find("test accuracy").unwrap()..].to_string();
+        assert_eq!(report(&quiet.stdout), report(&loud.stdout));
+        assert_same_run(&folder, "loud", "quiet");
+    }
+
+    #[test]
+    fn the_columns_of_the_report_are_straight() {
+        let folder = Folder::new();
+        let output = folder.train(&format!("{UNFINISHED} --quiet")).ok();
+        let mut lines = output.stdout.lines();
+        let header = lines.find(|line| line.contains("precision")).unwrap();
+        for row in lines.by_ref().take(CLASSES) {
+            let (row, header) = (row.chars().count(), header.chars().count());
+            assert_eq!(row, header, "{}", output.stdout);
+        }
+        let matrix: Vec<_> = lines.skip(2).map(|row| row.chars().count()).collect();
+        assert_eq!(matrix, [matrix[0]; CLASSES + 1], "{}", output.stdout);
+    }
+
+    #[test]
+    fn json_is_all_there_is_on_stdout() {
+        let folder = Folder::new();
+        let output = folder
+            .train(&format!("{SMALL} --out run --json --quiet --threads 2"))
+            .ok();
+        assert_eq!(output.stderr, "");
+        let events = output.json();
+        let kinds: Vec<_> = events.iter().map(|event| &event["event"]).collect();
+        assert_eq!(kinds, ["start", "epoch", "epoch", "epoch", "test"]);
+
+        let start = &events[0];
+        assert_eq!(start["images"], serde_json::json!([TRAIN, 40, 40]));
+        assert_eq!(start["widths"], serde_json::json!([144, 8, CLASSES]));
+        assert_eq!(start["parameters"], 145 * 8 + 9 * CLASSES);
+        assert_eq!((&start["seed"], &start["epochs"]), (&1.into(), &3.into()));
+        assert_eq!(
+            (&start["threads"], &start["run"]),
+            (&2.into(), &"run".into())
+        );
+
+        let history = folder.text("run/history.csv");
+        let names: Vec<&str> = history.lines().next().unwrap().split(',').collect();
+        for (row, event) in history.lines().skip(1).zip(&events[1..]) {
+            for (name, figure) in names.iter().zip(row.split(',')) {
+                let (file, shown) = (figure.parse::<f64>().unwrap(), event[name].as_f64());
+                assert!(
+                    (file - shown.unwrap()).abs() <= 1e-12 * file,
+                    "{name}: {event}"
+                );
+            }
+            assert!(event["images_per_second"].as_f64().unwrap() > 0.0);
+        }
+
+        let test = &events[4];
+        assert_eq!(test["accuracy"], 1.0);
+        assert_eq!(
+            (&test["correct"], &test["images"]),
+            (&40.into(), &40.into())
+        );
+        assert_eq!(test["best_epoch"], 3);
+        assert_eq!(test["val_loss"], events[3]["val_loss"]);
+        let [low, high] = [0, 1].map(|i| test["accuracy_interval_95"][i].as_f64().unwrap());
+        assert!(
+            0.5 < low && low < 1.0 && high <= 1.0,
+            "from {low} to {high}"
+        );
+        for class in 0..CLASSES {
+            assert_eq!(test["confusion"][class][class], 8);
+            assert_eq!(test["classes"][class]["recall"], 1.0);
+        }
+    }
+
+    #[test]
+    fn there_is_colour_only_where_it_is_asked_for() {
+        let folder = Folder::new();
+        let coloured = |variables: &[&str], args: &str| {
+            let mut command = folder.train_command(args);
+            command.envs(variables.iter().map(|name| (name, "1")));
+            let output = run(&mut command);
+            // A progress bar would return to the line's start.
+            [output.stdout, output.stderr].map(|text| text.contains(['\x1b', '\r']))
+        };
+        let forced = coloured(&["CLICOLOR_FORCE"], SMALL);
+        assert_eq!(forced, [true, true], "there are styles to leave out");
+        for args in [SMALL, "--lr nan", "--lr x", "--data nowhere"] {
+            assert_eq!(coloured(&[], args), [false, false], "{args}");
+            let refused = coloured(&["CLICOLOR_FORCE", "NO_COLOR"], args);
+            assert_eq!(refused, [false, false], "{args}");
+        }
+    }
+
+    #[test]
+    fn every_setting_is_taken_and_kept() {
+        let folder = Folder::new();
+        for (i, (flags, line)) in [
+            ("--hidden none", "hidden = []"),
+            ("--hidden 6,5", "hidden = [6, 5]"),
+            ("--activation tanh", "init = \"glorot\""),
+            ("--activation relu", "init = \"he\""),
+            ("--init question", "init = \"question\""),
+            ("--batch full", "batch = \"full\""),
+            ("--batch 1000", "batch = 1000"),
+            ("--batch 7", "batch = 7"),
+            ("--loss sum --lr 1e-3", "loss = \"sum\""),
+            ("--schedule constant", "schedule = \"constant\""),
+            ("--schedule step:1:0.5", "schedule = \"step:1:0.5\""),
+            ("--warmup 1", "warmup = 1"),
+            ("--momentum 0", "momentum = 0.0"),
+            ("--nesterov", "nesterov = true"),
+            ("--nesterov=false", "nesterov = false"),
+            ("--weight-decay 1e-4", "weight_decay = 0.0001"),
+            ("--patience 1", "patience = 1"),
+            ("--split standard", "split = \"standard\""),
+            (
+                "--seed 18446744073709551615",
+                "seed = \"18446744073709551615\"",
+            ),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let args = format!("--data data --epochs 2 --quiet --out {i} {flags}");
+            folder.train(&args).ok();
+            let config = folder.text(&format!("{i}/config.toml"));
+            let kept = config.lines().any(|kept| kept == line);
+            assert!(kept, "{flags}: {config}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_leaves_is_no_failure() {
+        let folder = Folder::new();
+        let closed = || {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            writer
+        };
+        for (i, json) in ["", "--json"].into_iter().enumerate() {
+            let mut command = folder.train_command(&format!("{SMALL} --out {i} {json}"));
+            let output = run(command.stdout(closed()));
+            assert_eq!(output.code, Some(0), "{}", output.stderr);
+            assert!(!output.stderr.contains("error"), "{}", output.stderr);
+            assert_eq!(folder.names(&i.to_string()), FILES);
+
+            let mut command = folder.train_command(&format!("{SMALL} --out both{i} {json}"));
+            command.stdout(closed()).stderr(closed());
+            assert_eq!(command.status().unwrap().code(), Some(0));
+            assert_eq!(folder.names(&format!("both{i}")), FILES);
+        }
+        folder.write("digit.png", &pictures::png(&pictures::shape(1), SIDE, 1));
+        for args in [
+            "--help",
+            "--version",
+            "train --help",
+            "evaluate 0/model.safetensors --data data",
+            "classify 0/model.safetensors digit.png",
+        ] {
+            let program = env!("CARGO_BIN_EXE_handwritten");
+            let mut command = folder.command(program, args.split_whitespace());
+            let output = run(command.stdout(closed()));
+            let left = (output.code, output.stderr);
+            assert_eq!(left, (Some(0), String::new()), "{args}");
+        }
+        // And one that leaves while the program is at work.
+        let mut command = folder.train_command(&format!("{SMALL} --out late --json"));
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert_eq!(folder.names("late"), FILES);
+    }
+
+    #[test]
+    fn a_loss_that_overflows_ends_the_run_without_a_trace() {
+        let folder = Folder::new();
+        let diverging = "--data data --activation relu --lr 1e30 --quiet";
+        for out in ["", "--name new", "--out new", "--json --out new"] {
+            let output = folder.train(&format!("{diverging} {out}"));
+            let first = Output {
+                stdout: String::new(),
+                ..output
+            };
+            first.fails(3, &["epoch 1, step ", "layer "]);
+            assert_eq!(folder.path("new").exists(), false, "{out}");
+            let left = folder.path("runs").exists() && !folder.names("runs").is_empty();
+            assert!(!left, "{out} leaves {:?}", folder.names("runs"));
+        }
+
+        folder.train(&format!("{SMALL} --out old")).ok();
+        fs::create_dir(folder.path("empty")).unwrap();
+        let before = folder.contents("");
+        for out in ["old --force", "empty"] {
+            let output = folder.train(&format!("{diverging} --out {out}"));
+            assert_eq!(output.code, Some(3));
+            assert!(folder.contents("") == before, "--out {out}");
+        }
+    }
+}
+
+mod repeating {
+    use super::*;
+
+    #[test]
+    fn threads_change_nothing() {
+        let folder = Folder::new();
+        // Products large enough that they are worth several threads.
+        let args = "--data data --hidden 160 --batch 100 --epochs 3 --quiet";
+        for threads in 1..=3 {
+            let output = format!("--threads {threads} --out threads{threads}");
+            folder.train(&format!("{args} {output}")).ok();
+            let machine = folder.text(&format!("threads{threads}/machine.toml"));
+            assert!(machine.contains(&format!("threads = {threads}\n")));
+            assert_same_run(&folder, "threads1", &format!("threads{threads}"));
+        }
+        for threads in ["1", "4"] {
+            let run_name = format!("rayon{threads}");
+            let mut command = folder.train_command(&format!("{args} --out {run_name}"));
+            run(command.env("RAYON_NUM_THREADS", threads)).ok();
+            let machine = folder.text(&format!("{run_name}/machine.toml"));
+            assert!(machine.contains(&format!("threads = {threads}\n")));
+            assert_same_run(&folder, "threads1", &run_name);
+        }
+        let mut command = folder.train_command(&format!("{args} --threads 2 --out both"));
+        run(command.env("RAYON_NUM_THREADS", "4")).ok();
+        let machine = folder.text("both/machine.toml");
+        assert!(
+            machine.contains("threads = 2\n"),
+            "the flag wins: {machine}"
+        );
+
+        folder.train(&format!("{args} --seed 2 --out seed2")).ok();
+        for name in ["history.csv", "model.safetensors"] {
+            let [a, b] = ["threads1", "seed2"].map(|run| folder.bytes(&format!("{run}/{name}")));
+            assert!(a != b, "{name} is the same for seeds 1 and 2");
+        }
+    }
+
+    #[test]
+    fn a_configuration_repeats_its_run() {
+        let folder = Folder::new();
+        for (i, flags) in [
+            "",
+            "--hidden 9,7 --activation tanh --init question --loss sum --epochs 4 --batch 17 \
+             --lr 1e-3 --schedule step:2:0.3 --warmup 1 --momentum 0.85 --nesterov \
+             --weight-decay 1e-4 --patience 3 --seed 77 --split standard",
+            "--batch full --activation relu --hidden none --lr 0.1 --epochs 2",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            folder.train(&format!("--data data --out {i} {flags}")).ok();
+            folder
+                .train(&format!("--config {i}/config.toml --out again{i}"))
+                .ok();
+            assert_same_run(&folder, &i.to_string(), &format!("again{i}"));
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_configuration() {
+        let folder = Folder::new();
+        folder.train(&format!("{SMALL} --out first")).ok();
+        folder
+            .train("--config first/config.toml --seed 2 --epochs 2 --out changed")
+            .ok();
+        folder
+            .train("--data data --hidden 8 --batch 16 --seed 2 --epochs 2 --out asked")
+            .ok();
+        assert_same_run(&folder, "changed", "asked");
+        assert_eq!(folder.text("changed/history.csv").lines().count(), 3);
+
+        folder.write("short.toml", b"epochs = 2\nlr = 1\n");
+        folder
+            .train("--config short.toml --data data --out short")
+            .ok();
+        let config = folder.text("short/config.toml");
+        for line in [
+            "data = \"data\"",
+            "epochs = 2",
+            "lr = 1.0",
+            "hidden = [128]",
+        ] {
+            assert!(config.lines().any(|kept| kept == line), "{line}: {config}");
+        }
+    }
+
+    #[test]
+    fn train_is_handwritten_train() {
+        let folder = Folder::new();
+        folder.train(&format!("{SMALL} --out a")).ok();
+        folder.handwritten(&format!("train {SMALL} --out b")).ok();
+        assert_same_run(&folder, "a", "b");
+
+        let help = folder.train("--help").ok();
+        assert_eq!(help.stderr, "");
+        assert_eq!(help.stdout, folder.handwritten("train --help").ok().stdout);
+        for flag in ["--hidden", "--lr", "--config", "--out", "[default: 128]"] {
+            assert!(help.stdout.contains(flag), "{flag}: {}", help.stdout);
+        }
+        let help = folder.handwritten("--help").ok();
+        for words in ["train", "evaluate", "classify", "Exit codes"] {
+            assert!(help.stdout.contains(words), "{words}: {}", help.stdout);
+        }
+        for output in [folder.train("--version"), folder.handwritten("--version")] {
+            let output = output.ok();
+            assert!(output.stdout.contains(env!("CARGO_PKG_VERSION")));
+            assert_eq!(output.stderr, "");
+        }
+    }
+}
+
+mod overwriting {
+    use super::*;
+
+    #[test]
+    fn runs_without_a_name_are_numbered() {
+        let folder = Folder::new();
+        folder.train(SMALL).ok();
+        assert_eq!(folder.names("runs"), ["images-144-8-5"]);
+        let before = folder.contents("runs/images-144-8-5");
+        let second = folder.train(&format!("{SMALL} --seed 2")).ok();
+        assert!(second.stderr.contains("wrote runs/images-144-8-5.2"));
+        folder.train(&format!("{SMALL} --force")).ok();
+        assert_eq!(
+            folder.names("runs"),
+            ["images-144-8-5", "images-144-8-5.2", "images-144-8-5.3"]
+        );
+        assert!(folder.contents("runs/images-144-8-5") == before);
+        for run in ["runs/images-144-8-5.2", "runs/images-144-8-5.3"] {
+            assert_eq!(folder.names(run), FILES);
+        }
+    }
+
+    #[test]
+    fn a_full_folder_is_refused_before_training() {
+        let folder = Folder::new();
+        folder.train(&format!("{SMALL} --out old")).ok();
+        folder.train(&format!("{SMALL} --name named")).ok();
+        folder.write("notes/todo.txt", b"mine");
+        fs::create_dir(folder.path("empty")).unwrap();
+        let before = folder.contents("");
+        for (out, path) in [
+            ("--out old", "old"),
+            ("--name named", "runs/named"),
+            ("--out notes", "notes"),
+            ("--out data/train-images-idx3-ubyte", "data/train-images"),
+        ] {
+            let output = folder.train(&format!("{SMALL} --seed 2 {out}"));
+            output.fails(1, &[path, "--force"]);
+            assert!(folder.contents("") == before, "{out}");
+        }
+        folder.train(&format!("{SMALL} --out empty")).ok();
+        assert_same_run(&folder, "old", "empty");
+    }
+
+    #[test]
+    fn force_overwrites_the_run_and_nothing_else() {
+        let folder = Folder::new();
+        folder.train(&format!("{SMALL} --out run")).ok();
+        folder.write("run/notes.txt", b"mine");
+        folder
+            .train(&format!("{SMALL} --seed 2 --out run --force"))
+            .ok();
+        folder.train(&format!("{SMALL} --seed 2 --out fresh")).ok();
+        assert_same_run(&folder, "run", "fresh");
+        assert_eq!(folder.text("run/notes.txt"), "mine");
+        assert_eq!(folder.names("run").len(), FILES.len() + 1);
+
+        folder.train(&format!("{SMALL} --name run")).ok();
+        folder
+            .train(&format!("{SMALL} --name run --seed 2 --force"))
+            .ok();
+        assert_same_run(&folder, "runs/run", "fresh");
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_written_leaves_the_old_one() {
+        let folder = Folder::new();
+        for name in FILES {
+            folder.train(&format!("{SMALL} --out {name}")).ok();
+            let in_the_way = format!("{name}/{name}");
+            fs::remove_file(folder.path(&in_the_way)).unwrap();
+            fs::create_dir(folder.path(&in_the_way)).unwrap();
+            let before = folder.contents(name);
+            folder
+                .train(&format!("{SMALL} --seed 2 --quiet --out {name} --force"))
+                .fails(1, &[&in_the_way]);
+            assert!(folder.contents(name) == before, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_are_names_and_not_paths() {
+        let folder = Folder::new();
+        let before = folder.contents("");
+        for name in ["a/b", "../a", "..", ".", "a/", "/a"] {
+            let output = folder.train(&format!("{SMALL} --name {name}"));
+            output.fails(2, &["--name", name, "--out"]);
+            assert!(folder.contents("") == before, "{name}");
+        }
+        let both = folder.train(&format!("{SMALL} --name a --out b"));
+        assert_eq!(both.code, Some(2));
+        let line = both.stderr.lines().next().unwrap();
+        assert!(line.contains("--name") && line.contains("--out"), "{line}");
+        assert!(folder.contents("") == before);
+    }
+
+    #[test]
+    fn an_output_folder_that_cannot_be_is_refused() {
+        let folder = Folder::new();
+        folder.write("file", b"in the way");
+        let before = folder.contents("");
+        for (out, path) in [
+            ("--out file", "file"),
+            ("--out file --force", "file"),
+            ("--out file/run", "file/run"),
+            ("--out file/a/run", "file/a/run"),
+            #[cfg(target_os = "linux")]
+            ("--out /proc/run", "/proc/run"),
+        ] {
+            // Before training: a loud run has nothing to say yet.
+            folder.train(&format!("{SMALL} {out}")).fails(1, &[path]);
+            assert!(folder.contents("") == before, "{out}");
+        }
+        folder.write("runs", b"in the way");
+        let before = folder.contents("");
+        for out in ["", "--name a"] {
+            folder.train(&format!("{SMALL} {out}")).fails(1, &["runs"]);
+            assert!(folder.contents("") == before, "{out}");
+        }
+    }
+}
+
+mod evaluating {
+    use super::*;
+
+    #[test]
+    fn the_test_figures_of_training_are_repeated() {
+        let folder = Folder::new();
+        for (run_name, flags, images) in [
+            ("question", "--split question --seed 5", TEST / 2),
+            ("standard", "--split standard --activation relu", TEST),
+            ("sum", "--loss sum --lr 1e-4 --momentum 0", TEST / 2),
+        ] {
+            let args = format!("--data data --hidden 8 --epochs 2 --out {run_name}");
+            // Learning is cut short, so that there are errors to repeat.
+            let flags = if run_name == "sum" {
+                flags.to_string()
+            } else {
+                format!("{flags} --batch 16 --lr 0.005")
+            };
+            let trained = folder.train(&format!("{args} {flags} --json")).ok().json();
+            let trained = trained.last().unwrap();
+            assert!(trained["accuracy"].as_f64().unwrap() < 1.0, "{trained}");
+            assert_eq!(trained["images"], images);
+
+            for threads in 1..=2 {
+                let args = format!("evaluate {run_name}/model.safetensors --data data --json");
+                let output = folder.handwritten(&format!("{args} --threads {threads}"));
+                let output = output.ok();
+                assert_eq!(output.stderr, "");
+                let [evaluated] = &output.json()[..] else {
+                    panic!("{}", output.stdout)
+                };
+                for (name, figure) in evaluated.as_object().unwrap() {
+                    assert_eq!(figure, &trained[name], "{name} of {run_name}");
+                }
+                for name in [
+                    "event",
+                    "loss",
+                    "accuracy",
+                    "accuracy_interval_95",
+                    "correct",
+                    "images",
+                    "classes",
+                    "confusion",
+                ] {
+                    assert!(evaluated.get(name).is_some(), "{name}: {evaluated}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_report_is_repeated_from_anywhere() {
+        let folder = Folder::new();
+        let trained = folder.train(&format!("{UNFINISHED} --out run")).ok();
+        let elsewhere = Folder::new();
+        fs::remove_dir_all(elsewhere.path("data")).unwrap();
+        // The same data, compressed and under their other names.
+        for (name, bytes) in data_files(1) {
+            let name = name.replace("-idx", ".idx");
+            elsewhere.write(&format!("packed/{name}.gz"), &gz(&bytes));
+        }
+        let model = folder.path("run/model.safetensors");
+        for data in [folder.path("data"), "packed".into()] {
+            let args = [
+                "evaluate".as_ref(),
+                model.as_os_str(),
+                "--data".as_ref(),
+                data.as_os_str(),
+            ];
+            let program = env!("CARGO_BIN_EXE_handwritten");
+            let output = run(&mut elsewhere.command(program, args)).ok();
+            assert_eq!(output.stderr, "");
+            assert!(output.stdout.starts_with("test accuracy "));
+            assert!(trained.stdout.ends_with(&output.stdout));
+        }
+    }
+
+    #[test]
+    fn on_other_data_it_says_so_and_takes_all_test_images() {
+        let folder = Folder::new();
+        folder.train(&format!("{SMALL} --out run")).ok();
+        for (name, bytes) in data_files(2) {
+            folder.write(&format!("other/{name}"), &bytes);
+        }
+        let output = folder.handwritten("evaluate run/model.safetensors --data other --json");
+        let output = output.ok();
+        assert_eq!(output.json()[0]["images"], TEST);
+        assert_eq!(output.stderr.lines().count(), 1);
+        assert!(output.stderr.contains("other data"), "{}", output.stderr);
+    }
+
+    #[test]
+    fn a_model_for_other_images_is_refused() {
+        let folder = Folder::new();
+        folder.train(&format!("{SMALL} --out run")).ok();
+        for part in ["train", "t10k"] {
+            let images = idx_file(0x0803, &[4, 12, 11], &[0; 4 * 12 * 11]);
+            let labels = idx_file(0x0801, &[4], &[0, 1, 2, 3]);
+            folder.write(&format!("narrow/{part}-images-idx3-ubyte"), &images);
+            folder.write(&format!("narrow/{part}-labels-idx1-ubyte"), &labels);
+            let images = idx_file(0x0803, &[4, SIDE, SIDE], &[0; 4 * SIDE * SIDE]);
+            let labels = idx_file(0x0801, &[4], &[0, 1, 2, CLASSES as u8]);
+            folder.write(&format!("many/{part}-images-idx3-ubyte"), &images);
+            folder.write(&format!("many/{part}-labels-idx1-ubyte"), &labels);
+        }
+        let before = folder.contents("");
+        for (data, words) in [
+            ("narrow", ["12×12", "12×11"]),
+            ("many", ["of 5 classes", "of 6"]),
+        ] {
+            folder
+                .handwritten(&format!("evaluate run/model.safetensors --data {data}"))
+                .fails(1, &[data, words[0], words[1]]);
+        }
+        assert!(folder.contents("") == before);
+    }
+
+    #[test]
+    fn what_is_no_model_is_refused() {
+        let folder = Folder::new();
+        folder.train(&format!("{SMALL} --out run")).ok();
+        let model = folder.bytes("run/model.safetensors");
+        folder.write("cut", &model[..model.len() - 1]);
+        folder.write("long", &[&model[..], &[0]].concat());
+        folder.write("text", b"not a model at all");
+        folder.write("empty", b"");
+        folder.write("picture.png", &pictures::png(&pictures::shape(0), SIDE, 1));
+        for name in ["cut", "long", "text", "empty", "missing", "data"] {
+            folder
+                .handwritten(&format!("evaluate {name} --data data"))
+                .fails(1, &[name]);
+            folder
+                .handwritten(&format!("classify {name} picture.png"))
+                .fails(1, &[name]);
+        }
+    }
+}
+
+mod pictures {
+    use super::*;
+    use png::{BitDepth, ColorType, Encoder};
+
+    /// The shape of a class without noise, 0 or 255.
+    pub(super) fn shape(class: usize) -> Vec<u8> {
+        (0..SIDE * SIDE)
+            .map(|k| 255 * u8::from(is_ink(class, k / SIDE, k % SIDE)))
+            .collect()
+    }
+
+    /// A square PNG file of 1 (grey), 3 (RGB) or 4 bytes (RGBA) a pixel.
+    pub(super) fn png(pixels: &[u8], side: usize, channels: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = Encoder::new(&mut bytes, side as u32, side as u32);
+        encoder.set_color(match channels {
+            1 => ColorType::Grayscale,
+            3 => ColorType::Rgb,
+            _ => ColorType::Rgba,
+        });
+        encoder.set_depth(BitDepth::Eight);
+        let mut writer = encoder.write_header().unwrap();
+        writer.write_image_data(pixels).unwrap();
+        writer.finish().unwrap();
+        bytes
+    }
+
+    /// The shape five times as large, off the centre of a larger image.
+    fn large(class: usize) -> (Vec<u8>, usize) {
+        let (side, scale, down, right) = (100, 5, 33, 7);
+        let shape = shape(class);
+        let mut pixels = vec![0; side * side];
+        for i in 0..SIDE * scale {
+            for j in 0..SIDE * scale {
+                let pixel = shape[i / scale * SIDE + j / scale];
+                pixels[(down + i) * side + right + j] = pixel;
+            }
+        }
+        (pixels, side)
+    }
+
+    #[test]
+    fn shapes_are_told_however_they_are_drawn() {
+        let folder = Folder::new();
+        folder
+            .train("--data data --hidden 16 --batch 16 --epochs 20 --out run")
+            .ok();
+        let inverted = |pixels: &[u8]| pixels.iter().map(|x| 255 - x).collect::<Vec<u8>>();
+        for class in 0..CLASSES {
+            let own = shape(class);
+            let (large, side) = large(class);
+            let coloured = |pixel: &u8| [*pixel, *pixel, 0];
+            // Black ink on a transparent ground that is black, too.
+            let transparent = |pixel: &u8| [0, 0, 0, *pixel];
+            let files = [
+                ("own.png", png(&own, SIDE, 1)),
+                ("inverted.png", png(&inverted(&own), SIDE, 1)),
+                (
+                    "rgb.png",
+                    png(&own.iter().flat_map(coloured).collect::<Vec<_>>(), SIDE, 3),
+                ),
+                (
+                    "rgba.png",
+                    png(
+                        &own.iter().flat_map(transparent).collect::<Vec<_>>(),
+                        SIDE,
+                        4,
+                    ),
+                ),
+                ("large.png", png(&large, side, 1)),
+                ("large-inverted.png", png(&inverted(&large), side, 1)),
+                (
+                    "large-rgba.png",
+                    png(
+                        &large.iter().flat_map(transparent).collect::<Vec<_>>(),
+                        side,
+                        4,
+                    ),
+                ),
+            ];
+            let mut args = "classify run/model.safetensors".to_string();
+            for (name, bytes) in &files {
+                folder.write(name, bytes);
+                args += &format!(" {name}");
+            }
+            let output = folder.handwritten(&args).ok();
+            assert_eq!(output.stderr, "");
+            assert_eq!(output.stdout.lines().count(), files.len());
+            for (line, (name, _)) in output.stdout.lines().zip(&files) {
+                let expected = format!("{name}: {class}  ({class} ");
+                assert!(line.starts_with(&expected), "{expected}: {line}");
+            }
+
+            let output = folder.handwritten(&format!("{args} --json")).ok();
+            let events = output.json();
+            assert_eq!(events.len(), files.len());
+            for (event, (name, _)) in events.iter().zip(&files) {
+                assert_eq!(event["event"], "class");
+                assert_eq!(event["image"], *name);
+                assert_eq!(event["class"], class.to_string());
+                let probs = event["probabilities"].as_array().unwrap();
+                let probs: Vec<f64> = probs.iter().map(|p| p.as_f64().unwrap()).collect();
+                assert_eq!(probs.len(), CLASSES);
+                assert!((probs.iter().sum::<f64>() - 1.0).abs() < 1e-5, "{event}");
+                assert!(probs.iter().all(|&p| p <= probs[class]), "{event}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_picture_is_refused_before_anything_is_printed() {
+        let folder = Folder::new();
+        folder.train(&format!("{SMALL} --out run")).ok();
+        let good = png(&shape(2), SIDE, 1);
+        folder.write("good.png", &good);
+        folder.write("text.png", b"not a picture at all");
+        folder.write("empty.png", b"");
+        // A header that promises more than anybody has memory for.
+        let mut huge = good.clone();
+        huge[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
+        folder.write("huge.png", &huge);
+        let before = folder.contents("");
+        for name in ["missing.png", "text.png", "empty.png", "huge.png", "data"] {
+            folder
+                .handwritten(&format!("classify run/model.safetensors good.png {name}"))
+                .fails(1, &[name]);
+        }
+        assert!(folder.contents("") == before);
+        // The last chunk, of 12 bytes, says no more than that it is the last.
+        for len in (0..good.len() - 12).step_by(5) {
+            folder.write("cut.png", &good[..len]);
+            folder
+                .handwritten("classify run/model.safetensors good.png cut.png")
+                .fails(1, &["cut.png"]);
+        }
+    }
+}
+
+mod wrong_input {
+    use super::*;
+
+    /// The first line on stderr of a program that is used wrongly.
+    fn usage_error(folder: &Folder, output: &Output) -> String {
+        assert_eq!(output.code, Some(2), "{}", output.stderr);
+        assert_eq!(output.stdout, "");
+        assert_eq!(folder.names(""), ["data"], "{}", output.stderr);
+        let line = output.stderr.lines().next().unwrap_or_default();
+        assert!(line.starts_with("error: "), "{}", output.stderr);
+        line.to_string()
+    }
+
+    #[test]
+    fn every_bad_flag_value_is_named() {
+        let folder = Folder::new();
+        for (flag, values) in [
+            ("hidden", &["0", "a", "8,0", "8,", "-1", "1.5"][..]),
+            ("epochs", &["0", "-1", "1.5", "x"]),
+            ("batch", &["0", "x", "-1", "1.5"]),
+            ("lr", &["0", "-1", "nan", "inf", "x", "1e60", "1e-60"]),
+            ("momentum", &["1", "-0.1", "nan", "x", "0.999999999999"]),
+            ("weight-decay", &["-1", "nan", "inf", "x"]),
+            (
+                "schedule",
+                &["foo", "step:0:0.5", "step:1", "step:1:0", "step:1:nan"],
+            ),
+            ("warmup", &["-1", "x"]),
+            ("activation", &["foo", "Relu"]),
+            ("init", &["foo"]),
+            ("loss", &["foo"]),
+            ("split", &["foo"]),
+            ("nesterov", &["foo"]),
+            ("seed", &["-1", "x", "18446744073709551616"]),
+            ("threads", &["0", "-1", "x"]),
+            ("patience", &["0", "-1", "x"]),
+        ] {
+            for value in values {
+                let separator = if flag == "nesterov" { "=" } else { " " };
+                let args = format!("--data data --{flag}{separator}{value}");
+                let line = usage_error(&folder, &folder.train(&args));
+                assert!(line.contains(flag), "--{flag} {value}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_program_does_not_know_is_named() {
+        let folder = Folder::new();
+        for (args, word) in [
+            ("train --data data --bogus", "--bogus"),
+            ("train --data data --epoch 3", "--epoch"),
+            ("train --data data extra", "extra"),
+            ("train --data", "--data"),
+            ("train --epochs 2 --epochs 3", "--epochs"),
+            ("frobnicate", "frobnicate"),
+            ("--bogus", "--bogus"),
+            ("evaluate model --bogus", "--bogus"),
+            ("evaluate model --threads 0", "--threads"),
+            ("classify model image --bogus", "--bogus"),
+            ("evaluate", "required"),
+            ("classify model", "required"),
+        ] {
+            let output = folder.handwritten(args);
+            let line = usage_error(&folder, &output);
+            assert!(output.stderr.contains(word), "{args}: {line}");
+        }
+        let nothing = folder.handwritten("");
+        assert_eq!(nothing.code, Some(2));
+        assert!(nothing.stderr.contains("train"), "{}", nothing.stderr);
+    }
+
+    #[test]
+    fn data_that_are_not_there_or_damaged_are_named() {
+        let folder = Folder::new();
+        folder.train(&format!("{SMALL} --out run")).ok();
+        // Each folder is whole but for one file, whose name is replaced.
+        let spoilt = |name: &str, spoil: &dyn Fn(&str, Vec<u8>) -> Option<(String, Vec<u8>)>| {
+            for (file, bytes) in data_files(1) {
+                if let Some((file, bytes)) = spoil(&file, bytes) {
+                    folder.write(&format!("{name}/{file}"), &bytes);
+                }
+            }
+        };
+        spoilt("cut", &|file, bytes| {
+            let packed = gz(&bytes);
+            let len = packed.len() - usize::from(file.starts_with("t10k-images"));
+            Some((format!("{file}.gz"), packed[..len].to_vec()))
+        });
+        spoilt("short", &|file, bytes| {
+            let len = bytes.len() - usize::from(file.starts_with("train-images"));
+            Some((file.to_string(), bytes[..len].to_vec()))
+        });
+        spoilt("unlabelled", &|file, bytes| {
+            (!file.starts_with("t10k-labels")).then(|| (file.to_string(), bytes))
+        });
+        spoilt("fewer", &|file, bytes| {
+            let bytes = if file.starts_with("train-labels") {
+                idx_file(0x0801, &[3], &[0, 1, 2])
+            } else {
+                bytes
+            };
+            Some((file.to_string(), bytes))
+        });
+        spoilt("garbage", &|file, bytes| {
+            let is_spoilt = file.starts_with("t10k-images");
+            Some((
+                file.to_string(),
+                if is_spoilt { vec![7; 99] } else { bytes },
+            ))
+        });
+        spoilt("none", &|file, bytes| {
+            let bytes = match file {
+                "t10k-images-idx3-ubyte" => idx_file(0x0803, &[0, SIDE, SIDE], &[]),
+                "t10k-labels-idx1-ubyte" => idx_file(0x0801, &[0], &[]),
+                _ => bytes,
+            };
+            Some((file.to_string(), bytes))
+        });
+        spoilt("one", &|file, bytes| {
+            let bytes = match file {
+                "t10k-images-idx3-ubyte" => idx_file(0x0803, &[1, SIDE, SIDE], &[0; SIDE * SIDE]),
+                "t10k-labels-idx1-ubyte" => idx_file(0x0801, &[1], &[0]),
+                _ => bytes,
+            };
+            Some((file.to_string(), bytes))
+        });
+        fs::create_dir(folder.path("empty")).unwrap();
+        folder.write("file", b"no folder");
+
+        let before = folder.contents("");
+        for (data, words) in [
+            ("missing", ["missing", ""]),
+            ("empty", ["empty", "train-images-idx3-ubyte"]),
+            ("file", ["file", "folder"]),
+            ("cut", ["cut/t10k-images-idx3-ubyte.gz", ""]),
+            ("short", ["short/train-images-idx3-ubyte", "offset"]),
+            ("unlabelled", ["unlabelled", "t10k-labels-idx1-ubyte"]),
+            ("fewer", ["fewer/train-labels-idx1-ubyte", "3 labels"]),
+            ("garbage", ["garbage/t10k-images-idx3-ubyte", "magic"]),
+            ("none", ["none/t10k-images-idx3-ubyte", "no images"]),
+        ] {
+            // Named or not, no folder is made for a run that cannot begin.
+            for args in ["", "--out new/run", "--name new", "--json"] {
+                let output = folder.train(&format!("--data {data} {args}"));
+                output.fails(1, &words);
+                assert!(folder.contents("") == before, "{data} {args}");
+            }
+            let output =
+                folder.handwritten(&format!("evaluate run/model.safetensors --data {data}"));
+            output.fails(1, &words);
+        }
+        // A single test image cannot be parted in two, but can be evaluated.
+        folder.train("--data one").fails(1, &["test file"]);
+        assert!(folder.contents("") == before);
+        folder
+            .handwritten("evaluate run/model.safetensors --data one")
+            .ok();
+    }
+
+    #[test]
+    fn a_bad_configuration_is_named_with_its_line() {
+        let folder = Folder::new();
+        for (config, words) in [
+            ("rate = 1", ["line 1", "rate"]),
+            ("seed = 1\n\nepochs = \"three\"", ["line 3", "three"]),
+            ("seed = 1\nhidden = [8, 0]", ["line 2", "0"]),
+            ("seed = 1\nhidden = 8", ["line 2", "8"]),
+            ("lr = 0.1\nbatch = \"half\"", ["line 2", "full"]),
+            ("lr = 0.1\nlr = 0.2", ["line 2", "lr"]),
+            ("# fine\nepochs = 1 2", ["line 2", ""]),
+            ("lr = -1.0", ["lr", "-1"]),
+            ("activation = \"softplus\"", ["activation", "softplus"]),
+        ] {
+            folder.write("config.toml", config.as_bytes());
+            let before = folder.contents("");
+            let output = folder.train("--data data --config config.toml");
+            output.fails(2, &words);
+            if words[0].starts_with("line") {
+                output.fails(2, &["config.toml"]);
+            }
+            assert!(folder.contents("") == before, "{config}");
+        }
+        folder.write("latin1.toml", b"# caf\xe9");
+        for name in ["missing.toml", "data", "latin1.toml"] {
+            let output = folder.train(&format!("--data data --config {name}"));
+            output.fails(1, &[name]);
+            assert!(!folder.path("runs").exists());
+        }
+    }
+
+    /// An absolute path with a space and letters beyond ASCII is a path.
+    #[test]
+    fn any_path_will_do() {
+        let folder = Folder::new();
+        let odd = folder.path("Größe 1");
+        fs::create_dir(&odd).unwrap();
+        fs::rename(folder.path("data"), odd.join("data")).unwrap();
+        let args: [&Path; 8] = [
+            "--data".as_ref(),
+            &odd.join("data"),
+            "--out".as_ref(),
+            &odd.join("the run"),
+            "--epochs".as_ref(),
+            "1".as_ref(),
+            "--hidden".as_ref(),
+            "3".as_ref(),
+        ];
+        run(&mut folder.command(env!("CARGO_BIN_EXE_train"), args)).ok();
+        let config = odd.join("the run/config.toml");
+        let args = [
+            "--config".as_ref(),
+            config.as_os_str(),
+            "--out".as_ref(),
+            "again".as_ref(),
+        ];
+        run(&mut folder.command(env!("CARGO_BIN_EXE_train"), args)).ok();
+        assert_same_run(&folder, "Größe 1/the run", "again");
+    }
+}

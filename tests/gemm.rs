@@ -1,0 +1,440 @@
+//! The fast product against the one that is its definition, and that one
+//! against arithmetic written out here.
+
+#![cfg(feature = "alloc")]
+
+use handwritten::gemm::naive;
+use handwritten::init::{Stream, generator};
+use handwritten::{Beta, Context, Isa, MatMut, MatRef, gemm};
+use proptest::prelude::*;
+use rand_core::Rng;
+
+/// What the elements of the operands are drawn from.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Values {
+    /// −8, …, 8: every sum of up to 2¹⁸ products is exact.
+    Integers,
+    /// Multiples of 2⁻²³ in [−1, 1).
+    Reals,
+    /// Zeros of both signs, numbers that underflow or overflow in products,
+    /// infinities and NaN among small integers.
+    Special,
+}
+
+impl Values {
+    fn draw(self, rng: &mut impl Rng) -> f32 {
+        const SPECIAL: [f32; 12] = [
+            0.0,
+            -0.0,
+            f32::from_bits(1),
+            -f32::MIN_POSITIVE / 2.0,
+            1e-20,
+            -1e-25,
+            1e20,
+            f32::MAX,
+            -f32::MAX,
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+            f32::NAN,
+        ];
+        let bits = rng.next_u32();
+        let integer = (bits >> 8) as i32 % 17 - 8;
+        match self {
+            Self::Integers => integer as f32,
+            Self::Reals => (bits >> 8) as f32 / 8_388_608.0 - 1.0,
+            // Rare enough that most sums do not end as NaN.
+            Self::Special if bits.is_multiple_of(8) => SPECIAL[(bits >> 8) as usize % 12],
+            Self::Special => integer as f32,
+        }
+    }
+
+    fn draw_many(self, len: usize, rng: &mut impl Rng) -> Vec<f32> {
+        (0..len).map(|_| self.draw(rng)).collect()
+    }
+}
+
+/// How the matrices of a product lie in memory.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    transposed: bool,
+    /// What the row stride exceeds the width by.
+    gap: usize,
+}
+
+/// One of the operands: its elements row after row, and as a layout has them,
+/// with NaN where nothing may be read.
+struct Operand {
+    dense: Vec<f32>,
+    stored: Vec<f32>,
+    rows: usize,
+    cols: usize,
+    layout: Layout,
+}
+
+impl Operand {
+    fn new(rows: usize, cols: usize, layout: Layout, dense: Vec<f32>) -> Self {
+        let (height, width) = if layout.transposed {
+            (cols, rows)
+        } else {
+            (rows, cols)
+        };
+        let stride = width + layout.gap;
+        // Nothing follows the last element, so reading on would panic.
+        let len = (height * stride).saturating_sub(layout.gap);
+        let mut stored = vec![f32::NAN; len];
+        for i in 0..rows {
+            for j in 0..cols {
+                let (row, col) = if layout.transposed { (j, i) } else { (i, j) };
+                stored[row * stride + col] = dense[i * cols + j];
+            }
+        }
+        Self {
+            dense,
+            stored,
+            rows,
+            cols,
+            layout,
+        }
+    }
+
+    fn dense(&self) -> MatRef<'_> {
+        MatRef::new(&self.dense, self.rows, self.cols)
+    }
+
+    fn stored(&self) -> MatRef<'_> {
+        let (rows, cols, gap) = (self.rows, self.cols, self.layout.gap);
+        if self.layout.transposed {
+            MatRef::with_row_stride(&self.stored, cols, rows, rows + gap).t()
+        } else {
+            MatRef::with_row_stride(&self.stored, rows, cols, cols + gap)
+        }
+    }
+}
+
+/// The fast product of dense operands, continued from `c`.
+fn fast(a: MatRef<'_>, b: MatRef<'_>, c: &[f32], threads: usize) -> Vec<f32> {
+    let mut c = c.to_vec();
+    let mut packing = Context::packing(threads);
+    let ctx = &mut Context::new(threads, &mut packing);
+    let target = MatMut::new(&mut c, a.rows(), b.cols());
+    gemm(a, b, Beta::One, target, ctx);
+    c
+}
+
+/// The definition's product, continued from `c`.
+fn slow(a: MatRef<'_>, b: MatRef<'_>, c: &[f32]) -> Vec<f32> {
+    let mut c = c.to_vec();
+    let target = MatMut::new(&mut c, a.rows(), b.cols());
+    naive::gemm(a, b, Beta::One, target, Isa::detect());
+    c
+}
+
+/// The bits of each number, with one pattern for all NaN: which operand's NaN
+/// an addition hands on is not defined.
+fn bits(xs: &[f32]) -> Vec<u32> {
+    let bits = |x: &f32| if x.is_nan() { f32::NAN } else { *x }.to_bits();
+    xs.iter().map(bits).collect()
+}
+
+/// The product in double precision and |A|·|B| + |C|, to which the bound of
+/// its error is proportional.
+fn exact(a: &[f32], b: &[f32], c: &[f32], (k, n): (usize, usize)) -> Vec<(f64, f64)> {
+    let element = |(e, c): (usize, &f32)| {
+        let (i, j) = (e / n, e % n);
+        let start = (f64::from(*c), f64::from(c.abs()));
+        (0..k).fold(start, |(sum, size), p| {
+            let product = f64::from(a[i * k + p]) * f64::from(b[p * n + j]);
+            (sum + product, size + product.abs())
+        })
+    };
+    c.iter().enumerate().map(element).collect()
+}
+
+/// The bound of the error of a chain of k multiply-adds, as a share of
+/// |A|·|B| + |C|: γₙ = n·u / (1 − n·u) where no term is rounded more than n
+/// times (Higham, *Accuracy and Stability*, section 3.5).
+///
+/// The first term of a fused chain is rounded by each of its k links. Where a
+/// link multiplies, rounds, adds and rounds, each product has one rounding of
+/// its own before those of the k sums: n = k + 1. The errors of the double
+/// precision that the product is compared with, at most k·2⁻⁵³, fit between
+/// γₙ and the (1 + u)ⁿ − 1 that it stands for, which are n·u² = n·2⁻⁴⁸ apart.
+fn gamma(k: usize) -> f64 {
+    let roundings = if Isa::detect().is_fused() { k } else { k + 1 };
+    let nu = roundings as f64 * 2_f64.powi(-24);
+    nu / (1.0 - nu)
+}
+
+fn assert_within_bound(c: &[f32], exact: &[(f64, f64)], k: usize) {
+    for (c, (sum, size)) in c.iter().zip(exact) {
+        let error = (f64::from(*c) - sum).abs();
+        let bound = gamma(k) * size;
+        assert!(error <= bound, "{c} for {sum}: {error:e} > {bound:e}");
+    }
+}
+
+/// The edges of tiles (4×8) and of blocks (128×256×256), and all else to 70.
+fn dimension() -> impl Strategy<Value = usize> {
+    const EDGES: [usize; 16] = [
+        0, 1, 3, 4, 5, 7, 8, 9, 127, 128, 129, 130, 255, 256, 257, 258,
+    ];
+    prop_oneof![0..=70_usize, proptest::sample::select(&EDGES[..])]
+}
+
+fn layout() -> impl Strategy<Value = Layout> {
+    (any::<bool>(), 0..4_usize).prop_map(|(transposed, gap)| Layout { transposed, gap })
+}
+
+/// Any product, computed into a block of a larger matrix: the block is the
+/// chain of the definition, and nothing around it changes.
+fn check(
+    (m, k, n): (usize, usize, usize),
+    (a, b): (Layout, Layout),
+    gap: usize,
+    beta: Beta,
+    values: Values,
+    seed: u64,
+) {
+    let mut rng = generator(seed, Stream::Weights);
+    let a = Operand::new(m, k, a, values.draw_many(m * k, &mut rng));
+    let b = Operand::new(k, n, b, values.draw_many(k * n, &mut rng));
+
+    // One row and column around the block, and a gap.
+    const GUARD: u32 = 0x7fc1_2345;
+    let (height, width) = (m + 2, n + 2 + gap);
+    let mut whole = vec![f32::from_bits(GUARD); height * width];
+    let mut start = vec![0.0; m * n];
+    if beta == Beta::One {
+        start = values.draw_many(m * n, &mut rng);
+        for (e, c) in start.iter().enumerate() {
+            whole[(1 + e / n) * width + 1 + e % n] = *c;
+        }
+    }
+    let mut packing = Context::packing(1);
+    gemm(
+        a.stored(),
+        b.stored(),
+        beta,
+        MatMut::new(&mut whole, height, width).block(1..1 + m, 1..1 + n),
+        &mut Context::new(1, &mut packing),
+    );
+
+    let mut c = Vec::new();
+    for (e, x) in whole.iter().enumerate() {
+        let (row, col) = (e / width, e % width);
+        if (1..=m).contains(&row) && (1..=n).contains(&col) {
+            c.push(*x);
+        } else {
+            assert_eq!(x.to_bits(), GUARD, "outside C at ({row}, {col})");
+        }
+    }
+    assert_eq!(bits(&c), bits(&slow(a.dense(), b.dense(), &start)));
+    if values != Values::Special {
+        let exact = exact(&a.dense, &b.dense, &start, (k, n));
+        assert_within_bound(&c, &exact, k);
+        if values == Values::Integers {
+            assert!(
+                c.iter()
+                    .zip(&exact)
+                    .all(|(c, (sum, _))| f64::from(*c) == *sum)
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn any_product_is_its_chains(
+        shape in (dimension(), dimension(), dimension()),
+        layouts in (layout(), layout()),
+        gap in 0..3_usize,
+        beta in proptest::sample::select(vec![Beta::Zero, Beta::One]),
+        values in proptest::sample::select(vec![Values::Integers, Values::Reals, Values::Special]),
+        seed: u64,
+    ) {
+        check(shape, layouts, gap, beta, values, seed);
+    }
+}
+
+/// All small shapes around the edges of a tile, which chance might leave out.
+#[test]
+fn every_edge_of_a_tile() {
+    let edges = [0, 1, 3, 4, 5, 7, 8, 9];
+    for m in edges {
+        for k in [0, 1, 2, 5] {
+            for n in edges {
+                for (transposed, beta) in [
+                    (false, Beta::Zero),
+                    (false, Beta::One),
+                    (true, Beta::Zero),
+                    (true, Beta::One),
+                ] {
+                    let a = Layout { transposed, gap: 1 };
+                    let b = Layout {
+                        transposed: !transposed,
+                        gap: 2,
+                    };
+                    check((m, k, n), (a, b), 1, beta, Values::Reals, 1);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_definition_is_one_chain_in_ascending_order() {
+    let fused = Isa::detect().is_fused();
+    for values in [Values::Integers, Values::Reals, Values::Special] {
+        for (m, k, n) in [(1, 1, 1), (2, 3, 5), (7, 41, 6), (3, 300, 2)] {
+            let mut rng = generator(k as u64, Stream::Weights);
+            let a = values.draw_many(m * k, &mut rng);
+            let b = values.draw_many(k * n, &mut rng);
+            let c = values.draw_many(m * n, &mut rng);
+            let chain = |start: &[f32]| -> Vec<f32> {
+                let mut c = start.to_vec();
+                for (e, c) in c.iter_mut().enumerate() {
+                    for p in 0..k {
+                        let (a, b) = (a[e / n * k + p], b[p * n + e % n]);
+                        *c = if fused { a.mul_add(b, *c) } else { a * b + *c };
+                    }
+                }
+                c
+            };
+            let (a, b) = (MatRef::new(&a, m, k), MatRef::new(&b, k, n));
+            assert_eq!(bits(&slow(a, b, &c)), bits(&chain(&c)), "{values:?} {k}");
+            let mut fresh = vec![f32::NAN; m * n];
+            let target = MatMut::new(&mut fresh, m, n);
+            naive::gemm(a, b, Beta::Zero, target, Isa::detect());
+            assert_eq!(bits(&fresh), bits(&chain(&vec![0.0; m * n])));
+        }
+    }
+}
+
+#[test]
+fn sums_over_a_whole_training_set_are_chains_too() {
+    let (m, k, n) = (5, 60_000, 9);
+    for values in [Values::Integers, Values::Reals] {
+        let mut rng = generator(1, Stream::Weights);
+        let a = values.draw_many(k * m, &mut rng);
+        let b = values.draw_many(k * n, &mut rng);
+        let layout = Layout {
+            transposed: true,
+            gap: 0,
+        };
+        let a = Operand::new(m, k, layout, a);
+        let c = values.draw_many(m * n, &mut rng);
+        let b = MatRef::new(&b, k, n);
+        let product = fast(a.stored(), b, &c, 1);
+        assert_eq!(bits(&product), bits(&slow(a.dense(), b, &c)));
+        let exact = exact(&a.dense, b.as_slice(), &c, (k, n));
+        assert_within_bound(&product, &exact, k);
+        if values == Values::Integers {
+            assert!(
+                product
+                    .iter()
+                    .zip(&exact)
+                    .all(|(c, (sum, _))| f64::from(*c) == *sum)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_row_alone_and_in_a_batch_is_the_same() {
+    let (m, k, n) = (70, 300, 37);
+    let mut rng = generator(2, Stream::Weights);
+    let a = Values::Reals.draw_many(m * k, &mut rng);
+    let b = Values::Reals.draw_many(k * n, &mut rng);
+    let c = Values::Reals.draw_many(m * n, &mut rng);
+    let b = MatRef::new(&b, k, n);
+    let batch = fast(MatRef::new(&a, m, k), b, &c, 1);
+    for i in 0..m {
+        let (row, start) = (&a[i * k..][..k], &c[i * n..][..n]);
+        let alone = fast(MatRef::new(row, 1, k), b, start, 1);
+        assert_eq!(bits(&alone), bits(&batch[i * n..][..n]), "row {i}");
+    }
+}
+
+/// Products large enough to be shared out, among them fewer rows than threads
+/// and rows that do not share out evenly.
+#[cfg(feature = "rayon")]
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    for (m, k, n) in [
+        (131, 257, 70),
+        (5, 60_000, 9),
+        (401, 67, 130),
+        (3, 1200, 300),
+    ] {
+        let mut rng = generator(m as u64, Stream::Weights);
+        let a = Values::Reals.draw_many(m * k, &mut rng);
+        let b = Values::Reals.draw_many(k * n, &mut rng);
+        let c = Values::Reals.draw_many(m * n, &mut rng);
+        for transposed in [false, true] {
+            let layout = Layout { transposed, gap: 1 };
+            let a = Operand::new(m, k, layout, a.clone());
+            let b = MatRef::new(&b, k, n);
+            let expected = bits(&slow(a.dense(), b, &c));
+            for threads in [1, 2, 3, 4, 8] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+                let product = pool
+                    .build()
+                    .unwrap()
+                    .install(|| fast(a.stored(), b, &c, threads));
+                assert_eq!(bits(&product), expected, "{m}×{k}×{n} on {threads}");
+            }
+        }
+    }
+}
+
+/// Memory to pack into that holds NaN, as after a product of a broken net,
+/// reaches no other product.
+#[test]
+fn what_the_packing_memory_held_does_not_matter() {
+    let mut packing = Context::packing(1);
+    packing.fill(f32::NAN);
+    let (a, mut c) = ([2.0; 15], [f32::NAN; 9]);
+    let a = MatRef::new(&a, 3, 5);
+    let target = MatMut::new(&mut c, 3, 3);
+    gemm(
+        a,
+        a.t(),
+        Beta::Zero,
+        target,
+        &mut Context::new(1, &mut packing),
+    );
+    assert_eq!(c, [20.0; 9]);
+}
+
+#[test]
+#[should_panic(expected = "product of 2×3 and 4×2 into 2×2")]
+fn operands_that_do_not_fit_are_refused() {
+    let (a, b) = ([0.0; 6], [0.0; 8]);
+    fast(MatRef::new(&a, 2, 3), MatRef::new(&b, 4, 2), &[0.0; 4], 1);
+}
+
+#[test]
+#[should_panic(expected = "product of 2×3 and 3×2 into 2×3")]
+fn a_target_that_does_not_fit_is_refused() {
+    let (a, mut c) = ([0.0; 6], [0.0; 6]);
+    let mut packing = Context::packing(1);
+    let ctx = &mut Context::new(1, &mut packing);
+    let a = MatRef::new(&a, 2, 3);
+    let b = MatRef::new(a.as_slice(), 3, 2);
+    gemm(a, b, Beta::Zero, MatMut::new(&mut c, 2, 3), ctx);
+}
+
+#[test]
+#[should_panic(expected = "product of 2×3 and 4×2 into 2×2")]
+fn the_definition_refuses_them_too() {
+    let (a, b) = ([0.0; 6], [0.0; 8]);
+    slow(MatRef::new(&a, 2, 3), MatRef::new(&b, 4, 2), &[0.0; 4]);
+}
+
+#[test]
+#[should_panic(expected = "elements to pack into for 2 threads")]
+fn too_little_memory_to_pack_into_is_refused() {
+    Context::new(2, &mut Context::packing(1));
+}

@@ -1,0 +1,317 @@
+//! Gradients against finite differences, and what must not change them.
+
+#![cfg(feature = "alloc")]
+
+mod common;
+
+use common::{Oracle, examples, random_images, random_params, relative_error, tensors, widen};
+use handwritten::data::Dataset;
+use handwritten::loss::softmax_cross_entropy;
+use handwritten::net::activations_len;
+use handwritten::{Activation, Context, MatMut, MatRef, Net, NetRef, Reduction, Workspace};
+
+/// Widths and batch sizes: no hidden layer, one and two, none of them a
+/// multiple of a register tile, and the smallest there are.
+const SHAPES: [(&[usize], usize); 8] = [
+    (&[1, 2], 3),
+    (&[13, 3], 1),
+    (&[21, 10], 17),
+    (&[13, 7, 3], 5),
+    (&[37, 19, 10], 19),
+    (&[5, 1, 4], 11),
+    (&[13, 9, 7, 3], 6),
+    (&[22, 17, 11, 10], 23),
+];
+
+struct Case {
+    net: Net,
+    oracle: Oracle,
+    data: Dataset,
+    indices: Vec<u32>,
+    reduction: Reduction,
+}
+
+/// Every shape with every activation and reduction.
+fn cases() -> impl Iterator<Item = Case> {
+    SHAPES.into_iter().flat_map(|(widths, batch)| {
+        Activation::ALL.into_iter().flat_map(move |activation| {
+            Reduction::ALL.into_iter().map(move |reduction| {
+                let params = random_params(widths, batch as u64);
+                let classes = widths[widths.len() - 1];
+                Case {
+                    oracle: Oracle {
+                        widths: widths.to_vec(),
+                        activation,
+                        params: widen(&params),
+                    },
+                    net: Net::new(widths, activation, params),
+                    data: random_images(batch, widths[0], classes, batch as u64),
+                    indices: (0..batch as u32).collect(),
+                    reduction,
+                }
+            })
+        })
+    })
+}
+
+impl Case {
+    fn name(&self) -> String {
+        let Oracle {
+            widths, activation, ..
+        } = &self.oracle;
+        let (batch, reduction) = (self.indices.len(), self.reduction);
+        format!("{widths:?} {activation:?}, {reduction:?} of {batch}")
+    }
+
+    /// The oracle's reduced loss, and its gradient.
+    fn expected(&self) -> (f64, Vec<f64>) {
+        let (x, labels) = examples(&self.data, &self.indices);
+        let (sum, gradient) = self.oracle.gradient(&x, &labels, self.reduction);
+        (sum * self.reduction.scale(labels.len()), gradient)
+    }
+
+    /// Central differences of the oracle's loss, at steps so short that a
+    /// kink of relu hardly ever lies between (and for these seeds never does).
+    fn differences(&self) -> Vec<f64> {
+        const H: f64 = 1e-6;
+        let (x, labels) = examples(&self.data, &self.indices);
+        let mut moved = self.oracle.clone();
+        let mut loss = |i: usize, h: f64| {
+            moved.params[i] = self.oracle.params[i] + h;
+            let (sum, _) = moved.gradient(&x, &labels, self.reduction);
+            moved.params[i] = self.oracle.params[i];
+            sum * self.reduction.scale(labels.len())
+        };
+        (0..self.oracle.params.len())
+            .map(|i| (loss(i, H) - loss(i, -H)) / (2.0 * H))
+            .collect()
+    }
+
+    /// Fails unless each tensor of `gradient` is that of `expected` but for a
+    /// share of its length, and is not zero.
+    fn assert_close(&self, gradient: &[f64], expected: &[f64], tolerance: f64) {
+        for (number, tensor) in tensors(&self.oracle.widths).into_iter().enumerate() {
+            let (gradient, expected) = (&gradient[tensor.clone()], &expected[tensor]);
+            assert!(
+                expected.iter().any(|g| g.abs() > 1e-3),
+                "{}: tensor {number} has no gradient to speak of",
+                self.name()
+            );
+            let error = relative_error(gradient, expected);
+            assert!(
+                error <= tolerance,
+                "{}: tensor {number} is off by {error:e} of {tolerance:e}",
+                self.name()
+            );
+        }
+    }
+}
+
+/// What rounding to `f32` may change of a gradient, as a share of its length.
+///
+/// An element passes through one chain for each layer on the way up (as long
+/// as the layer is wide, and some ten operations of the activation), again on
+/// the way down, and through the sum over the examples. Every operation rounds
+/// by up to u = 2⁻²⁴: n of them by up to γₙ of the sum of the absolute terms
+/// (Higham, *Accuracy and Stability*, section 3.5), but since roundings point
+/// both ways by about √n·u. The other √n is left for terms that cancel.
+fn rounding(widths: &[usize], batch: usize) -> f64 {
+    let n = batch + widths.iter().map(|width| 2 * (width + 10)).sum::<usize>();
+    n as f64 * 2_f64.powi(-24)
+}
+
+#[test]
+fn the_oracles_gradient_is_that_of_its_loss() {
+    for case in cases() {
+        let (loss, gradient) = case.expected();
+        case.assert_close(&gradient, &case.differences(), 1e-6);
+
+        // A short step downhill gains η·‖g‖², to first order.
+        let mut moved = Case {
+            oracle: case.oracle.clone(),
+            net: case.net.clone(),
+            data: case.data.clone(),
+            indices: case.indices.clone(),
+            ..case
+        };
+        let plain = handwritten::Momentum {
+            momentum: 0.0,
+            nesterov: false,
+            weight_decay: 0.0,
+        };
+        let mut velocity = vec![0.0; gradient.len()];
+        moved.oracle.step(&mut velocity, &gradient, &plain, 1e-6);
+        let square: f64 = gradient.iter().map(|g| g * g).sum();
+        let gain = (loss - moved.expected().0) / (1e-6 * square);
+        assert!((gain - 1.0).abs() < 0.01, "{}: {gain}", case.name());
+    }
+}
+
+#[test]
+fn gradients_are_those_of_finite_differences() {
+    for case in cases() {
+        let batch = case.indices.len();
+        let widths = &case.oracle.widths;
+        let mut workspace = Workspace::new(widths, 1);
+        let (net, reduction) = (case.net.view(), case.reduction);
+        let sum = workspace.compute_gradient(net, &case.data, &case.indices, reduction);
+        let gradient = widen(workspace.gradient());
+        let tolerance = rounding(widths, batch);
+        let (loss, expected) = case.expected();
+        let reduced = sum * reduction.scale(batch);
+        assert!(
+            (reduced / loss - 1.0).abs() <= tolerance,
+            "{}: loss {reduced} for {loss}",
+            case.name()
+        );
+        case.assert_close(&gradient, &expected, tolerance);
+        // The differences themselves are good to some 10⁻⁸.
+        case.assert_close(&gradient, &case.differences(), tolerance + 1e-6);
+    }
+}
+
+/// Forward and backward over all rows at once, without a workspace, added to
+/// `gradient`; the sum of the losses.
+fn pass(net: NetRef<'_>, data: &Dataset, rows: &[u32], scale: f32, gradient: &mut [f32]) -> f64 {
+    let (features, classes) = (data.features(), net.layer(net.depth() - 1).biases.len());
+    let mut pixels = vec![0.0; rows.len() * features];
+    let mut labels = vec![0; rows.len()];
+    data.gather(rows, &mut pixels, &mut labels);
+    let x = MatRef::new(&pixels, rows.len(), features);
+    let mut activations = vec![0.0; activations_len(net.widths(), rows.len())];
+    // Nothing but the last block may be read before it is written.
+    let mut deltas = vec![f32::NAN; activations.len()];
+    let mut packing = Context::packing(1);
+    let mut ctx = Context::new(1, &mut packing);
+    let mut total = 0.0;
+    let logits = net.forward(x, &mut activations, &mut ctx);
+    let start = deltas.len() - rows.len() * classes;
+    let dlogits = MatMut::new(&mut deltas[start..], rows.len(), classes);
+    softmax_cross_entropy(logits, &labels, scale, dlogits, &mut total);
+    net.backward(x, &activations, &mut deltas, gradient, &mut ctx);
+    total
+}
+
+fn bits(xs: &[f32]) -> Vec<u32> {
+    xs.iter().map(|x| x.to_bits()).collect()
+}
+
+#[test]
+fn backward_adds_to_the_gradient_example_after_example() {
+    for case in cases().filter(|case| case.indices.len() > 1) {
+        let net = case.net.view();
+        let mut whole = vec![0.0; net.params().len()];
+        pass(net, &case.data, &case.indices, 0.5, &mut whole);
+        for cut in 1..case.indices.len() {
+            let mut parts = vec![0.0; whole.len()];
+            for part in [&case.indices[..cut], &case.indices[cut..]] {
+                pass(net, &case.data, part, 0.5, &mut parts);
+            }
+            assert_eq!(bits(&parts), bits(&whole), "{} at {cut}", case.name());
+        }
+    }
+}
+
+#[test]
+fn batches_beyond_a_chunk_are_one_sum_in_the_order_of_the_examples() {
+    let widths = [29, 13, 11, 10];
+    let data = random_images(600, 29, 10, 1);
+    for activation in Activation::ALL {
+        let net = Net::new(&widths, activation, random_params(&widths, 1));
+        let mut workspace = Workspace::new(&widths, 1);
+        for batch in [255, 256, 257, 512, 513, 600] {
+            // Some order other than that of the file.
+            let rows: Vec<u32> = (0..batch).map(|i| (i * 7) % 600).collect();
+            for reduction in Reduction::ALL {
+                let scale = match reduction {
+                    Reduction::Mean => 1.0 / batch as f32,
+                    Reduction::Sum => 1.0,
+                };
+                let mut expected = vec![0.0; net.view().params().len()];
+                let loss = pass(net.view(), &data, &rows, scale, &mut expected);
+                let sum = workspace.compute_gradient(net.view(), &data, &rows, reduction);
+                assert_eq!(bits(workspace.gradient()), bits(&expected), "{batch}");
+                assert_eq!(sum.to_bits(), loss.to_bits(), "{batch}");
+            }
+        }
+
+        // The order counts: else the equality above would say nothing.
+        let rows: Vec<u32> = (0..600).collect();
+        let back: Vec<u32> = (0..600).rev().collect();
+        workspace.compute_gradient(net.view(), &data, &rows, Reduction::Sum);
+        let forth = bits(workspace.gradient());
+        workspace.compute_gradient(net.view(), &data, &back, Reduction::Sum);
+        assert_ne!(bits(workspace.gradient()), forth);
+    }
+}
+
+#[cfg(feature = "rayon")]
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    // So large that every product of both passes is shared out.
+    let widths = [200, 100, 60, 10];
+    let data = random_images(300, 200, 10, 2);
+    let net = Net::new(&widths, Activation::Sigmoid, random_params(&widths, 2));
+    let rows: Vec<u32> = (0..300).collect();
+    let gradient = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(|| {
+            let mut workspace = Workspace::new(&widths, threads);
+            let sum = workspace.compute_gradient(net.view(), &data, &rows, Reduction::Mean);
+            (sum.to_bits(), bits(workspace.gradient()))
+        })
+    };
+    let alone = gradient(1);
+    for threads in [2, 3, 4, 8] {
+        assert_eq!(gradient(threads), alone, "{threads} threads");
+    }
+}
+
+#[test]
+fn evaluation_is_the_loss_of_the_gradient_and_counts_the_largest_logits() {
+    let widths = [29, 13, 10];
+    let data = random_images(600, 29, 10, 3);
+    let net = Net::new(&widths, Activation::Tanh, random_params(&widths, 3));
+    let mut workspace = Workspace::new(&widths, 1);
+    let all = handwritten::data::Subset::all(&data);
+    for reduction in Reduction::ALL {
+        let sum = workspace.compute_gradient(net.view(), &data, all.indices(), reduction);
+        let evaluation = workspace.evaluate(net.view(), &all, reduction);
+        let reduced = sum * reduction.scale(600);
+        assert_eq!(evaluation.loss.to_bits(), reduced.to_bits());
+
+        let mut pixels = vec![0.0; 29];
+        let mut right = 0;
+        for i in 0..600 {
+            let mut label = [0];
+            data.gather(&[i], &mut pixels, &mut label);
+            let mut activations = vec![0.0; activations_len(&widths, 1)];
+            let mut packing = Context::packing(1);
+            let mut ctx = Context::new(1, &mut packing);
+            let x = MatRef::new(&pixels, 1, 29);
+            let logits = net.view().forward(x, &mut activations, &mut ctx);
+            let logits = logits.row(0);
+            let best = (0..10).max_by(|&i, &j| logits[i].total_cmp(&logits[j]));
+            right += u64::from(best == Some(usize::from(label[0])));
+        }
+        assert_eq!(evaluation.confusion.correct(), right);
+        assert_eq!(evaluation.confusion.total(), 600);
+    }
+}
+
+#[test]
+#[should_panic(expected = "index out of bounds")]
+fn a_label_beyond_the_classes_is_refused() {
+    let data = Dataset::new(vec![9; 8], 2, 2, vec![1, 3]).unwrap();
+    let widths = [4, 3];
+    let net = Net::new(&widths, Activation::Relu, random_params(&widths, 4));
+    Workspace::new(&widths, 1).compute_gradient(net.view(), &data, &[0, 1], Reduction::Mean);
+}
+
+#[test]
+#[should_panic(expected = "a net and its workspace")]
+fn a_net_of_other_widths_is_refused() {
+    let data = Dataset::new(vec![9; 8], 2, 2, vec![1, 2]).unwrap();
+    let net = Net::new(&[4, 3], Activation::Relu, random_params(&[4, 3], 4));
+    Workspace::new(&[4, 2, 3], 1).compute_gradient(net.view(), &data, &[0], Reduction::Mean);
+}

@@ -1,0 +1,847 @@
+//! Training runs: against the f64 net, and what the loop promises about order,
+//! best net, patience, repetition and divergence.
+
+#![cfg(feature = "alloc")]
+
+mod common;
+
+use common::{Oracle, examples, random_images, random_params, relative_error, tensors, widen};
+use handwritten::data::{Dataset, Subset};
+use handwritten::init::{Stream, generator, shuffle};
+use handwritten::train::{Epoch, NonFinite, Outcome, Step};
+use handwritten::workspace::Tensor;
+use handwritten::{
+    Activation, Batch, Config, LearningRate, Momentum, Net, Observer, Reduction, Schedule,
+    Workspace, train,
+};
+use rand_core::Rng;
+
+const PLAIN: Momentum = Momentum {
+    momentum: 0.0,
+    nesterov: false,
+    weight_decay: 0.0,
+};
+
+const HEAVY: Momentum = Momentum {
+    momentum: 0.9,
+    ..PLAIN
+};
+
+fn constant(peak: f64) -> LearningRate {
+    LearningRate {
+        peak,
+        schedule: Schedule::Constant,
+        warmup_epochs: 0,
+    }
+}
+
+fn random_net(widths: &[usize], activation: Activation) -> Net {
+    Net::new(widths, activation, random_params(widths, 5))
+}
+
+/// Keeps all that it sees.
+#[derive(Default, Clone, PartialEq, Debug)]
+struct Log {
+    steps: Vec<Step>,
+    epochs: Vec<Epoch>,
+    /// The number of steps before the end of each epoch.
+    ends: Vec<usize>,
+}
+
+impl Observer for Log {
+    fn on_step(&mut self, step: &Step) {
+        self.steps.push(*step);
+    }
+
+    fn on_epoch(&mut self, epoch: &Epoch) {
+        self.epochs.push(*epoch);
+        self.ends.push(self.steps.len());
+    }
+}
+
+/// A run from `net`: the last net, what the run leaves and what it showed.
+fn try_run(
+    net: &Net,
+    (data, val): (&Subset<'_>, &Subset<'_>),
+    config: &Config,
+    threads: usize,
+) -> (Net, Result<Outcome, NonFinite>, Log) {
+    let (mut net, mut log) = (net.clone(), Log::default());
+    let mut workspace = Workspace::new(net.view().widths(), threads);
+    let outcome = train(&mut net, data, val, config, &mut workspace, &mut log);
+    (net, outcome, log)
+}
+
+fn run(net: &Net, data: &Subset<'_>, val: &Subset<'_>, config: &Config) -> (Net, Outcome, Log) {
+    let (net, outcome, log) = try_run(net, (data, val), config, 1);
+    (net, outcome.unwrap(), log)
+}
+
+fn bits(net: &Net) -> Vec<u32> {
+    net.view().params().iter().map(|w| w.to_bits()).collect()
+}
+
+/// The learning rate of a step, counted from 0, by the textbook.
+fn rate(rate: &LearningRate, step: usize, steps: usize, epochs: usize) -> f64 {
+    let (t, warmup) = (step as f64, (rate.warmup_epochs * steps) as f64);
+    if t < warmup {
+        return rate.peak * (t + 1.0) / warmup;
+    }
+    let t = t - warmup;
+    match rate.schedule {
+        Schedule::Constant => rate.peak,
+        Schedule::Step { epochs, factor } => {
+            let falls = t as usize / (epochs * steps);
+            rate.peak * factor.powi(falls as i32)
+        }
+        Schedule::Cosine => {
+            let part = t / ((epochs * steps) as f64 - warmup);
+            rate.peak * (1.0 + (std::f64::consts::PI * part).cos()) / 2.0
+        }
+        _ => unimplemented!("{:?}", rate.schedule),
+    }
+}
+
+/// The whole run in `f64`: the net, and the training and validation loss of
+/// each epoch.
+fn oracle_run(net: &Net, data: &Subset<'_>, val: &Subset<'_>, config: &Config) -> OracleRun {
+    let mut oracle = Oracle {
+        widths: net.view().widths().to_vec(),
+        activation: net.view().activation(),
+        params: widen(net.view().params()),
+    };
+    let mean = |sum: f64, count: usize| match config.reduction {
+        Reduction::Mean => sum / count as f64,
+        Reduction::Sum => sum,
+    };
+    let batch = match config.batch {
+        Batch::Full => data.len(),
+        Batch::Mini(batch) => batch,
+    };
+    let steps = data.len().div_ceil(batch);
+    let mut velocity = vec![0.0; oracle.params.len()];
+    let mut rng = generator(config.seed, Stream::Shuffle);
+    let mut losses = Vec::new();
+    let mut done = 0;
+    for _ in 0..config.epochs {
+        let mut order = data.indices().to_vec();
+        if config.batch != Batch::Full {
+            shuffle(&mut order, &mut rng);
+        }
+        let mut total = 0.0;
+        for batch in order.chunks(batch) {
+            let (x, labels) = examples(data.dataset(), batch);
+            let (sum, gradient) = oracle.gradient(&x, &labels, config.reduction);
+            let rate = rate(&config.learning_rate, done, steps, config.epochs);
+            oracle.step(&mut velocity, &gradient, &config.optimizer, rate);
+            total += sum;
+            done += 1;
+        }
+        let (x, labels) = examples(val.dataset(), val.indices());
+        let (sum, _) = oracle.gradient(&x, &labels, config.reduction);
+        losses.push((mean(total, data.len()), mean(sum, val.len())));
+    }
+    OracleRun {
+        params: oracle.params,
+        losses,
+    }
+}
+
+struct OracleRun {
+    params: Vec<f64>,
+    losses: Vec<(f64, f64)>,
+}
+
+/// Fails unless each tensor has moved from `start` as `expected` has, but for
+/// `tolerance` of the distance that it moved.
+fn assert_moved(net: &Net, start: &Net, expected: &[f64], tolerance: f64, name: &str) {
+    let start = widen(start.view().params());
+    let from_start = |params: &[f64]| -> Vec<f64> {
+        params
+            .iter()
+            .zip(&start)
+            .map(|(w, start)| w - start)
+            .collect()
+    };
+    let moved = from_start(&widen(net.view().params()));
+    let expected = from_start(expected);
+    for (number, tensor) in tensors(net.view().widths()).into_iter().enumerate() {
+        let error = relative_error(&moved[tensor.clone()], &expected[tensor]);
+        assert!(
+            error <= tolerance,
+            "{name}: tensor {number} is off by {error:e} of its way"
+        );
+    }
+}
+
+/// One of each of what a configuration can choose, combined so that each
+/// choice meets each kind of others.
+fn configurations(epochs: usize) -> Vec<(Activation, Config)> {
+    let optimizers = [
+        PLAIN,
+        HEAVY,
+        Momentum {
+            nesterov: true,
+            ..HEAVY
+        },
+        Momentum {
+            weight_decay: 0.02,
+            ..HEAVY
+        },
+        Momentum {
+            nesterov: true,
+            weight_decay: 0.02,
+            ..HEAVY
+        },
+    ];
+    let schedules = [
+        (Schedule::Constant, 0),
+        (Schedule::Cosine, 0),
+        (Schedule::Cosine, 1),
+        (
+            Schedule::Step {
+                epochs: 1,
+                factor: 0.5,
+            },
+            0,
+        ),
+        (
+            Schedule::Step {
+                epochs: 2,
+                factor: 0.1,
+            },
+            1,
+        ),
+    ];
+    let mut all = Vec::new();
+    for (o, optimizer) in optimizers.into_iter().enumerate() {
+        for (s, (schedule, warmup_epochs)) in schedules.into_iter().enumerate() {
+            let reduction = Reduction::ALL[(o + s) % 2];
+            // The sum over four examples is four times their mean.
+            let peak = match reduction {
+                Reduction::Mean => 0.04,
+                Reduction::Sum => 0.01,
+            };
+            let config = Config {
+                epochs,
+                batch: Batch::Mini(4),
+                learning_rate: LearningRate {
+                    peak,
+                    schedule,
+                    warmup_epochs: warmup_epochs.min(epochs - 1),
+                },
+                optimizer,
+                reduction,
+                patience: None,
+                seed: (o * 5 + s) as u64,
+            };
+            all.push((Activation::ALL[(o + 2 * s) % 3], config));
+        }
+    }
+    all
+}
+
+const WIDTHS: [usize; 4] = [19, 11, 7, 5];
+
+/// A step rounds each parameter once or twice, by up to 2⁻²⁴ of itself, and
+/// moves it by a thousandth of itself or so: 10⁻⁴ of the way. A wrong sign,
+/// scale or velocity is off by more than a hundredth.
+#[test]
+fn one_step_is_that_of_the_f64_net() {
+    let data = random_images(4, WIDTHS[0], WIDTHS[3], 1);
+    let all = Subset::all(&data);
+    for (activation, config) in configurations(1) {
+        let start = random_net(&WIDTHS, activation);
+        for batch in [Batch::Full, Batch::Mini(4)] {
+            let config = Config { batch, ..config };
+            let (net, outcome, log) = run(&start, &all, &all, &config);
+            let expected = oracle_run(&start, &all, &all, &config);
+            let name = format!("{activation:?} {config:?}");
+            assert_moved(&net, &start, &expected.params, 2e-4, &name);
+            assert_eq!((log.steps.len(), outcome.history.len()), (1, 1));
+            let (before, after) = expected.losses[0];
+            assert!((log.steps[0].loss / before - 1.0).abs() < 1e-6, "{name}");
+            assert!((outcome.history[0].val_loss / after - 1.0).abs() < 1e-6);
+        }
+    }
+}
+
+#[test]
+fn a_hundred_steps_are_those_of_the_f64_net() {
+    // 25 steps an epoch, the last of them with two examples.
+    let data = random_images(98, WIDTHS[0], WIDTHS[3], 2);
+    let val = random_images(33, WIDTHS[0], WIDTHS[3], 3);
+    let (all, val) = (Subset::all(&data), Subset::all(&val));
+    for (activation, config) in configurations(4) {
+        let start = random_net(&WIDTHS, activation);
+        let (net, outcome, log) = run(&start, &all, &val, &config);
+        let expected = oracle_run(&start, &all, &val, &config);
+        let name = format!("{activation:?} {config:?}");
+        assert_eq!(log.steps.len(), 100);
+        assert_moved(&net, &start, &expected.params, 1e-4, &name);
+        for (row, (train_loss, val_loss)) in outcome.history.iter().zip(expected.losses) {
+            assert!((row.train_loss / train_loss - 1.0).abs() < 1e-5, "{name}");
+            assert!((row.val_loss / val_loss - 1.0).abs() < 1e-5, "{name}");
+            let last = rate(&config.learning_rate, row.epoch * 25 - 1, 25, 4);
+            assert!((row.learning_rate / last - 1.0).abs() < 1e-12, "{name}");
+        }
+    }
+}
+
+/// The loop in pieces: gradients of a workspace, steps of the optimiser.
+#[test]
+fn the_pieces_make_the_run_bit_for_bit() {
+    let data = random_images(50, WIDTHS[0], WIDTHS[3], 4);
+    let all = Subset::all(&data);
+    for (activation, config) in configurations(3) {
+        let start = random_net(&WIDTHS, activation);
+        let (net, ..) = run(&start, &all, &all, &config);
+
+        let mut pieces = start.clone();
+        let mut workspace = Workspace::new(&WIDTHS, 1);
+        let mut velocity = vec![0.0; start.view().params().len()];
+        let mut rng = generator(config.seed, Stream::Shuffle);
+        let mut done = 0;
+        for _ in 0..3 {
+            let mut order = all.indices().to_vec();
+            shuffle(&mut order, &mut rng);
+            for batch in order.chunks(4) {
+                workspace.compute_gradient(pieces.view(), &data, batch, config.reduction);
+                let rate = config.learning_rate.at(done, 13, 3) as f32;
+                let gradient = workspace.gradient();
+                let params = pieces.params_mut();
+                config
+                    .optimizer
+                    .step(&WIDTHS, params, &mut velocity, gradient, rate);
+                done += 1;
+            }
+        }
+        assert_eq!(bits(&pieces), bits(&net), "{config:?}");
+    }
+}
+
+#[test]
+fn ten_images_are_learnt_by_heart() {
+    let data = random_images(10, 64, 10, 6);
+    let all = Subset::all(&data);
+    for activation in Activation::ALL {
+        let config = Config {
+            epochs: 300,
+            batch: Batch::Full,
+            learning_rate: constant(0.1),
+            optimizer: HEAVY,
+            ..Config::default()
+        };
+        let (net, outcome, _) = run(&random_net(&[64, 30, 10], activation), &all, &all, &config);
+        let last = outcome.history.last().unwrap();
+        assert!(
+            last.train_loss < 0.01,
+            "{activation:?}: {}",
+            last.train_loss
+        );
+        let mut workspace = Workspace::new(&[64, 30, 10], 1);
+        let evaluation = workspace.evaluate(net.view(), &all, Reduction::Mean);
+        assert!(evaluation.loss < 0.01);
+        assert_eq!(evaluation.confusion.correct(), 10);
+    }
+}
+
+/// Noisy images of four kinds, some with the label of another: a net learns
+/// the kinds first, then the noise, and so its validation loss falls and rises.
+fn noisy(count: usize, seed: u64) -> Dataset {
+    let mut rng = generator(seed, Stream::Split);
+    let mut draw = |n: u32| rng.next_u32() % n;
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let kind = draw(4);
+        for pixel in 0..32 {
+            let ink = if pixel / 8 == kind { 60 } else { 0 };
+            pixels.push((ink + draw(196)) as u8);
+        }
+        let label = if draw(5) == 0 { draw(4) } else { kind };
+        labels.push(label as u8);
+    }
+    Dataset::new(pixels, 4, 8, labels).unwrap()
+}
+
+/// A run that overfits, without patience: the net it starts from, and its
+/// configuration.
+fn overfitting() -> (Net, Config) {
+    let config = Config {
+        epochs: 60,
+        batch: Batch::Mini(8),
+        learning_rate: constant(0.1),
+        optimizer: HEAVY,
+        ..Config::default()
+    };
+    (random_net(&[32, 24, 4], Activation::Tanh), config)
+}
+
+#[test]
+fn the_best_net_is_a_copy_from_the_epoch_of_lowest_validation_loss() {
+    let (data, val) = (noisy(60, 1), noisy(200, 2));
+    let (all, val) = (Subset::all(&data), Subset::all(&val));
+    let (start, config) = overfitting();
+    let (last, outcome, log) = run(&start, &all, &val, &config);
+    let losses: Vec<f64> = outcome.history.iter().map(|row| row.val_loss).collect();
+
+    // The first of the lowest, neither at the beginning nor at the end.
+    let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    let best_epoch = 1 + losses.iter().position(|&loss| loss == lowest).unwrap();
+    assert_eq!(outcome.best_epoch, best_epoch);
+    assert!(1 < best_epoch && best_epoch < 50, "{losses:?}");
+    assert!(losses[59] > 1.2 * lowest, "{losses:?}");
+
+    let mut workspace = Workspace::new(&[32, 24, 4], 1);
+    let mut loss = |net: &Net| workspace.evaluate(net.view(), &val, Reduction::Mean).loss;
+    assert_eq!(loss(&outcome.best), lowest);
+    assert_eq!(loss(&last), losses[59]);
+    assert_ne!(bits(&outcome.best), bits(&last));
+
+    // At a constant rate, the net of an epoch is that of a run of so many.
+    let short = Config {
+        epochs: best_epoch,
+        ..config
+    };
+    let (then, ..) = run(&start, &all, &val, &short);
+    assert_eq!(bits(&outcome.best), bits(&then));
+
+    let mut lowest = f64::INFINITY;
+    for row in &log.epochs {
+        assert_eq!(row.is_best, row.val_loss < lowest);
+        lowest = lowest.min(row.val_loss);
+    }
+}
+
+#[test]
+fn patience_ends_the_run_so_many_epochs_after_the_best() {
+    let (data, val) = (noisy(60, 1), noisy(200, 2));
+    let (all, val) = (Subset::all(&data), Subset::all(&val));
+    let (start, config) = overfitting();
+    let (_, whole, _) = run(&start, &all, &val, &config);
+    for patience in [1, 2, 5, 20, 60] {
+        let mut since = 0;
+        let end = whole.history.iter().position(|row| {
+            since = if row.is_best { 0 } else { since + 1 };
+            since == patience
+        });
+        let end = end.map_or(60, |row| row + 1);
+        let config = Config {
+            patience: Some(patience),
+            ..config
+        };
+        let (_, outcome, log) = run(&start, &all, &val, &config);
+        assert_eq!(outcome.history, whole.history[..end], "patience {patience}");
+        assert_eq!(log.epochs, outcome.history);
+        assert_eq!(end == 60, patience == 60);
+        let best = outcome.history.iter().rfind(|row| row.is_best).unwrap();
+        assert_eq!(outcome.best_epoch, best.epoch);
+    }
+}
+
+/// A rate so small that no parameter moves: the loss of a step names its
+/// examples.
+fn standstill(batch: Batch, epochs: usize, seed: u64) -> Config {
+    Config {
+        epochs,
+        batch,
+        learning_rate: constant(1e-30),
+        optimizer: PLAIN,
+        reduction: Reduction::Sum,
+        patience: None,
+        seed,
+    }
+}
+
+#[test]
+fn each_epoch_has_every_example_once_in_an_order_of_its_own() {
+    let data = random_images(40, 19, 5, 7);
+    // Not all examples, and not in the order of the file.
+    let indices: Vec<u32> = (0..31).map(|i| (i * 9 + 3) % 40).collect();
+    let (some, all) = (Subset::new(&data, indices.clone()), Subset::all(&data));
+    let start = random_net(&WIDTHS, Activation::Tanh);
+    let mut workspace = Workspace::new(&WIDTHS, 1);
+    let mut alone = |i: u32| workspace.compute_gradient(start.view(), &data, &[i], Reduction::Sum);
+    let mut expected: Vec<u64> = indices.iter().map(|&i| alone(i).to_bits()).collect();
+    expected.sort_unstable();
+
+    let mut orders = Vec::new();
+    for seed in [1, 2] {
+        let config = standstill(Batch::Mini(1), 3, seed);
+        let (net, _, log) = run(&start, &some, &all, &config);
+        assert_eq!(bits(&net), bits(&start));
+        let losses: Vec<u64> = log.steps.iter().map(|step| step.loss.to_bits()).collect();
+        for order in losses.chunks(31) {
+            let mut sorted = order.to_vec();
+            sorted.sort_unstable();
+            assert_eq!(sorted, expected);
+            assert!(!orders.contains(&order.to_vec()), "an order came twice");
+            orders.push(order.to_vec());
+        }
+    }
+    assert_eq!(orders.len(), 6);
+}
+
+#[test]
+fn a_seed_fixes_every_bit() {
+    let data = random_images(98, WIDTHS[0], WIDTHS[3], 2);
+    let all = Subset::all(&data);
+    let start = random_net(&WIDTHS, Activation::Sigmoid);
+    let config = Config {
+        epochs: 3,
+        batch: Batch::Mini(8),
+        ..Config::default()
+    };
+    let first = run(&start, &all, &all, &config);
+    let again = run(&start, &all, &all, &config);
+    assert_eq!(bits(&first.0), bits(&again.0));
+    assert_eq!((&first.1, &first.2), (&again.1, &again.2));
+    let other = run(&start, &all, &all, &Config { seed: 2, ..config });
+    assert_ne!(bits(&first.0), bits(&other.0));
+}
+
+/// A workspace that has been used for something else before.
+#[test]
+fn what_a_workspace_did_before_does_not_matter() {
+    let data = random_images(98, WIDTHS[0], WIDTHS[3], 2);
+    let all = Subset::all(&data);
+    let start = random_net(&WIDTHS, Activation::Sigmoid);
+    let config = Config {
+        epochs: 2,
+        batch: Batch::Mini(10),
+        ..Config::default()
+    };
+    let (fresh, expected, _) = run(&start, &all, &all, &config);
+    let mut workspace = Workspace::new(&WIDTHS, 1);
+    let broken = Net::new(
+        &WIDTHS,
+        Activation::Relu,
+        vec![f32::NAN; start.view().params().len()],
+    );
+    workspace.evaluate(broken.view(), &all, Reduction::Sum);
+    let mut net = start.clone();
+    let outcome = train(&mut net, &all, &all, &config, &mut workspace, &mut ());
+    assert_eq!(outcome.unwrap(), expected);
+    assert_eq!(bits(&net), bits(&fresh));
+}
+
+#[test]
+fn a_full_batch_is_one_step_an_epoch_in_the_given_order() {
+    let data = random_images(300, WIDTHS[0], WIDTHS[3], 8);
+    let order: Vec<u32> = (0..300).map(|i| (i * 7) % 300).collect();
+    let backwards: Vec<u32> = order.iter().rev().copied().collect();
+    let all = Subset::all(&data);
+    let start = random_net(&WIDTHS, Activation::Sigmoid);
+    let config = Config {
+        epochs: 2,
+        batch: Batch::Full,
+        learning_rate: constant(0.5),
+        optimizer: PLAIN,
+        ..Config::default()
+    };
+    let by_hand = |order: &[u32]| {
+        let (mut net, mut workspace) = (start.clone(), Workspace::new(&WIDTHS, 1));
+        let mut velocity = vec![0.0; net.view().params().len()];
+        for _ in 0..2 {
+            workspace.compute_gradient(net.view(), &data, order, Reduction::Mean);
+            let gradient = workspace.gradient();
+            PLAIN.step(&WIDTHS, net.params_mut(), &mut velocity, gradient, 0.5);
+        }
+        bits(&net)
+    };
+    let some = Subset::new(&data, order.clone());
+    let (net, _, log) = run(&start, &some, &all, &config);
+    assert_eq!(bits(&net), by_hand(&order));
+    assert_ne!(bits(&net), by_hand(&backwards), "the order leaves no trace");
+    assert_eq!(log.ends, [1, 2]);
+    assert!(
+        log.steps
+            .iter()
+            .all(|step| (step.steps, step.examples) == (1, 300))
+    );
+}
+
+#[test]
+fn the_observer_sees_every_step_and_epoch() {
+    let data = random_images(23, WIDTHS[0], WIDTHS[3], 9);
+    let all = Subset::all(&data);
+    let start = random_net(&WIDTHS, Activation::Tanh);
+    // Batches that divide the examples, that do not, of one and beyond all.
+    for (batch, steps, rest) in [(23, 1, 23), (5, 5, 3), (1, 23, 1), (22, 2, 1), (99, 1, 23)] {
+        for reduction in Reduction::ALL {
+            let config = Config {
+                epochs: 3,
+                batch: Batch::Mini(batch),
+                learning_rate: constant(0.01),
+                reduction,
+                ..Config::default()
+            };
+            let (_, outcome, log) = run(&start, &all, &all, &config);
+            assert_eq!(log.ends, [steps, 2 * steps, 3 * steps]);
+            assert_eq!(log.epochs, outcome.history);
+            for (number, step) in log.steps.iter().enumerate() {
+                let last = step.step == steps;
+                assert_eq!(step.epoch, number / steps + 1);
+                assert_eq!(step.step, number % steps + 1);
+                assert_eq!(step.steps, steps);
+                assert_eq!(step.examples, if last { rest } else { batch });
+            }
+            for (row, steps) in log.epochs.iter().zip(log.steps.chunks(steps)) {
+                assert_eq!(row.epoch, steps[0].epoch);
+                let (mut sum, mut examples) = (0.0, 0);
+                for step in steps {
+                    sum += step.loss / reduction.scale(step.examples);
+                    examples += step.examples;
+                }
+                assert_eq!(examples, 23);
+                let loss = sum * reduction.scale(23);
+                assert!((row.train_loss / loss - 1.0).abs() < 1e-12);
+            }
+        }
+    }
+}
+
+#[cfg(feature = "rayon")]
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    // So large that the products of the first layer are shared out.
+    let widths = [200, 70, 10];
+    let data = random_images(300, 200, 10, 10);
+    let all = Subset::all(&data);
+    let start = random_net(&widths, Activation::Sigmoid);
+    let config = Config {
+        epochs: 3,
+        batch: Batch::Mini(128),
+        ..Config::default()
+    };
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(|| {
+            let (net, outcome, log) = try_run(&start, (&all, &all), &config, threads);
+            (bits(&net), outcome.unwrap(), log)
+        })
+    };
+    let alone = on(1);
+    for threads in [2, 3] {
+        assert_eq!(on(threads), alone, "{threads} threads");
+    }
+}
+
+mod divergence {
+    use super::*;
+
+    /// Two images, ink at the left and at the right.
+    fn two() -> Dataset {
+        Dataset::new(vec![255, 0, 0, 255], 1, 2, vec![0, 1]).unwrap()
+    }
+
+    fn error(net: &Net, config: &Config) -> (NonFinite, Net, Log) {
+        let data = two();
+        let all = Subset::all(&data);
+        let (net, outcome, log) = try_run(net, (&all, &all), config, 1);
+        (outcome.unwrap_err(), net, log)
+    }
+
+    fn full(epochs: usize, peak: f64) -> Config {
+        Config {
+            epochs,
+            batch: Batch::Full,
+            learning_rate: constant(peak),
+            optimizer: PLAIN,
+            ..Config::default()
+        }
+    }
+
+    /// Of the net 2-2-2 with these weights and no biases.
+    fn net(activation: Activation, w1: [f32; 4], w2: [f32; 4]) -> Net {
+        let mut params = vec![0.0; 12];
+        params[..4].copy_from_slice(&w1);
+        params[6..10].copy_from_slice(&w2);
+        Net::new(&[2, 2, 2], activation, params)
+    }
+
+    const ONE: [f32; 4] = [1.0, 0.0, 0.0, 1.0];
+
+    /// The first pass of a net, which is not finite.
+    fn first(net: &Net) -> Tensor {
+        let (error, after, log) = error(net, &full(1, 0.1));
+        assert_eq!((error.epoch, error.step), (1, 1));
+        assert_eq!((log.steps.len(), log.epochs.len()), (0, 0));
+        assert_eq!(bits(&after), bits(net), "a step with a broken gradient");
+        error.tensor
+    }
+
+    #[test]
+    fn broken_parameters_are_named() {
+        for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            // Relu must not make a zero of it.
+            for activation in Activation::ALL {
+                for (place, tensor) in [
+                    (1, Tensor::Weights(1)),
+                    (5, Tensor::Biases(1)),
+                    (8, Tensor::Weights(2)),
+                    (11, Tensor::Biases(2)),
+                ] {
+                    let mut net = net(activation, ONE, ONE);
+                    net.params_mut()[place] = broken;
+                    let data = two();
+                    let all = Subset::all(&data);
+                    let (_, outcome, _) = try_run(&net, (&all, &all), &full(1, 0.1), 1);
+                    // What saturates an activation is no broken loss.
+                    if let Err(error) = outcome {
+                        assert_eq!(error.tensor, tensor, "{activation:?} {broken}");
+                    } else {
+                        assert!(broken.is_infinite() && place < 6);
+                    }
+                }
+            }
+        }
+        let mut net = net(Activation::Relu, ONE, ONE);
+        net.params_mut()[0] = f32::NAN;
+        assert_eq!(first(&net), Tensor::Weights(1));
+        let (error, ..) = error(&net, &full(1, 0.1));
+        assert_eq!(
+            error.to_string(),
+            "the loss stopped being finite in epoch 1, step 1: the weights of layer 1 \
+             overflowed first; a lower learning rate may help"
+        );
+    }
+
+    #[test]
+    fn overflow_on_the_way_up_is_named() {
+        // 3·10³⁸ · 1 twice is beyond f32 in one unit.
+        let mut hidden = net(Activation::Relu, [3e38, 0.0, 0.0, 1.0], ONE);
+        hidden.params_mut()[4] = 3e38;
+        assert_eq!(first(&hidden), Tensor::Activations(1));
+        // Hidden units of 10³⁰, finite, and logits of 10⁶⁰, not.
+        let logits = net(
+            Activation::Relu,
+            [1e30, 0.0, 0.0, 1.0],
+            [1e30, 0.0, 0.0, 1.0],
+        );
+        assert_eq!(first(&logits), Tensor::Logits);
+        // Saturated units of 1 each, weighted so that they overflow together.
+        let sigmoid = net(Activation::Sigmoid, [90.0; 4], [3e38, 0.0, 3e38, 0.0]);
+        assert_eq!(first(&sigmoid), Tensor::Logits);
+        // Finite logits whose distance is not.
+        let loss = net(Activation::Relu, ONE, [-3e38, 3e38, 3e38, -3e38]);
+        assert_eq!(first(&loss), Tensor::Loss);
+    }
+
+    /// After a pass over many examples, one over few.
+    #[test]
+    fn what_an_earlier_pass_left_is_not_blamed() {
+        let data = random_images(300, 2, 2, 11);
+        let mut workspace = Workspace::new(&[2, 2, 2], 1);
+        let all = Subset::all(&data);
+        let hot = net(Activation::Relu, [3e38; 4], ONE);
+        workspace.evaluate(hot.view(), &all, Reduction::Sum);
+        let mut net = net(Activation::Relu, ONE, [-3e38, 3e38, 3e38, -3e38]);
+        let data = two();
+        let all = Subset::all(&data);
+        let outcome = train(&mut net, &all, &all, &full(1, 0.1), &mut workspace, &mut ());
+        assert_eq!(outcome.unwrap_err().tensor, Tensor::Loss);
+    }
+
+    #[test]
+    fn an_absurd_rate_ends_within_the_step_that_shows_it() {
+        let data = random_images(20, WIDTHS[0], WIDTHS[3], 12);
+        let all = Subset::all(&data);
+        let start = random_net(&WIDTHS, Activation::Relu);
+        let config = Config {
+            epochs: 5,
+            batch: Batch::Mini(5),
+            learning_rate: constant(1e30),
+            optimizer: HEAVY,
+            ..Config::default()
+        };
+        let (_, outcome, log) = try_run(&start, (&all, &all), &config, 1);
+        // The first step is finite and leaves parameters of 10²⁹, still
+        // finite; then the second layer is 10⁵⁸.
+        let error = outcome.unwrap_err();
+        assert_eq!((error.epoch, error.step), (1, 2));
+        assert_eq!(error.tensor, Tensor::Activations(2));
+        assert_eq!(log.steps.len(), 1);
+    }
+
+    /// The second of two epochs breaks, and validation notices before the
+    /// third would.
+    #[test]
+    fn the_epoch_and_step_are_those_that_broke() {
+        // One step an epoch; the rate falls to nothing or rises to 10³⁸.
+        let config = Config {
+            learning_rate: LearningRate {
+                peak: 1e-3,
+                schedule: Schedule::Step {
+                    epochs: 1,
+                    factor: 1e40,
+                },
+                warmup_epochs: 0,
+            },
+            ..full(5, 1.0)
+        };
+        let start = net(Activation::Relu, ONE, ONE);
+        let (error, last, log) = error(&start, &config);
+        assert_eq!((error.epoch, error.step), (2, 1));
+        assert_eq!((log.steps.len(), log.epochs.len()), (2, 1));
+        assert!(log.steps.iter().all(|step| step.loss.is_finite()));
+        assert!(
+            !last.view().params().iter().all(|w| w.is_finite()) || error.tensor != Tensor::Loss
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let data = two();
+        let (all, none) = (Subset::all(&data), Subset::new(&data, Vec::new()));
+        let net = net(Activation::Relu, ONE, ONE);
+        let sound = full(1, 0.1);
+        let zero_batch = Config {
+            batch: Batch::Mini(0),
+            ..sound
+        };
+        for (data, val, config) in [
+            (&none, &all, sound),
+            (&all, &none, sound),
+            (&all, &all, full(0, 0.1)),
+            (&all, &all, full(1, 0.0)),
+            (&all, &all, full(1, -0.1)),
+            (&all, &all, full(1, f64::NAN)),
+            (&all, &all, zero_batch),
+        ] {
+            let run = || try_run(&net, (data, val), &config, 1);
+            let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+            assert!(run.is_err(), "{config:?}");
+        }
+    }
+}
+
+/// The published package is without the data, and so without this test.
+#[cfg(feature = "std")]
+#[test]
+fn two_epochs_of_the_default_learn_mnist() {
+    use handwritten::data::{Split, Splits};
+    use handwritten::{Init, io};
+
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist");
+    if !dir.join("train-images-idx3-ubyte.gz").exists() {
+        eprintln!("skipped: {} holds no MNIST", dir.display());
+        return;
+    }
+    let loaded = io::load(&dir).unwrap();
+    assert_eq!(loaded.source, io::Source::Mnist);
+    let mut rng = generator(1, Stream::Split);
+    let splits = Splits::new(&loaded.train, &loaded.test, Split::Question, &mut rng).unwrap();
+    let mut rng = generator(1, Stream::Weights);
+    let start = Net::random(&[784, 128, 10], Activation::Sigmoid, Init::Glorot, &mut rng);
+    let config = Config {
+        epochs: 2,
+        ..Config::default()
+    };
+    let (_, outcome, log) = try_run(&start, (&splits.train, &splits.val), &config, 2);
+    let outcome = outcome.unwrap();
+    assert_eq!(log.ends, [938, 1876]);
+    assert_eq!(outcome.best_epoch, 2);
+    let accuracy = outcome.history[1].val_accuracy;
+    assert!(accuracy > 0.95, "{accuracy}");
+}
