@@ -98,7 +98,11 @@ impl Confusion {
         let centre = p + Z * Z / (2.0 * n);
         let half = Z * vector::sqrt(p * (1.0 - p) / n + Z * Z / (4.0 * n * n));
         let width = 1.0 + Z * Z / n;
-        ((centre - half) / width, (centre + half) / width)
+        // Rounding may carry a bound past the share that it bounds.
+        (
+            ((centre - half) / width).max(0.0),
+            ((centre + half) / width).min(1.0),
+        )
     }
 }
 

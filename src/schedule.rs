@@ -37,15 +37,17 @@ impl LearningRate {
     /// The rate of step `step` (counted from 0) of a run of `epochs` epochs of
     /// `steps` steps each.
     pub fn at(&self, step: usize, steps: usize, epochs: usize) -> f64 {
-        let warmup = self.warmup_epochs * steps;
+        // Counts beyond all steps that a run can make need not be exact.
+        let warmup = self.warmup_epochs.saturating_mul(steps);
         if step < warmup {
             return self.peak * (step + 1) as f64 / warmup as f64;
         }
-        let (step, total) = (step - warmup, (epochs * steps).saturating_sub(warmup));
+        let total = epochs.saturating_mul(steps).saturating_sub(warmup);
+        let step = step - warmup;
         match self.schedule {
             Schedule::Constant => self.peak,
             Schedule::Step { epochs, factor } => {
-                (0..step / (epochs * steps)).fold(self.peak, |rate, _| rate * factor)
+                (0..step / epochs.saturating_mul(steps)).fold(self.peak, |rate, _| rate * factor)
             }
             Schedule::Cosine => {
                 let progress = step as f64 / total as f64;

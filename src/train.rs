@@ -181,7 +181,7 @@ pub fn train(
     let mut best = net.clone();
     let mut best_epoch = 0;
     let mut lowest = f64::INFINITY;
-    let mut history = Vec::with_capacity(config.epochs);
+    let mut history = Vec::new();
 
     for epoch in 1..=config.epochs {
         if config.batch != Batch::Full {

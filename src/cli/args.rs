@@ -2,7 +2,6 @@
 
 use super::settings::Flags;
 use clap::{Args, Parser, Subcommand};
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// Trains and uses a shallow classifier of handwritten digits.
@@ -79,8 +78,8 @@ pub(super) struct ClassifyArgs {
 pub(super) struct Common {
     /// Threads to compute on; they change the speed and not a bit of the result
     /// [default: RAYON_NUM_THREADS, or the cores that the process may use]
-    #[arg(long, value_name = "N")]
-    pub(super) threads: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = 1..=1024)]
+    pub(super) threads: Option<i64>,
     /// Print results as JSON lines on stdout
     #[arg(long)]
     pub(super) json: bool,
@@ -90,7 +89,8 @@ impl Common {
     /// The pool of threads to compute in.
     pub(super) fn pool(&self) -> Result<rayon::ThreadPool, super::Failure> {
         rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads.map_or(0, NonZeroUsize::get))
+            // Zero leaves the number to rayon.
+            .num_threads(self.threads.map_or(0, |threads| threads as usize))
             .build()
             .map_err(super::Failure::new)
     }

@@ -5,7 +5,7 @@ use super::model::Model;
 use super::{Failure, output, report};
 use crate::data::{Splits, Subset};
 use crate::init::{Stream, generator};
-use crate::{Reduction, Workspace, io};
+use crate::{Workspace, io};
 
 /// Evaluates a model on the test images of its own run; on other data, on the
 /// whole test file.
@@ -47,7 +47,7 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
             }
         };
         let mut workspace = Workspace::new(net.widths(), rayon::current_num_threads());
-        let evaluation = workspace.evaluate(net, &test, Reduction::Mean);
+        let evaluation = workspace.evaluate(net, &test, model.reduction());
         output::result(&if args.common.json {
             report::test_json(&evaluation, &about.classes).to_string()
         } else {

@@ -35,9 +35,26 @@ pub(super) fn refuse_full(folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes a folder, if it is not there yet.
-pub(super) fn make(folder: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(folder).map_err(|error| cannot_make(folder, &error))
+/// Refuses a folder where one of these files could not be written because
+/// something else has its name.
+pub(super) fn refuse_taken(folder: &Path, files: &[&str]) -> Result<(), Failure> {
+    for file in files {
+        let path = folder.join(file);
+        if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(Failure::new(format!(
+                "{} is in the way: it is not a regular file",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Makes a folder, if it is not there yet; says whether it was not.
+pub(super) fn make(folder: &Path) -> Result<bool, Failure> {
+    let is_new = !folder.is_dir();
+    fs::create_dir_all(folder).map_err(|error| cannot_make(folder, &error))?;
+    Ok(is_new)
 }
 
 /// Makes a new folder of that name among the runs, numbered from the second

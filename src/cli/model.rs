@@ -3,7 +3,7 @@
 
 use super::Failure;
 use crate::data::Split;
-use crate::{Activation, Net};
+use crate::{Activation, Net, Reduction};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,8 @@ pub(super) struct About {
     pub(super) data_sha256: String,
     split: String,
     pub(super) seed: u64,
+    /// How losses were reduced.
+    loss: String,
     /// The epoch after which the validation loss was lowest, and that loss.
     best_epoch: usize,
     val_loss: f64,
@@ -53,6 +55,7 @@ pub(super) struct Origin<'a> {
     pub(super) data_sha256: String,
     pub(super) split: Split,
     pub(super) seed: u64,
+    pub(super) reduction: Reduction,
     pub(super) best_epoch: usize,
     pub(super) val_loss: f64,
 }
@@ -77,6 +80,7 @@ pub(super) fn encode(net: &Net, origin: Origin<'_>) -> Result<Vec<u8>, Failure> 
         data_sha256: origin.data_sha256,
         split: origin.split.name().to_string(),
         seed: origin.seed,
+        loss: origin.reduction.name().to_string(),
         best_epoch: origin.best_epoch,
         val_loss: origin.val_loss,
     };
@@ -126,6 +130,15 @@ impl Model {
         Split::ALL
             .into_iter()
             .find(|split| split.name() == self.about.split)
+    }
+
+    /// How its losses were reduced.
+    pub(super) fn reduction(&self) -> Reduction {
+        let named = |reduction: &Reduction| reduction.name() == self.about.loss;
+        Reduction::ALL
+            .into_iter()
+            .find(named)
+            .unwrap_or(Reduction::Mean)
     }
 }
 
@@ -219,6 +232,7 @@ mod tests {
             data_sha256: "00ff".to_string(),
             split: Split::Standard,
             seed: u64::MAX,
+            reduction: Reduction::Sum,
             best_epoch: 3,
             val_loss: 0.1,
         };
@@ -232,6 +246,7 @@ mod tests {
         let model = decode(&bytes).unwrap();
         assert_eq!(model.net, net);
         assert_eq!(model.split(), Some(Split::Standard));
+        assert_eq!(model.reduction(), Reduction::Sum);
         assert_eq!(model.about.seed, u64::MAX);
         assert_eq!(encoded().1, bytes);
     }

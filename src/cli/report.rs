@@ -42,12 +42,12 @@ pub(super) fn test_text(test: &Evaluation, classes: &[String]) -> String {
         .unwrap_or(0)
         .max(5);
     text += &format!(
-        "{BOLD}{:>name_width$}  precision  recall      F1  images{BOLD:#}\n",
+        "{BOLD}{:>name_width$}  precision    recall        F1  images{BOLD:#}\n",
         "class"
     );
     for (class, name) in classes.iter().enumerate() {
         text += &format!(
-            "{name:>name_width$}  {:>7.2} %  {:>4.2} %  {:>4.2} %  {:>6}\n",
+            "{name:>name_width$}  {:>7.2} %  {:>6.2} %  {:>6.2} %  {:>6}\n",
             100.0 * confusion.precision(class),
             100.0 * confusion.recall(class),
             100.0 * confusion.f1(class),

@@ -17,6 +17,20 @@ use serde_json::json;
 use std::fs;
 use std::path::Path;
 
+/// The files of a run.
+const FILES: [&str; 7] = [
+    "model.safetensors",
+    "config.toml",
+    "history.csv",
+    "loss.svg",
+    "loss.png",
+    "confusion.svg",
+    "machine.toml",
+];
+
+/// The most parameters: training keeps four numbers for each.
+const MAX_PARAMS: usize = 1 << 28;
+
 /// Trains a net and writes its run.
 pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
     let clock = Clock::start();
@@ -27,23 +41,30 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
         (None, Some(name)) => Some(folder::named(&name)?),
         (None, None) => None,
     };
-    if let Some(folder) = chosen.as_deref().filter(|_| !args.force) {
-        folder::refuse_full(folder)?;
+    match chosen.as_deref() {
+        Some(folder) if args.force => folder::refuse_taken(folder, &FILES)?,
+        Some(folder) => folder::refuse_full(folder)?,
+        None => {}
     }
     args.common.pool()?.install(|| {
         let dir = io::find(settings.data.as_deref()).map_err(Failure::new)?;
         let loaded = io::load(&dir).map_err(Failure::new)?;
-        settings.data = Some(dir);
+        // So that config.toml repeats the run from any folder.
+        settings.data = Some(std::path::absolute(&dir).unwrap_or(dir));
         let mut rng = generator(settings.training.seed, Stream::Split);
         let splits = Splits::new(&loaded.train, &loaded.test, settings.split, &mut rng)
             .map_err(Failure::new)?;
         let mut widths = vec![loaded.train.features()];
         widths.extend(&settings.hidden);
         widths.push(loaded.train.classes());
+        refuse_huge(&widths)?;
 
-        let folder = match chosen {
-            Some(folder) => folder::make(&folder).map(|()| folder),
-            None => folder::next(&format!("{}-{}", file_name(loaded.source), dashed(&widths))),
+        let (folder, is_new) = match chosen {
+            Some(folder) => folder::make(&folder).map(|is_new| (folder, is_new)),
+            None => {
+                let name = format!("{}-{}", file_name(loaded.source), dashed(&widths));
+                folder::next(&name).map(|folder| (folder, true))
+            }
         }?;
         let job = Job {
             settings: &settings,
@@ -57,8 +78,10 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
             json: args.common.json,
         };
         job.run(&clock).inspect_err(|_| {
-            // Succeeds only if nothing is in it.
-            let _ = fs::remove_dir(&folder);
+            if is_new {
+                // Succeeds only if nothing is in it.
+                let _ = fs::remove_dir(&folder);
+            }
         })
     })
 }
@@ -101,14 +124,16 @@ impl Job<'_> {
             &mut workspace,
             &mut progress,
         );
-        progress.finish()?;
-        let outcome = outcome.map_err(Failure::not_finite)?;
         let ended = clock.seconds();
+        let printed = progress.finish();
+        let outcome = outcome.map_err(Failure::not_finite)?;
 
         // The only time that the test images are looked at.
         let test = workspace.evaluate(outcome.best.view(), test, config.reduction);
         let machine = Machine::new(clock, threads, (began, ended), progress.seconds);
         self.write(&outcome, &test, &machine)?;
+        // Not before the run is safe.
+        printed?;
         self.conclude(&outcome, &test, ended - began)
     }
 
@@ -182,6 +207,7 @@ impl Job<'_> {
             data_sha256: self.fingerprint.to_string(),
             split: self.settings.split,
             seed: config.seed,
+            reduction: config.reduction,
             best_epoch: outcome.best_epoch,
             val_loss: best.val_loss,
         };
@@ -209,15 +235,16 @@ impl Job<'_> {
         let confusion = confusion_svg(&confusion_title, &self.classes, test.confusion.counts());
         let png = loss_png(&curves).map_err(Failure::new)?;
         let machine = toml::to_string(machine).map_err(Failure::new)?;
-        for (name, bytes) in [
-            ("model.safetensors", model::encode(&outcome.best, origin)?),
-            ("config.toml", self.settings.to_toml()?.into_bytes()),
-            ("history.csv", report::history_csv(history).into_bytes()),
-            ("loss.svg", loss_svg(&curves).into_bytes()),
-            ("loss.png", png),
-            ("confusion.svg", confusion.into_bytes()),
-            ("machine.toml", machine.into_bytes()),
-        ] {
+        let contents = [
+            model::encode(&outcome.best, origin)?,
+            self.settings.to_toml()?.into_bytes(),
+            report::history_csv(history).into_bytes(),
+            loss_svg(&curves).into_bytes(),
+            png,
+            confusion.into_bytes(),
+            machine.into_bytes(),
+        ];
+        for (name, bytes) in FILES.iter().zip(contents) {
             io::write_atomic(&self.folder.join(name), &bytes).map_err(Failure::new)?;
         }
         Ok(())
@@ -249,6 +276,21 @@ impl Job<'_> {
         }
         Ok(())
     }
+}
+
+/// Refuses a net that would not fit memory.
+fn refuse_huge(widths: &[usize]) -> Result<(), Failure> {
+    let params = widths.windows(2).try_fold(0_usize, |sum, layer| {
+        let (inputs, outputs) = (layer[0], layer[1]);
+        sum.checked_add(inputs.checked_add(1)?.checked_mul(outputs)?)
+    });
+    if params.is_some_and(|params| params <= MAX_PARAMS) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "a net {} has more than {MAX_PARAMS} parameters",
+        dashed(widths)
+    )))
 }
 
 /// The widths of a net as people write them: 784-128-10.

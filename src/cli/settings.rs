@@ -26,7 +26,7 @@ pub(super) struct Flags {
     #[arg(long, value_parser = names(Split::ALL.map(Split::name)))]
     split: Option<String>,
     /// Widths of the hidden layers, such as 128 or 500,300, or none [default: 128]
-    #[arg(long, value_name = "WIDTHS")]
+    #[arg(long, value_name = "WIDTHS", allow_negative_numbers = true)]
     hidden: Option<Hidden>,
     /// Activation of the hidden layers [default: sigmoid]
     #[arg(long, value_parser = names(Activation::ALL.map(Activation::name)))]
@@ -38,10 +38,10 @@ pub(super) struct Flags {
     #[arg(long, value_parser = names(Reduction::ALL.map(Reduction::name)))]
     loss: Option<String>,
     /// Passes over the training images [default: 20]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     epochs: Option<NonZeroUsize>,
     /// Images a step, or full [default: 64]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     batch: Option<BatchSize>,
     /// Learning rate, above 0 [default: 0.4]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
@@ -50,7 +50,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "COURSE")]
     schedule: Option<String>,
     /// Epochs in which the learning rate rises to its value [default: 0]
-    #[arg(long, value_name = "EPOCHS")]
+    #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true)]
     warmup: Option<usize>,
     /// Share of the velocity that is kept from step to step, from 0 to below 1 [default: 0.9]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
@@ -62,10 +62,10 @@ pub(super) struct Flags {
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     weight_decay: Option<f64>,
     /// Stop after so many epochs without a lower validation loss [default: never]
-    #[arg(long, value_name = "EPOCHS")]
+    #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true)]
     patience: Option<NonZeroUsize>,
     /// Where all randomness comes from [default: 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
 }
 
@@ -77,6 +77,9 @@ fn names<const N: usize>(names: [&'static str; N]) -> PossibleValuesParser {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 struct Hidden(Vec<NonZeroUsize>);
+
+/// The widest hidden layer: activations of wider ones would not fit memory.
+const MAX_WIDTH: usize = 1 << 20;
 
 impl FromStr for Hidden {
     type Err = String;
@@ -216,7 +219,14 @@ impl Flags {
             split: named("split", self.split, Split::ALL, Split::name)?.unwrap_or(Split::Question),
             hidden: match self.hidden {
                 None => vec![128],
-                Some(Hidden(widths)) => widths.into_iter().map(NonZeroUsize::get).collect(),
+                Some(Hidden(widths)) => {
+                    if let Some(width) = widths.iter().find(|width| width.get() > MAX_WIDTH) {
+                        return Err(Failure::usage(format!(
+                            "hidden layers have at most {MAX_WIDTH} units, not {width}"
+                        )));
+                    }
+                    widths.into_iter().map(NonZeroUsize::get).collect()
+                }
             },
             activation,
             init,
