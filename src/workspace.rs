@@ -20,6 +20,8 @@ const CHUNK: usize = 256;
 pub struct Workspace {
     widths: Vec<usize>,
     threads: usize,
+    /// Examples of the pass that has just been made.
+    rows: usize,
     pixels: Vec<f32>,
     labels: Vec<u8>,
     activations: Vec<f32>,
@@ -75,6 +77,7 @@ impl Workspace {
         assert!(threads > 0, "passes on no thread");
         Self {
             threads,
+            rows: 0,
             pixels: vec![0.0; CHUNK * widths[0]],
             labels: vec![0; CHUNK],
             activations: vec![0.0; activations_len(widths, CHUNK)],
@@ -128,7 +131,8 @@ impl Workspace {
         total
     }
 
-    /// The loss and the predictions of `net` on all examples of `data`.
+    /// The loss and the predictions of `net` on all examples of `data`. Where
+    /// the loss is not finite the predictions are not whole.
     ///
     /// # Panics
     /// Panics where [`Workspace::compute_gradient`] does.
@@ -142,6 +146,9 @@ impl Workspace {
         let mut confusion = Confusion::new(self.classes());
         for chunk in data.indices().chunks(CHUNK) {
             self.forward(net, data.dataset(), chunk, 1.0, &mut total);
+            if !f64::is_finite(total) {
+                break;
+            }
             let len = activations_len(&self.widths, chunk.len());
             let logits = net.activation_of(net.depth() - 1, &self.activations[..len]);
             for (i, &label) in self.labels[..chunk.len()].iter().enumerate() {
@@ -166,8 +173,9 @@ impl Workspace {
                 return Tensor::Biases(l + 1);
             }
         }
+        let activations = &self.activations[..activations_len(&self.widths, self.rows)];
         for l in 0..net.depth() {
-            if !vector::all_finite(net.activation_of(l, &self.activations).as_slice()) {
+            if !vector::all_finite(net.activation_of(l, activations).as_slice()) {
                 let hidden = l + 1 < net.depth();
                 return if hidden {
                     Tensor::Activations(l + 1)
@@ -191,6 +199,7 @@ impl Workspace {
     ) {
         assert_eq!(net.widths(), self.widths, "a net and its workspace");
         let (rows, features, classes) = (chunk.len(), self.widths[0], self.classes());
+        self.rows = rows;
         let x = &mut self.pixels[..rows * features];
         let labels = &mut self.labels[..rows];
         data.gather(chunk, x, labels);

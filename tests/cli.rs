@@ -530,7 +530,7 @@ mod training {
                 stdout: String::new(),
                 ..output
             };
-            first.fails(3, &["epoch 1, step ", "layer "]);
+            first.fails(3, &["epoch 1, step ", " overflowed first"]);
             assert!(!folder.path("new").exists(), "{out}");
             let left = folder.path("runs").exists() && !folder.names("runs").is_empty();
             assert!(!left, "{out} leaves {:?}", folder.names("runs"));

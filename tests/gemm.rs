@@ -415,15 +415,25 @@ fn operands_that_do_not_fit_are_refused() {
     fast(MatRef::new(&a, 2, 3), MatRef::new(&b, 4, 2), &[0.0; 4], 1);
 }
 
-#[test]
-#[should_panic(expected = "product of 2×3 and 3×2 into 2×3")]
-fn a_target_that_does_not_fit_is_refused() {
-    let (a, mut c) = ([0.0; 6], [0.0; 6]);
+/// The product of a 2×3 and a 3×2 matrix into one of another shape.
+fn into(rows: usize, cols: usize) {
+    let mut c = vec![0.0; rows * cols];
     let mut packing = Context::packing(1);
     let ctx = &mut Context::new(1, &mut packing);
-    let a = MatRef::new(&a, 2, 3);
-    let b = MatRef::new(a.as_slice(), 3, 2);
-    gemm(a, b, Beta::Zero, MatMut::new(&mut c, 2, 3), ctx);
+    let a = MatRef::new(&[0.0; 6], 2, 3);
+    gemm(a, a.t(), Beta::Zero, MatMut::new(&mut c, rows, cols), ctx);
+}
+
+#[test]
+#[should_panic(expected = "product of 2×3 and 3×2 into 2×3")]
+fn a_target_too_wide_is_refused() {
+    into(2, 3);
+}
+
+#[test]
+#[should_panic(expected = "product of 2×3 and 3×2 into 3×2")]
+fn a_target_too_high_is_refused() {
+    into(3, 2);
 }
 
 #[test]

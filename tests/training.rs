@@ -243,8 +243,8 @@ fn configurations(epochs: usize) -> Vec<(Activation, Config)> {
 
 const WIDTHS: [usize; 4] = [19, 11, 7, 5];
 
-/// A step rounds each parameter once or twice, by up to 2⁻²⁴ of itself, and
-/// moves it by a thousandth of itself or so: 10⁻⁴ of the way. A wrong sign,
+/// A step rounds each parameter by up to 2⁻²⁴ of itself and moves it by a
+/// thousandth of itself or so, which makes 10⁻⁴ of the way. A wrong sign,
 /// scale or velocity is off by more than a hundredth.
 #[test]
 fn one_step_is_that_of_the_f64_net() {
@@ -451,6 +451,21 @@ fn standstill(batch: Batch, epochs: usize, seed: u64) -> Config {
         patience: None,
         seed,
     }
+}
+
+#[test]
+fn of_equal_validation_losses_the_first_is_best() {
+    let data = random_images(10, WIDTHS[0], WIDTHS[3], 13);
+    let all = Subset::all(&data);
+    let start = random_net(&WIDTHS, Activation::Tanh);
+    let config = Config {
+        patience: Some(3),
+        ..standstill(Batch::Full, 9, 1)
+    };
+    let (_, outcome, _) = run(&start, &all, &all, &config);
+    let best: Vec<bool> = outcome.history.iter().map(|row| row.is_best).collect();
+    assert_eq!(best, [true, false, false, false]);
+    assert_eq!(outcome.best_epoch, 1);
 }
 
 #[test]
@@ -687,7 +702,7 @@ mod divergence {
                     let data = two();
                     let all = Subset::all(&data);
                     let (_, outcome, _) = try_run(&net, (&all, &all), &full(1, 0.1), 1);
-                    // What saturates an activation is no broken loss.
+                    // An infinite input of a hidden unit may merely saturate it.
                     if let Err(error) = outcome {
                         assert_eq!(error.tensor, tensor, "{activation:?} {broken}");
                     } else {
@@ -745,49 +760,64 @@ mod divergence {
 
     #[test]
     fn an_absurd_rate_ends_within_the_step_that_shows_it() {
-        let data = random_images(20, WIDTHS[0], WIDTHS[3], 12);
-        let all = Subset::all(&data);
-        let start = random_net(&WIDTHS, Activation::Relu);
-        let config = Config {
-            epochs: 5,
-            batch: Batch::Mini(5),
-            learning_rate: constant(1e30),
-            optimizer: HEAVY,
-            ..Config::default()
+        // The first step leaves weights and biases of 10²⁹: hidden units of
+        // 10²⁹ whatever the image, and logits of 10⁵⁸.
+        let start = net(Activation::Relu, ONE, ONE);
+        let one_by_one = Config {
+            batch: Batch::Mini(1),
+            ..full(5, 1e30)
         };
-        let (_, outcome, log) = try_run(&start, (&all, &all), &config, 1);
-        // The first step is finite and leaves parameters of 10²⁹, still
-        // finite; then the second layer is 10⁵⁸.
-        let error = outcome.unwrap_err();
-        assert_eq!((error.epoch, error.step), (1, 2));
-        assert_eq!(error.tensor, Tensor::Activations(2));
-        assert_eq!(log.steps.len(), 1);
+        let (found, _, log) = error(&start, &one_by_one);
+        assert_eq!((found.epoch, found.step), (1, 2));
+        assert_eq!(found.tensor, Tensor::Logits);
+        assert_eq!((log.steps.len(), log.epochs.len()), (1, 0));
+
+        // At the end of an epoch it is validation that shows it.
+        let (found, _, log) = error(&start, &full(5, 1e30));
+        assert_eq!((found.epoch, found.step), (1, 1));
+        assert_eq!(found.tensor, Tensor::Logits);
+        assert_eq!((log.steps.len(), log.epochs.len()), (1, 0));
     }
 
-    /// The second of two epochs breaks, and validation notices before the
-    /// third would.
     #[test]
-    fn the_epoch_and_step_are_those_that_broke() {
-        // One step an epoch; the rate falls to nothing or rises to 10³⁸.
-        let config = Config {
-            learning_rate: LearningRate {
-                peak: 1e-3,
-                schedule: Schedule::Step {
-                    epochs: 1,
-                    factor: 1e40,
-                },
-                warmup_epochs: 0,
-            },
-            ..full(5, 1.0)
-        };
+    fn the_epoch_that_breaks_is_named() {
         let start = net(Activation::Relu, ONE, ONE);
-        let (error, last, log) = error(&start, &config);
-        assert_eq!((error.epoch, error.step), (2, 1));
-        assert_eq!((log.steps.len(), log.epochs.len()), (2, 1));
-        assert!(log.steps.iter().all(|step| step.loss.is_finite()));
-        assert!(
-            !last.view().params().iter().all(|w| w.is_finite()) || error.tensor != Tensor::Loss
+        for (factor, tensor) in [(1e32, Tensor::Logits), (1e42, Tensor::Weights(1))] {
+            let mut config = full(5, 1e-3);
+            config.learning_rate.schedule = Schedule::Step { epochs: 2, factor };
+            let (found, _, log) = error(&start, &config);
+            assert_eq!((found.epoch, found.step, found.tensor), (3, 1, tensor));
+            assert_eq!((log.steps.len(), log.epochs.len()), (3, 2));
+            assert!(log.steps.iter().all(|step| step.loss.is_finite()));
+        }
+    }
+
+    /// One bright image before 600 black ones, which meet no weight.
+    #[test]
+    fn an_image_that_breaks_is_not_hidden_by_later_ones() {
+        let mut pixels = vec![0; 2 * 601];
+        pixels[0] = 255;
+        let data = Dataset::new(pixels, 1, 2, (0..601).map(|i| (i % 2) as u8).collect()).unwrap();
+        let (black, all) = (Subset::new(&data, vec![1, 2]), Subset::all(&data));
+        let start = net(
+            Activation::Relu,
+            [1e30, 0.0, 0.0, 1.0],
+            [1e30, 0.0, 0.0, 1.0],
         );
+        let config = Config {
+            batch: Batch::Mini(1),
+            ..full(1, 1e-3)
+        };
+        let (_, outcome, log) = try_run(&start, (&black, &all), &config, 1);
+        let found = outcome.unwrap_err();
+        assert_eq!((found.epoch, found.step), (1, 2));
+        assert_eq!(found.tensor, Tensor::Logits);
+        assert_eq!((log.steps.len(), log.epochs.len()), (2, 0));
+
+        let (_, outcome, _) = try_run(&start, (&all, &black), &full(1, 1e-3), 1);
+        let found = outcome.unwrap_err();
+        assert_eq!((found.epoch, found.step), (1, 1));
+        assert_eq!(found.tensor, Tensor::Logits);
     }
 
     #[test]
