@@ -15,7 +15,7 @@ use crate::train::{Epoch, Outcome};
 use crate::{Batch, Evaluation, Isa, Net, Reduction, Workspace, train};
 use serde_json::json;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The files of a run.
 const FILES: [&str; 7] = [
@@ -151,7 +151,7 @@ impl Job<'_> {
             output::remark(&format!(
                 "{} from {}: {} images to train, {} to validate, {} to test",
                 self.source,
-                data.display(),
+                from_here(data).display(),
                 grouped(train.len() as u64),
                 grouped(val.len() as u64),
                 grouped(test.len() as u64),
@@ -291,6 +291,12 @@ fn refuse_huge(widths: &[usize]) -> Result<(), Failure> {
         "a net {} has more than {MAX_PARAMS} parameters",
         dashed(widths)
     )))
+}
+
+/// A path as it reads from the working folder.
+fn from_here(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).to_path_buf()
 }
 
 /// The widths of a net as people write them: 784-128-10.
