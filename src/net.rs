@@ -150,8 +150,10 @@ impl<'a> NetRef<'a> {
             let Layer { weights, biases } = self.layer(l);
             let (a, after) = rest.split_at_mut(examples * biases.len());
             let mut z = MatMut::new(a, examples, biases.len());
+            // Z = b + A·W: the chains of the product start from the biases.
             z.fill_rows(biases);
             gemm(input, weights, Beta::One, z, ctx);
+            // A = σ(Z)
             if l + 1 < self.depth() {
                 self.activation.apply(a);
             }
@@ -189,15 +191,18 @@ impl<'a> NetRef<'a> {
             let dz = MatRef::new(dz, examples, outputs);
             let (earlier, layer) = dparams.split_at_mut(dparams.len() - (inputs + 1) * outputs);
             let (dw, db) = layer.split_at_mut(inputs * outputs);
+            // db += Σ rows dZ
             for i in 0..examples {
                 vector::add(db, dz.row(i));
             }
+            // dW += Aᵀ·dZ, where the first layer's A is X
             let dw = MatMut::new(dw, inputs, outputs);
             if l == 0 {
                 gemm(x.t(), dz, Beta::One, dw, ctx);
             } else {
                 let a = self.activation_of(l - 1, activations);
                 gemm(a.t(), dz, Beta::One, dw, ctx);
+                // dZ of the layer below = dZ·Wᵀ ⊙ σ′(Z)
                 let start = rest.len() - examples * inputs;
                 let da = MatMut::new(&mut rest[start..], examples, inputs);
                 gemm(dz, self.layer(l).weights.t(), Beta::Zero, da, ctx);
