@@ -98,7 +98,7 @@ fn rate(rate: &LearningRate, step: usize, steps: usize, epochs: usize) -> f64 {
             let part = t / ((epochs * steps) as f64 - warmup);
             rate.peak * (1.0 + (std::f64::consts::PI * part).cos()) / 2.0
         }
-        _ => unimplemented!("{:?}", rate.schedule),
+        other => panic!("this net has no {other:?}"),
     }
 }
 

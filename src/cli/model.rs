@@ -2,6 +2,7 @@
 //! `nn.Sequential(nn.Linear, activation, …, nn.Linear)` has.
 
 use super::Failure;
+use super::settings::by_name;
 use crate::data::Split;
 use crate::{Activation, Net, Reduction};
 use safetensors::tensor::{Dtype, TensorView};
@@ -127,18 +128,12 @@ impl Model {
 
     /// How its data were split.
     pub(super) fn split(&self) -> Option<Split> {
-        Split::ALL
-            .into_iter()
-            .find(|split| split.name() == self.about.split)
+        by_name(Split::ALL, Split::name, &self.about.split)
     }
 
     /// How its losses were reduced.
     pub(super) fn reduction(&self) -> Reduction {
-        let named = |reduction: &Reduction| reduction.name() == self.about.loss;
-        Reduction::ALL
-            .into_iter()
-            .find(named)
-            .unwrap_or(Reduction::Mean)
+        by_name(Reduction::ALL, Reduction::name, &self.about.loss).unwrap_or(Reduction::Mean)
     }
 }
 
@@ -162,9 +157,7 @@ fn decode(bytes: &[u8]) -> Result<Model, String> {
             about.normalisation
         ));
     }
-    let activation = Activation::ALL
-        .into_iter()
-        .find(|activation| activation.name() == about.activation)
+    let activation = by_name(Activation::ALL, Activation::name, &about.activation)
         .ok_or_else(|| format!("its activation is \"{}\"", about.activation))?;
     let (&inputs, &outputs) = match &about.widths[..] {
         [inputs, .., outputs] if !about.widths.contains(&0) => (inputs, outputs),

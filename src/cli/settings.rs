@@ -235,7 +235,16 @@ impl Flags {
     }
 }
 
-/// The choice of that name.
+/// The one of these that has that name.
+pub(super) fn by_name<T: Copy, const N: usize>(
+    all: [T; N],
+    name: fn(T) -> &'static str,
+    text: &str,
+) -> Option<T> {
+    all.into_iter().find(|&choice| name(choice) == text)
+}
+
+/// The choice that a flag names.
 fn named<T: Copy, const N: usize>(
     flag: &str,
     text: Option<String>,
@@ -243,7 +252,7 @@ fn named<T: Copy, const N: usize>(
     name: fn(T) -> &'static str,
 ) -> Result<Option<T>, Failure> {
     let Some(text) = text else { return Ok(None) };
-    match all.into_iter().find(|&choice| name(choice) == text) {
+    match by_name(all, name, &text) {
         Some(choice) => Ok(Some(choice)),
         None => Err(Failure::usage(format!(
             "{flag} must be one of {}, not \"{text}\"",

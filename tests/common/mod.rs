@@ -82,7 +82,7 @@ impl Oracle {
             Activation::Sigmoid => 1.0 / (1.0 + (-z).exp()),
             Activation::Relu => z.max(0.0),
             Activation::Tanh => z.tanh(),
-            _ => unimplemented!("{:?}", self.activation),
+            other => panic!("this net has no {other:?}"),
         }
     }
 
@@ -92,7 +92,7 @@ impl Oracle {
             Activation::Sigmoid => a * (1.0 - a),
             Activation::Relu => f64::from(u8::from(a > 0.0)),
             Activation::Tanh => 1.0 - a * a,
-            _ => unimplemented!("{:?}", self.activation),
+            other => panic!("this net has no {other:?}"),
         }
     }
 
