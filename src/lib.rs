@@ -35,9 +35,9 @@ pub mod workspace;
 pub mod cli;
 
 pub use activation::Activation;
-pub use gemm::{Beta, Context, gemm};
+pub use gemm::{Beta, Context, Product, Start, gemm};
 pub use init::Init;
-pub use isa::Isa;
+pub use isa::{Arm, Isa};
 pub use loss::Reduction;
 pub use matrix::{MatMut, MatRef};
 pub use net::NetRef;

@@ -61,9 +61,11 @@ impl<'a> MatRef<'a> {
         self.col_stride
     }
 
-    /// The elements from the first on, with whatever lies between the rows.
-    pub(crate) fn data(&self) -> &'a [f32] {
-        self.data
+    /// The elements from that in row `i` and column `j` on, with whatever lies
+    /// between the rows; none if it is past the end.
+    pub(crate) fn tail(&self, i: usize, j: usize) -> &'a [f32] {
+        let first = i * self.row_stride + j * self.col_stride;
+        self.data.get(first..).unwrap_or_default()
     }
 
     /// The transpose, a view of the same elements.
@@ -213,6 +215,18 @@ impl<'a> MatMut<'a> {
             return &mut [];
         }
         &mut self.data[i * self.row_stride..][..self.cols]
+    }
+
+    /// From an element to the one below it.
+    pub(crate) fn row_stride(&self) -> usize {
+        self.row_stride
+    }
+
+    /// The elements from that in row `i` and column `j` on, with whatever lies
+    /// between the rows; none if it is past the end.
+    pub(crate) fn tail_mut(&mut self, i: usize, j: usize) -> &mut [f32] {
+        let first = i * self.row_stride + j;
+        self.data.get_mut(first..).unwrap_or_default()
     }
 
     /// Sets each row to `row`.

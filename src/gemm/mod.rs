@@ -9,6 +9,7 @@
 //! Blocks of k continue the chain from C and threads share out the rows of C,
 //! so neither changes a bit of the result.
 
+mod blocks;
 mod kernel;
 pub mod naive;
 mod pack;
@@ -18,8 +19,9 @@ use crate::isa::Isa;
 use crate::matrix::{MatMut, MatRef};
 #[cfg(feature = "alloc")]
 use alloc::{vec, vec::Vec};
-use kernel::{MAX_TILE, MicroKernel};
-use params::{KC, MC, NC};
+use blocks::Part;
+use kernel::MicroKernel;
+use params::{PACKED_A, PACKED_B};
 
 /// What the sums of a product start from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +31,21 @@ pub enum Beta {
     /// C itself: `C += A·B`.
     One,
 }
+
+/// What the chains of a [`Product`] start from.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Start<'a> {
+    /// Zero, and what C held does not matter.
+    Zero,
+    /// C itself.
+    C,
+    /// The same row for every row of C: the biases of a layer.
+    Row(&'a [f32]),
+}
+
+/// What is done to each part of a row of C when its sums are complete, while
+/// it is in L1: called once with the row, the first column and the elements.
+pub type Epilogue<'a> = dyn Fn(usize, usize, &mut [f32]) + Sync + 'a;
 
 /// How products are computed: the instruction set, the number of threads, and
 /// the memory that operands are packed into.
@@ -62,6 +79,12 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The same with another instruction set.
+    #[must_use]
+    pub fn with_isa(self, isa: Isa) -> Self {
+        Self { isa, ..self }
+    }
+
     /// The instruction set that computes.
     pub fn isa(&self) -> Isa {
         self.isa
@@ -69,7 +92,7 @@ impl<'a> Context<'a> {
 
     /// How many elements of memory `threads` threads pack into.
     pub const fn packing_len(threads: usize) -> usize {
-        threads * PACKING
+        threads * (PACKED_A + PACKED_B)
     }
 
     /// Memory of that length.
@@ -79,9 +102,6 @@ impl<'a> Context<'a> {
     }
 }
 
-/// A block of A and one of B, for each thread.
-const PACKING: usize = MC * KC + KC * NC;
-
 /// `C = A·B` or `C += A·B`.
 ///
 /// Shapes: `a` m×k, `b` k×n, `c` m×n; any of them may be 0. Transpose an
@@ -90,118 +110,145 @@ const PACKING: usize = MC * KC + KC * NC;
 /// # Panics
 /// Panics if the shapes do not fit together.
 pub fn gemm(a: MatRef<'_>, b: MatRef<'_>, beta: Beta, c: MatMut<'_>, ctx: &mut Context<'_>) {
-    assert_shapes(&a, &b, &c);
-    let kernel = MicroKernel::of(ctx.isa);
-    parallel(a, b, beta, c, kernel, ctx.threads, ctx.packing);
+    let start = match beta {
+        Beta::Zero => Start::Zero,
+        Beta::One => Start::C,
+    };
+    Product::new(a, b).start(start).compute(c, ctx);
 }
 
-fn assert_shapes(a: &MatRef<'_>, b: &MatRef<'_>, c: &MatMut<'_>) {
-    assert!(
-        a.cols() == b.rows() && c.rows() == a.rows() && c.cols() == b.cols(),
-        "product of {}×{} and {}×{} into {}×{}",
-        a.rows(),
-        a.cols(),
-        b.rows(),
-        b.cols(),
-        c.rows(),
-        c.cols()
-    );
+/// A product and what is fused with it.
+#[derive(Clone, Copy)]
+pub struct Product<'a>(Part<'a>);
+
+impl<'a> Product<'a> {
+    /// `A·B`, of `a` m×k and `b` k×n.
+    pub fn new(a: MatRef<'a>, b: MatRef<'a>) -> Self {
+        Self(Part {
+            a,
+            b,
+            inner: None,
+            rows: None,
+            start: Start::Zero,
+            epilogue: None,
+            first_row: 0,
+        })
+    }
+
+    /// What the sums start from; zero unless this says otherwise.
+    #[must_use]
+    pub fn start(self, start: Start<'a>) -> Self {
+        Self(Part { start, ..self.0 })
+    }
+
+    /// Column `p` of A meets row `inner[p]` of B, and the other rows of B meet
+    /// none: A has been packed without its columns that are zero.
+    #[must_use]
+    pub fn inner(self, inner: &'a [u32]) -> Self {
+        let inner = Some(inner);
+        Self(Part { inner, ..self.0 })
+    }
+
+    /// Row `i` of A makes row `rows[i]` of C; the other rows of C are what
+    /// they start from. The rows must ascend.
+    #[must_use]
+    pub fn rows(self, rows: &'a [u32]) -> Self {
+        let rows = Some(rows);
+        Self(Part { rows, ..self.0 })
+    }
+
+    /// What is done to C when its sums are complete.
+    #[must_use]
+    pub fn epilogue(self, epilogue: &'a Epilogue<'a>) -> Self {
+        let epilogue = Some(epilogue);
+        Self(Part { epilogue, ..self.0 })
+    }
+
+    /// Computes it into `c`, m×n.
+    ///
+    /// # Panics
+    /// Panics if the shapes do not fit together.
+    pub fn compute(self, c: MatMut<'_>, ctx: &mut Context<'_>) {
+        let Self(part) = self;
+        part.assert_shapes(&c);
+        let kernel = MicroKernel::of(ctx.isa);
+        parallel(part, c, kernel, ctx.threads, ctx.packing);
+    }
+}
+
+impl Part<'_> {
+    fn assert_shapes(&self, c: &MatMut<'_>) {
+        let Self { a, b, .. } = self;
+        assert!(
+            self.inner.map_or(b.rows(), <[u32]>::len) == a.cols()
+                && self.rows.map_or(c.rows(), <[u32]>::len) == a.rows()
+                && c.cols() == b.cols(),
+            "product of {}×{} and {}×{} into {}×{}",
+            a.rows(),
+            a.cols(),
+            b.rows(),
+            b.cols(),
+            c.rows(),
+            c.cols()
+        );
+        if let Start::Row(row) = self.start {
+            assert!(
+                row.len() == c.cols(),
+                "{} elements for rows of {}",
+                row.len(),
+                c.cols()
+            );
+        }
+        if let Some(rows) = self.rows {
+            assert!(
+                rows.is_sorted_by(|a, b| a < b)
+                    && rows.last().is_none_or(|&last| (last as usize) < c.rows()),
+                "rows that do not ascend within {}",
+                c.rows()
+            );
+        }
+    }
 }
 
 /// Shares the rows of C out among `threads` threads.
 fn parallel(
-    a: MatRef<'_>,
-    b: MatRef<'_>,
-    beta: Beta,
+    part: Part<'_>,
     c: MatMut<'_>,
-    kernel: &MicroKernel,
+    kernel: MicroKernel,
     threads: usize,
     packing: &mut [f32],
 ) {
     #[cfg(feature = "rayon")]
-    if threads > 1 && c.rows() > kernel.mr && a.rows() * a.cols() * b.cols() >= params::MIN_PARALLEL
     {
-        let (left, m, k) = (threads / 2, a.rows(), a.cols());
-        let above = (m * left / threads).next_multiple_of(kernel.mr).min(m);
-        let (top, bottom) = c.split_rows(above);
-        let (packing, rest) = packing.split_at_mut(Context::packing_len(left));
-        rayon::join(
-            || parallel(a.block(0..above, 0..k), b, beta, top, kernel, left, packing),
-            || {
-                let a = a.block(above..m, 0..k);
-                parallel(a, b, beta, bottom, kernel, threads - left, rest);
-            },
-        );
-        return;
+        let (m, k) = (part.a.rows(), part.a.cols());
+        if threads > 1 && m > 1 && m * k * c.cols() >= params::MIN_PARALLEL {
+            let left = threads / 2;
+            let above = (m * left).div_ceil(threads);
+            // Where that part of C ends.
+            let cut = match part.rows {
+                Some(rows) => rows[above] as usize - part.first_row,
+                None => above,
+            };
+            let (top, bottom) = c.split_rows(cut);
+            let upper = Part {
+                a: part.a.block(0..above, 0..k),
+                rows: part.rows.map(|rows| &rows[..above]),
+                ..part
+            };
+            let lower = Part {
+                a: part.a.block(above..m, 0..k),
+                rows: part.rows.map(|rows| &rows[above..]),
+                first_row: part.first_row + cut,
+                ..part
+            };
+            let (packing, rest) = packing.split_at_mut(Context::packing_len(left));
+            rayon::join(
+                || parallel(upper, top, kernel, left, packing),
+                || parallel(lower, bottom, kernel, threads - left, rest),
+            );
+            return;
+        }
     }
     let _ = threads;
-    serial(a, b, beta, c, kernel, packing);
-}
-
-/// The loops over blocks: pack a block of B, then each block of A against it.
-fn serial(
-    a: MatRef<'_>,
-    b: MatRef<'_>,
-    beta: Beta,
-    mut c: MatMut<'_>,
-    kernel: &MicroKernel,
-    packing: &mut [f32],
-) {
-    let (m, k, n) = (a.rows(), a.cols(), b.cols());
-    let (packed_a, packed_b) = packing.split_at_mut(MC * KC);
-    if k == 0 && beta == Beta::Zero {
-        for i in 0..m {
-            c.row_mut(i).fill(0.0);
-        }
-    }
-    for jc in (0..n).step_by(NC) {
-        let nc = NC.min(n - jc);
-        for pc in (0..k).step_by(KC) {
-            let kc = KC.min(k - pc);
-            let beta = if pc == 0 { beta } else { Beta::One };
-            let packed_b = &mut packed_b[..nc.next_multiple_of(kernel.nr) * kc];
-            (kernel.pack_b)(b.block(pc..pc + kc, jc..jc + nc).t(), packed_b);
-            for ic in (0..m).step_by(MC) {
-                let mc = MC.min(m - ic);
-                let packed_a = &mut packed_a[..mc.next_multiple_of(kernel.mr) * kc];
-                (kernel.pack_a)(a.block(ic..ic + mc, pc..pc + kc), packed_a);
-                let c = c.block(ic..ic + mc, jc..jc + nc);
-                tiles(packed_a, packed_b, kc, beta, c, kernel);
-            }
-        }
-    }
-}
-
-/// The tiles of one block of C. Every tile is whole in registers; at the edges
-/// of C only the part inside is copied in and out.
-fn tiles(
-    packed_a: &[f32],
-    packed_b: &[f32],
-    kc: usize,
-    beta: Beta,
-    mut c: MatMut<'_>,
-    kernel: &MicroKernel,
-) {
-    let (mr, nr) = (kernel.mr, kernel.nr);
-    let (mc, nc) = (c.rows(), c.cols());
-    let mut tile = [0.0; MAX_TILE];
-    let tile = &mut tile[..mr * nr];
-    for (b, jr) in packed_b.chunks_exact(nr * kc).zip((0..nc).step_by(nr)) {
-        let cols = jr..nc.min(jr + nr);
-        for (a, ir) in packed_a.chunks_exact(mr * kc).zip((0..mc).step_by(mr)) {
-            let rows = ir..mc.min(ir + mr);
-            match beta {
-                Beta::Zero => tile.fill(0.0),
-                Beta::One => {
-                    for (i, tile) in rows.clone().zip(tile.chunks_exact_mut(nr)) {
-                        tile[..cols.len()].copy_from_slice(&c.row_mut(i)[cols.clone()]);
-                    }
-                }
-            }
-            kernel.accumulate(a, b, tile);
-            for (i, tile) in rows.zip(tile.chunks_exact(nr)) {
-                c.row_mut(i)[cols.clone()].copy_from_slice(&tile[..cols.len()]);
-            }
-        }
-    }
+    part.compute(c, kernel, packing);
 }

@@ -1,6 +1,8 @@
 //! The product as it is defined: the oracle of every faster one.
 
 use super::Beta;
+use super::kernel::MicroKernel;
+use super::Product;
 use crate::isa::Isa;
 use crate::matrix::{MatMut, MatRef};
 
@@ -12,14 +14,15 @@ use crate::matrix::{MatMut, MatRef};
 /// # Panics
 /// Panics if the shapes do not fit together.
 pub fn gemm(a: MatRef<'_>, b: MatRef<'_>, beta: Beta, mut c: MatMut<'_>, isa: Isa) {
-    super::assert_shapes(&a, &b, &c);
+    Product::new(a, b).0.assert_shapes(&c);
+    let kernel = MicroKernel::of(isa);
     for i in 0..c.rows() {
         for (j, c) in c.row_mut(i).iter_mut().enumerate() {
             let start = match beta {
                 Beta::Zero => 0.0,
                 Beta::One => *c,
             };
-            *c = (0..a.cols()).fold(start, |acc, p| isa.mul_add(a.at(i, p), b.at(p, j), acc));
+            *c = (0..a.cols()).fold(start, |acc, p| kernel.mul_add(a.at(i, p), b.at(p, j), acc));
         }
     }
 }

@@ -1,82 +1,101 @@
 //! Packing: a block of an operand, laid out in the order in which the
 //! micro-kernel reads it.
 
+use super::blocks::Even;
+use super::kernel::MicroKernel;
 use crate::matrix::MatRef;
 
-/// Copies the rows of `block` into panels of `R` rows.
+/// Copies a block of B into panels of `width` columns, the last one as wide as
+/// what is left, rounded up to whole vectors with zeros between.
 ///
-/// A panel holds, for each column of `block` in turn, the `R` elements of its
-/// rows: `panels[(i / R · cols + j) · R + i % R] = block[i, j]`. The last panel
-/// is filled up with zero rows. B is packed by its transpose.
+/// A panel has its rows one after another: with `inner` those that it names,
+/// else all of the block's.
 ///
 /// # Panics
-/// Panics if `panels` is not `rows` of `block`, rounded up to a multiple of
-/// `R`, times its columns long.
-pub(super) fn pack<const R: usize>(block: MatRef<'_>, panels: &mut [f32]) {
-    let (rows, cols) = (block.rows(), block.cols());
-    let (groups, rest) = panels.as_chunks_mut::<R>();
-    assert!(
-        rest.is_empty() && groups.len() == rows.div_ceil(R) * cols,
-        "{} groups of {R} for a {rows}×{cols} block",
-        groups.len()
-    );
-    if cols == 0 {
-        return;
-    }
-    for (panel, first) in groups.chunks_exact_mut(cols).zip((0..rows).step_by(R)) {
-        let height = R.min(rows - first);
-        let source = block.block(first..first + height, 0..cols);
-        if height < R {
-            panel.fill([0.0; R]);
+/// Panics if the panels do not fit `packed`.
+pub(super) fn vectors(
+    kernel: MicroKernel,
+    block: MatRef<'_>,
+    inner: Option<&[u32]>,
+    width: usize,
+    packed: &mut [f32],
+) {
+    let k = inner.map_or(block.rows(), <[u32]>::len);
+    let n = block.cols();
+    for j in (0..n).step_by(width) {
+        let columns = width.min(n - j);
+        let row = columns.next_multiple_of(kernel.lanes());
+        let panel = &mut packed[j * k..][..row * k];
+        if row > columns {
+            panel.fill(0.0);
         }
-        if source.row_stride() == 1 && height == R {
-            for (j, group) in panel.iter_mut().enumerate() {
-                group.copy_from_slice(&source.data()[j * source.col_stride()..][..R]);
-            }
-        } else if source.col_stride() == 1 {
-            for i in 0..height {
-                for (group, &x) in panel.iter_mut().zip(source.row(i)) {
-                    group[i] = x;
-                }
-            }
-        } else {
-            for (j, group) in panel.iter_mut().enumerate() {
-                for (i, x) in group[..height].iter_mut().enumerate() {
-                    *x = source.at(i, j);
+        let block = block.block(0..block.rows(), j..j + columns);
+        if let (None, false) = (inner, block.col_stride() == 1) {
+            transpose(kernel, block.t(), panel, row);
+            continue;
+        }
+        for (p, to) in panel.chunks_exact_mut(row).enumerate() {
+            let p = inner.map_or(p, |inner| inner[p] as usize);
+            if block.col_stride() == 1 {
+                copy(&mut to[..columns], block.row(p));
+            } else {
+                for (j, to) in to[..columns].iter_mut().enumerate() {
+                    *to = block.at(p, j);
                 }
             }
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Every element lies where the doc comment says, and nothing else is set.
-    fn check(block: MatRef<'_>) {
-        const R: usize = 4;
-        let (rows, cols) = (block.rows(), block.cols());
-        let mut panels = [f32::NAN; 200];
-        let panels = &mut panels[..rows.next_multiple_of(R) * cols];
-        pack::<R>(block, panels);
-        for i in 0..rows.next_multiple_of(R) {
-            for j in 0..cols {
-                let expected = if i < rows { block.at(i, j) } else { 0.0 };
-                assert_eq!(panels[(i / R * cols + j) * R + i % R], expected);
-            }
+/// Writes the transpose of `block`, its rows `to_row` apart.
+pub(super) fn transpose(kernel: MicroKernel, block: MatRef<'_>, to: &mut [f32], to_row: usize) {
+    let lanes = kernel.lanes();
+    for i in (0..block.rows()).step_by(lanes) {
+        let rows = lanes.min(block.rows() - i);
+        for j in (0..block.cols()).step_by(lanes) {
+            let columns = lanes.min(block.cols() - j);
+            kernel.transpose(
+                (rows, columns),
+                (block.tail(i, j), block.row_stride()),
+                (&mut to[j * to_row + i..], to_row),
+            );
         }
     }
+}
 
-    #[test]
-    fn panels_hold_rows_side_by_side_and_zeros_below() {
-        let data: [f32; 120] = core::array::from_fn(|i| i as f32 + 1.0);
-        for rows in 0..=9 {
-            for cols in 0..=11 {
-                let block = MatRef::with_row_stride(&data, rows, cols, 13.min(cols + 2));
-                check(block);
-                check(block.t());
-            }
+/// Copies a block of A whose columns are contiguous into panels, one for each
+/// of the `groups` of its rows: for each column in turn the elements of the
+/// group's rows.
+pub(super) fn groups(block: MatRef<'_>, groups: Even, packed: &mut [f32]) {
+    let (k, columns) = (block.cols(), block.t());
+    for p in 0..k {
+        let column = columns.row(p);
+        for (i, rows) in groups {
+            copy(&mut packed[i * k + p * rows..][..rows], &column[i..][..rows]);
         }
+    }
+}
+
+/// Copies rows of A, and returns how far apart they are then.
+pub(super) fn rows(block: MatRef<'_>, packed: &mut [f32]) -> usize {
+    // One cache line more than an even number of them, so that neighbouring
+    // rows lie in different sets.
+    let apart = block.cols().next_multiple_of(32) + 16;
+    for i in 0..block.rows() {
+        packed[i * apart..][..block.cols()].copy_from_slice(block.row(i));
+    }
+    apart
+}
+
+/// A copy of few elements, without the call that a long one is.
+#[inline]
+fn copy(to: &mut [f32], from: &[f32]) {
+    let (to, to_rest) = to.as_chunks_mut::<4>();
+    let (from, from_rest) = from.as_chunks::<4>();
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+    for (to, from) in to_rest.iter_mut().zip(from_rest) {
+        *to = *from;
     }
 }

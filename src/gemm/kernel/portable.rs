@@ -4,31 +4,100 @@
 //! element of A one. `wide` chooses its registers when it is compiled, so this
 //! kernel is as wide as the build's target allows, not the machine.
 
-use super::MicroKernel;
+use super::tile::{LINE, RawTile, define_tile, tiles};
+use super::{Kernel, transpose};
 use wide::f32x8;
 
-const MR: usize = 4;
-const NR: usize = 8;
-pub(super) const KERNEL: MicroKernel = MicroKernel::new::<MR, NR>(tile);
+pub(super) static KERNEL: Kernel = Kernel {
+    lanes: LANES,
+    partial_loads: false,
+    tiles: tiles! {
+        1: 1 2;
+        2: 1;
+        3: 1;
+        4: 1;
+    },
+    transpose: transpose::plain,
+    mul_add: scalar_mul_add,
+};
 
-/// See [`MicroKernel::accumulate`] for the shapes.
-fn tile(a: &[f32], b: &[f32], c: &mut [f32]) {
-    let (a, _) = a.as_chunks::<MR>();
-    let (b, _) = b.as_chunks::<NR>();
-    let (c, _) = c.as_chunks_mut::<NR>();
-    // The chain of sums goes on from C, so cutting k into blocks changes no bit.
-    let mut acc = [f32x8::ZERO; MR];
-    for (acc, c) in acc.iter_mut().zip(&*c) {
-        *acc = f32x8::new(*c);
-    }
-    // One rank-1 update per step of k.
-    for (a, b) in a.iter().zip(b) {
-        let b = f32x8::new(*b);
-        for (acc, &a) in acc.iter_mut().zip(a) {
-            *acc = f32x8::splat(a).mul_add(b, *acc);
-        }
-    }
-    for (c, acc) in c.iter_mut().zip(acc) {
-        *c = acc.to_array();
-    }
+type Vector = f32x8;
+const LANES: usize = 8;
+
+define_tile! {}
+
+#[inline]
+fn zero() -> Vector {
+    f32x8::ZERO
+}
+
+#[inline]
+fn splat(x: f32) -> Vector {
+    f32x8::splat(x)
+}
+
+#[inline]
+fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
+    a.mul_add(b, c)
+}
+
+/// The first `lanes` of a vector.
+#[inline]
+fn mask(lanes: usize) -> usize {
+    lanes
+}
+
+/// There is no portable prefetch.
+#[inline]
+fn prefetch(_: *const f32) {}
+
+/// # Safety
+/// `p` is followed by a whole vector.
+#[inline]
+unsafe fn load(p: *const f32) -> Vector {
+    // SAFETY: the caller's word; an array of f32 is aligned as f32 is.
+    f32x8::new(unsafe { *p.cast::<[f32; LANES]>() })
+}
+
+/// # Safety
+/// `p` is followed by a whole vector that nothing else refers to.
+#[inline]
+unsafe fn store(p: *mut f32, x: Vector) {
+    // SAFETY: the caller's word; an array of f32 is aligned as f32 is.
+    unsafe { *p.cast::<[f32; LANES]>() = x.to_array() }
+}
+
+/// # Safety
+/// `p` is followed by the first `lanes`.
+#[inline]
+unsafe fn load_part(p: *const f32, lanes: usize) -> Vector {
+    let mut whole = [0.0; LANES];
+    // SAFETY: the caller's word.
+    whole[..lanes].copy_from_slice(unsafe { core::slice::from_raw_parts(p, lanes) });
+    f32x8::new(whole)
+}
+
+/// The last vector of a row of B, which is whole: see [`Kernel::partial_loads`].
+///
+/// # Safety
+/// `p` is followed by a whole vector.
+#[inline]
+unsafe fn load_last(p: *const f32, _: usize) -> Vector {
+    // SAFETY: the caller's word.
+    unsafe { load(p) }
+}
+
+/// # Safety
+/// `p` is followed by the first `lanes`, and nothing else refers to them.
+#[inline]
+unsafe fn store_part(p: *mut f32, lanes: usize, x: Vector) {
+    // SAFETY: the caller's word.
+    let to = unsafe { core::slice::from_raw_parts_mut(p, lanes) };
+    to.copy_from_slice(&x.to_array()[..lanes]);
+}
+
+/// See [`Kernel::mul_add`].
+fn scalar_mul_add(a: f32, b: f32, c: f32) -> f32 {
+    let [a, b, c] = [a, b, c].map(wide::f32x4::splat);
+    a.mul_add(b, c).to_array()[0]
 }

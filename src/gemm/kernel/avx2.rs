@@ -1,0 +1,159 @@
+//! 6×16 micro-kernel for AVX2 with FMA.
+//!
+//! Twelve of sixteen YMM registers hold the tile, two a row of B and one an
+//! element of A. Shape as in BLIS (`config/haswell`).
+
+use super::tile::{LINE, RawTile, define_tile, tiles};
+use super::{Kernel, transpose};
+use core::arch::x86_64::*;
+
+pub(super) static KERNEL: Kernel = Kernel {
+    lanes: LANES,
+    partial_loads: true,
+    tiles: tiles! {
+        1: 1 2 3 4 5 6 7 8;
+        2: 1 2 3 4;
+        3: 1 2 3;
+        4: 1 2;
+        5: 1 2;
+        6: 1 2;
+    },
+    transpose: transpose_block,
+    mul_add: scalar_mul_add,
+};
+
+type Vector = __m256;
+const LANES: usize = 8;
+
+define_tile! {
+    #[target_feature(enable = "avx2,fma")]
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn zero() -> Vector {
+    _mm256_setzero_ps()
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn splat(x: f32) -> Vector {
+    _mm256_set1_ps(x)
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
+    _mm256_fmadd_ps(a, b, c)
+}
+
+/// The first `lanes` of a vector.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn mask(lanes: usize) -> __m256i {
+    let place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes as i32), place)
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn prefetch(p: *const f32) {
+    _mm_prefetch::<_MM_HINT_T0>(p.cast());
+}
+
+/// # Safety
+/// `p` is followed by a whole vector.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn load(p: *const f32) -> Vector {
+    // SAFETY: the caller's word.
+    unsafe { _mm256_loadu_ps(p) }
+}
+
+/// # Safety
+/// `p` is followed by a whole vector that nothing else refers to.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn store(p: *mut f32, x: Vector) {
+    // SAFETY: the caller's word.
+    unsafe { _mm256_storeu_ps(p, x) }
+}
+
+/// # Safety
+/// `p` is followed by the lanes that `mask` names.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn load_part(p: *const f32, mask: __m256i) -> Vector {
+    // SAFETY: the caller's word; lanes outside the mask are not touched.
+    unsafe { _mm256_maskload_ps(p, mask) }
+}
+
+/// The last vector of a row of B.
+///
+/// # Safety
+/// `p` is followed by the lanes that `mask` names.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn load_last(p: *const f32, mask: __m256i) -> Vector {
+    // SAFETY: the caller's word.
+    unsafe { load_part(p, mask) }
+}
+
+/// # Safety
+/// `p` is followed by the lanes that `mask` names, and nothing else refers to
+/// them.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn store_part(p: *mut f32, mask: __m256i, x: Vector) {
+    // A masked store is tens of micro-operations on some processors.
+    if _mm256_movemask_ps(_mm256_castsi256_ps(mask)) == 0xff {
+        // SAFETY: all lanes are named.
+        unsafe { store(p, x) }
+    } else {
+        // SAFETY: the caller's word; lanes outside the mask are not touched.
+        unsafe { _mm256_maskstore_ps(p, mask, x) }
+    }
+}
+
+/// See [`Kernel::mul_add`].
+#[target_feature(enable = "fma")]
+fn scalar_mul_add(a: f32, b: f32, c: f32) -> f32 {
+    let [a, b, c] = [_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c)];
+    _mm_cvtss_f32(_mm_fmadd_ss(a, b, c))
+}
+
+/// See [`Kernel::transpose`]: eight rows in registers, exchanged in pairs,
+/// fours and eights of lanes.
+///
+/// # Safety
+/// As [`transpose::Block`] says.
+#[target_feature(enable = "avx2,fma")]
+unsafe fn transpose_block(block: &transpose::Block) {
+    let (columns, rows) = (mask(block.columns), mask(block.rows));
+    let mut x = [zero(); LANES];
+    for (i, x) in x.iter_mut().enumerate().take(block.rows) {
+        // SAFETY: row `i` has `columns` elements.
+        *x = unsafe { load_part(block.from.add(i * block.from_row), columns) };
+    }
+    let mut y = [zero(); LANES];
+    for i in 0..4 {
+        y[2 * i] = _mm256_unpacklo_ps(x[2 * i], x[2 * i + 1]);
+        y[2 * i + 1] = _mm256_unpackhi_ps(x[2 * i], x[2 * i + 1]);
+    }
+    for i in 0..2 {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|j| y[4 * i + j]);
+        x[4 * i] = _mm256_shuffle_ps::<0x44>(a, c);
+        x[4 * i + 1] = _mm256_shuffle_ps::<0xee>(a, c);
+        x[4 * i + 2] = _mm256_shuffle_ps::<0x44>(b, d);
+        x[4 * i + 3] = _mm256_shuffle_ps::<0xee>(b, d);
+    }
+    // x[4i + j] holds in half h the columns 4h + j of rows 4i to 4i + 3.
+    for j in 0..4 {
+        y[j] = _mm256_permute2f128_ps::<0x20>(x[j], x[4 + j]);
+        y[4 + j] = _mm256_permute2f128_ps::<0x31>(x[j], x[4 + j]);
+    }
+    for (j, y) in y.iter().enumerate().take(block.columns) {
+        // SAFETY: row `j` of the transpose has `rows` elements.
+        unsafe { store_part(block.to.add(j * block.to_row), rows, *y) };
+    }
+}
