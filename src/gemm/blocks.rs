@@ -1,6 +1,6 @@
 //! The loops over blocks of a product, on one thread.
 
-use super::kernel::{From, MAX_ROWS, MicroKernel, Strided, Tile};
+use super::kernel::{From, MAX_ROWS, MicroKernel, Strided, Tiles};
 use super::pack;
 use super::params::*;
 use super::{Epilogue, Start};
@@ -62,137 +62,102 @@ impl Part<'_> {
         } else {
             width
         };
+        let columns_of_a = a.col_stride() != 1;
+        let is_large = m * k * n >= PACK_FROM;
         let pack_b = b.col_stride() != 1
             || self.inner.is_some()
-            || kernel.wants_whole_vectors() && n % kernel.lanes() != 0
-            || b.rows() * n > DIRECT_B && m >= PACK_FROM_ROWS;
-        let columns_of_a = a.row_stride() == 1 && a.col_stride() > 1;
-        let pack_a = if columns_of_a {
-            m * k >= PACK_A_FROM
+            || is_large && (!columns_of_a || b.row_stride() % ALIASING == 0)
+            || kernel.wants_whole_vectors() && n % kernel.lanes() != 0;
+        let pack_a = is_large && !columns_of_a && a.row_stride() % ALIASING == 0;
+        let steps = if columns_of_a && m * k > LONG_A {
+            Even::new(k, KC_COLUMNS)
+        } else if k > KC_WHOLE {
+            Even::new(k, KC)
         } else {
-            pack_b && a.row_stride() % ALIASING == 0 && k > 64
+            Even::new(k, KC_WHOLE)
         };
-        let fetch = !pack_a && !columns_of_a && m * k >= FETCH_AHEAD;
-
-        let kc = match (pack_a && columns_of_a, pack_b) {
-            (true, _) => KC_TRANSPOSED,
-            (_, true) => KC,
-            _ => (DIRECT_B / n).clamp(KC, KC_DIRECT),
-        };
-        let steps = Even::new(k, kc);
-        let nc = if pack_b {
-            (PACKED_B / steps.largest().max(1)).max(width)
+        let columns = if pack_b {
+            let most = PACKED_B / steps.largest().max(1);
+            Even::of_multiples(n, most / kernel.lanes() * kernel.lanes(), width)
         } else {
-            n
+            Even::new(n, n)
         };
-        let columns = Even::of_multiples(n, nc, width);
-        let mc = if pack_a && columns_of_a {
-            PACKED_A / steps.largest().max(1) / groups.largest() * groups.largest()
-        } else {
-            m
-        };
+        let fetch = !pack_a && m * k > LONG_A;
         let (packed_a, packed_b) = packing.split_at_mut(PACKED_A);
         for (jc, nc) in columns {
             for (pc, kc) in steps {
-                let is_first = pc == 0;
-                let is_last = pc + kc == k;
-                let from = if is_first { self.start } else { Start::C };
                 if pack_b {
                     let inner = self.inner.map(|inner| &inner[pc..pc + kc]);
-                    let b = match inner {
-                        Some(_) => b.block(0..b.rows(), jc..jc + nc),
-                        None => b.block(pc..pc + kc, jc..jc + nc),
+                    let rows = if inner.is_some() { 0..b.rows() } else { pc..pc + kc };
+                    pack::vectors(kernel, b.block(rows, jc..jc + nc), inner, width, packed_b);
+                }
+                for (i, mr) in groups {
+                    let a = if pack_a {
+                        let row = pack::rows(a.block(i..i + mr, pc..pc + kc), packed_a);
+                        Strided { data: packed_a, row, step: 1 }
+                    } else {
+                        Strided {
+                            data: a.tail(i, pc),
+                            row: a.row_stride(),
+                            step: a.col_stride(),
+                        }
                     };
-                    pack::vectors(kernel, b, inner, width, packed_b);
+                    let ahead = if !fetch {
+                        &[]
+                    } else if columns_of_a {
+                        // This group's share of the rows that the next steps read.
+                        let next = self.a.tail(0, pc + kc);
+                        let share = kc * self.a.col_stride();
+                        next.get(share * i / m..share * (i + mr) / m).unwrap_or_default()
+                    } else {
+                        let next = self.a.tail(i + mr, 0);
+                        next.get(..mr * self.a.row_stride()).unwrap_or_default()
+                    };
+                    let from = match self.start {
+                        _ if pc > 0 => From::C,
+                        Start::Zero => From::Zero,
+                        Start::C => From::C,
+                        Start::Row(row) => From::Row(&row[jc..]),
+                    };
+                    let tiles = Tiles {
+                        rows: mr,
+                        columns: nc,
+                        width,
+                        k: kc,
+                        a,
+                        b: if pack_b { packed_b } else { b.tail(pc, jc) },
+                        b_row: (!pack_b).then_some(b.row_stride()),
+                        from,
+                        ahead,
+                    };
+                    self.strip(&tiles, (i, jc), pc + kc == k, c, kernel);
                 }
-                for (ic, mc) in Even::of_multiples(m, mc, groups.largest()) {
-                    let block_groups = Even::new(mc, kernel.max_rows());
-                    if pack_a && columns_of_a {
-                        let a = a.block(ic..ic + mc, pc..pc + kc);
-                        pack::groups(a, block_groups, packed_a);
-                    }
-                    for (ir, mr) in block_groups {
-                        let i = ic + ir;
-                        let (lhs, ahead) = if !pack_a {
-                            let strided = |i: usize| a.tail(i, pc);
-                            let next = if fetch && i + mr < m { strided(i + mr) } else { &[] };
-                            (
-                                Strided {
-                                    data: strided(i),
-                                    row: a.row_stride(),
-                                    step: a.col_stride(),
-                                },
-                                next,
-                            )
-                        } else if columns_of_a {
-                            (
-                                Strided {
-                                    data: &packed_a[ir * kc..],
-                                    row: 1,
-                                    step: mr,
-                                },
-                                &[][..],
-                            )
-                        } else {
-                            let row = pack::rows(a.block(i..i + mr, pc..pc + kc), packed_a);
-                            (
-                                Strided {
-                                    data: packed_a,
-                                    row,
-                                    step: 1,
-                                },
-                                &[][..],
-                            )
-                        };
-                        let next_rows = if ahead.is_empty() { 0 } else { mr.min(m - i - mr) };
-                        let panels = nc.div_ceil(width);
-                        for (panel, jr) in (0..nc).step_by(width).enumerate() {
-                            let j = jc + jr;
-                            let columns = width.min(nc - jr);
-                            let (b, b_row) = if pack_b {
-                                let row = columns.next_multiple_of(kernel.lanes());
-                                (&packed_b[jr * kc..], row)
-                            } else {
-                                (b.tail(pc, j), b.row_stride())
-                            };
-                            let share =
-                                next_rows * panel / panels..next_rows * (panel + 1) / panels;
-                            let tile = Tile {
-                                rows: mr,
-                                columns,
-                                k: kc,
-                                a: lhs,
-                                b,
-                                b_row,
-                                from: match from {
-                                    Start::Zero => From::Zero,
-                                    Start::C => From::C,
-                                    Start::Row(row) => From::Row(&row[j..]),
-                                },
-                                ahead: ahead
-                                    .get(share.start * lhs.row..)
-                                    .unwrap_or_default(),
-                                ahead_rows: share.len(),
-                            };
-                            match self.rows {
-                                None => {
-                                    let c_row = c.row_stride();
-                                    kernel.tile(&tile, c.tail_mut(i, j), c_row);
-                                }
-                                Some(rows) => {
-                                    self.scatter(tile, &rows[i..i + mr], j, c, kernel);
-                                }
-                            }
-                        }
-                        if let (true, Some(epilogue)) = (is_last, self.epilogue) {
-                            for i in i..i + mr {
-                                let row = self.row(i);
-                                let columns = &mut c.row_mut(row)[jc..jc + nc];
-                                epilogue(self.first_row + row, jc, columns);
-                            }
-                        }
-                    }
-                }
+            }
+        }
+    }
+
+    /// Rows of C, from row `i` of A on.
+    #[inline(always)]
+    fn strip(
+        &self,
+        tiles: &Tiles<'_>,
+        (i, j): (usize, usize),
+        is_last: bool,
+        c: &mut MatMut<'_>,
+        kernel: MicroKernel,
+    ) {
+        let (mr, nc) = (tiles.rows, tiles.columns);
+        match self.rows {
+            None => {
+                let c_row = c.row_stride();
+                kernel.tiles(tiles, c.tail_mut(i, j), c_row);
+            }
+            Some(rows) => self.scatter(tiles, &rows[i..i + mr], j, c, kernel),
+        }
+        if let (true, Some(epilogue)) = (is_last, self.epilogue) {
+            for i in i..i + mr {
+                let row = self.row(i);
+                epilogue(self.first_row + row, j, &mut c.row_mut(row)[j..j + nc]);
             }
         }
     }
@@ -205,27 +170,41 @@ impl Part<'_> {
         }
     }
 
-    /// Computes a tile aside, and its rows go where `rows` says.
+    /// Computes tiles aside, and their rows go where `rows` says.
     fn scatter(
         &self,
-        mut tile: Tile<'_>,
+        tiles: &Tiles<'_>,
         rows: &[u32],
         j: usize,
         c: &mut MatMut<'_>,
         kernel: MicroKernel,
     ) {
         let mut aside = [0.0; ASIDE];
-        let (columns, width) = (tile.columns, tile.columns.next_multiple_of(kernel.lanes()));
         let places = rows.iter().map(|&row| row as usize - self.first_row);
-        if matches!(tile.from, From::C) {
-            for (place, aside) in places.clone().zip(aside.chunks_exact_mut(width)) {
-                aside[..columns].copy_from_slice(&c.row_mut(place)[j..j + columns]);
+        for (at, columns) in Fixed::new(tiles.columns, tiles.width) {
+            let row = columns.next_multiple_of(kernel.lanes());
+            let (j, b) = match tiles.b_row {
+                Some(_) => (j + at, at),
+                None => (j + at, at * tiles.k),
+            };
+            if matches!(tiles.from, From::C) {
+                for (place, aside) in places.clone().zip(aside.chunks_exact_mut(row)) {
+                    aside[..columns].copy_from_slice(&c.row_mut(place)[j..j + columns]);
+                }
             }
-        }
-        tile.columns = columns;
-        kernel.tile(&tile, &mut aside, width);
-        for (place, aside) in places.zip(aside.chunks_exact(width)) {
-            c.row_mut(place)[j..j + columns].copy_from_slice(&aside[..columns]);
+            let tile = Tiles {
+                columns,
+                b: tiles.b.get(b..).unwrap_or_default(),
+                from: match tiles.from {
+                    From::Row(row) => From::Row(&row[at..]),
+                    from => from,
+                },
+                ..*tiles
+            };
+            kernel.tiles(&tile, &mut aside, row);
+            for (place, aside) in places.clone().zip(aside.chunks_exact(row)) {
+                c.row_mut(place)[j..j + columns].copy_from_slice(&aside[..columns]);
+            }
         }
     }
 
@@ -234,21 +213,26 @@ impl Part<'_> {
     fn swapped(&self, c: &mut MatMut<'_>, kernel: MicroKernel, packing: &mut [f32]) {
         let (lhs, rhs) = (self.b.t(), self.a.t());
         let (n, k, m) = (lhs.rows(), lhs.cols(), rhs.cols());
-        let width = kernel.max_columns(n).min(ASIDE / n / kernel.lanes() * kernel.lanes());
+        let width = kernel.max_columns(n);
+        let width = width.min(ASIDE / n / kernel.lanes() * kernel.lanes());
         let pack = rhs.col_stride() != 1 || kernel.wants_whole_vectors() && m % kernel.lanes() != 0;
-        let steps = Even::new(k, if pack { KC_DIRECT } else { (DIRECT_B / m).clamp(KC, KC_DIRECT) });
+        let steps = if !pack && m * k > LONG_A {
+            Even::new(k, (LONG_A / m).clamp(KC_COLUMNS, KC_WHOLE))
+        } else {
+            Even::new(k, KC_WHOLE)
+        };
+        let fetch = m * k > LONG_A;
         let mut aside = [0.0; ASIDE];
         for (pc, kc) in steps {
             let from = if pc == 0 { self.start } else { Start::C };
-            for j in (0..m).step_by(width) {
-                let columns = width.min(m - j);
+            for (j, columns) in Fixed::new(m, width) {
                 let row = columns.next_multiple_of(kernel.lanes());
                 let (b, b_row) = if pack {
                     let block = rhs.block(pc..pc + kc, j..j + columns);
                     pack::vectors(kernel, block, None, width, packing);
-                    (&*packing, row)
+                    (&*packing, None)
                 } else {
-                    (rhs.tail(pc, j), rhs.row_stride())
+                    (rhs.tail(pc, j), Some(rhs.row_stride()))
                 };
                 match from {
                     Start::Zero => {}
@@ -262,9 +246,20 @@ impl Part<'_> {
                         }
                     }
                 }
-                let tile = Tile {
+                let ahead = if !fetch {
+                    &[]
+                } else if pack {
+                    let next = self.a.tail(j + columns, pc);
+                    next.get(..columns * self.a.row_stride()).unwrap_or_default()
+                } else {
+                    let next = rhs.tail(pc + kc, 0);
+                    let share = kc * rhs.row_stride();
+                    next.get(share * j / m..share * (j + columns) / m).unwrap_or_default()
+                };
+                let tiles = Tiles {
                     rows: n,
                     columns,
+                    width,
                     k: kc,
                     a: Strided {
                         data: lhs.tail(0, pc),
@@ -274,10 +269,9 @@ impl Part<'_> {
                     b,
                     b_row,
                     from: if from == Start::Zero { From::Zero } else { From::C },
-                    ahead: &[],
-                    ahead_rows: 0,
+                    ahead,
                 };
-                kernel.tile(&tile, &mut aside, row);
+                kernel.tiles(&tiles, &mut aside, row);
                 let c_row = c.row_stride();
                 let tile = MatRef::with_row_stride(&aside, n, columns, row);
                 pack::transpose(kernel, tile, c.tail_mut(j, 0), c_row);
@@ -291,14 +285,43 @@ impl Part<'_> {
     }
 }
 
+/// A range cut into pieces of one length, the last one shorter: their starts
+/// and lengths in turn.
+struct Fixed {
+    start: usize,
+    end: usize,
+    len: usize,
+}
+
+impl Fixed {
+    fn new(end: usize, len: usize) -> Self {
+        Self { start: 0, end, len }
+    }
+}
+
+impl Iterator for Fixed {
+    type Item = (usize, usize);
+
+    #[inline]
+    fn next(&mut self) -> Option<(usize, usize)> {
+        let (start, len) = (self.start, self.len.min(self.end - self.start));
+        self.start += len;
+        (len > 0).then_some((start, len))
+    }
+}
+
 /// A range cut into pieces of nearly equal length, so that none is a small
 /// remainder: their starts and lengths in turn. An empty range is one piece.
 #[derive(Clone, Copy)]
 pub(super) struct Even {
-    len: usize,
+    start: usize,
+    end: usize,
+    /// The length of a longer piece, and how many of them are to come first;
+    /// the others are shorter by one unit.
+    longer: usize,
+    longer_pieces: usize,
     unit: usize,
-    pieces: usize,
-    next: usize,
+    is_empty: bool,
 }
 
 impl Even {
@@ -310,34 +333,77 @@ impl Even {
     /// Pieces of at most `most` elements, rounded to a multiple of `unit`,
     /// though at least of one; all starts are multiples of `unit`.
     pub(super) fn of_multiples(len: usize, most: usize, unit: usize) -> Self {
-        let units = len.div_ceil(unit);
-        Self {
-            len,
+        let mut even = Self {
+            start: 0,
+            end: len,
+            longer: len,
+            longer_pieces: 1,
             unit,
-            pieces: units.div_ceil((most / unit).max(1)).max(1),
-            next: 0,
+            is_empty: len == 0,
+        };
+        // Few divisions: they would cost a small product its speed.
+        if len > most {
+            let units = len.div_ceil(unit);
+            let pieces = units.div_ceil((most / unit).max(1));
+            even.longer = units.div_ceil(pieces) * unit;
+            even.longer_pieces = units - (even.longer / unit - 1) * pieces;
         }
+        even
     }
 
     /// The length of the longest piece.
     pub(super) fn largest(self) -> usize {
-        self.map(|(_, len)| len).max().unwrap_or(0)
-    }
-
-    fn start(&self, piece: usize) -> usize {
-        let units = self.len.div_ceil(self.unit);
-        (units * piece / self.pieces * self.unit).min(self.len)
+        self.longer.min(self.end)
     }
 }
 
 impl Iterator for Even {
     type Item = (usize, usize);
 
+    #[inline]
     fn next(&mut self) -> Option<(usize, usize)> {
-        (self.next < self.pieces).then(|| {
-            let start = self.start(self.next);
-            self.next += 1;
-            (start, self.start(self.next) - start)
-        })
+        if self.start >= self.end && !core::mem::take(&mut self.is_empty) {
+            return None;
+        }
+        if self.longer_pieces == 0 {
+            self.longer -= self.unit;
+            self.longer_pieces = usize::MAX;
+        }
+        self.longer_pieces -= 1;
+        let start = self.start;
+        self.start = (start + self.longer).min(self.end);
+        Some((start, self.start - start))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn pieces_cover_the_range_and_are_even() {
+        for unit in [1, 2, 5] {
+            for most in 1..20 {
+                for len in 0..60 {
+                    let even = Even::of_multiples(len, most, unit);
+                    let pieces: Vec<_> = even.collect();
+                    let mut next = 0;
+                    for &(start, piece) in &pieces {
+                        assert_eq!(start, next);
+                        assert!(start.is_multiple_of(unit));
+                        assert!(piece <= most.max(unit));
+                        next += piece;
+                    }
+                    assert_eq!(next, len);
+                    let units = pieces.iter().map(|(_, piece)| piece.div_ceil(unit));
+                    let (short, long) = (units.clone().min(), units.max());
+                    assert!(long <= short.map(|short| short + 1), "{pieces:?}");
+                    let longest = pieces.iter().map(|&(_, piece)| piece).max();
+                    assert_eq!(longest, Some(even.largest()));
+                }
+            }
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! Packing: a block of an operand, laid out in the order in which the
 //! micro-kernel reads it.
 
-use super::blocks::Even;
 use super::kernel::MicroKernel;
 use crate::matrix::MatRef;
 
@@ -59,19 +58,6 @@ pub(super) fn transpose(kernel: MicroKernel, block: MatRef<'_>, to: &mut [f32], 
                 (block.tail(i, j), block.row_stride()),
                 (&mut to[j * to_row + i..], to_row),
             );
-        }
-    }
-}
-
-/// Copies a block of A whose columns are contiguous into panels, one for each
-/// of the `groups` of its rows: for each column in turn the elements of the
-/// group's rows.
-pub(super) fn groups(block: MatRef<'_>, groups: Even, packed: &mut [f32]) {
-    let (k, columns) = (block.cols(), block.t());
-    for p in 0..k {
-        let column = columns.row(p);
-        for (i, rows) in groups {
-            copy(&mut packed[i * k + p * rows..][..rows], &column[i..][..rows]);
         }
     }
 }

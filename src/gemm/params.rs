@@ -2,40 +2,37 @@
 //!
 //! No choice here changes a bit of any product; only its speed depends on it.
 
-/// A packed block of B, 512 KiB: half of a large L2, where it stays while
-/// every group of rows of A passes over it.
-pub(super) const PACKED_B: usize = 1 << 17;
+/// A packed block of B, 2 MiB: some of it in L2 and the rest in L3, from where
+/// a panel comes as fast as a group of rows of A meets it. Half of that makes
+/// large squares 2 % slower, and twice that is no faster.
+pub(super) const PACKED_B: usize = 1 << 19;
 
-/// A packed block of A, 512 KiB.
-pub(super) const PACKED_A: usize = 1 << 17;
+/// A packed group of rows of A, whatever the arm.
+pub(super) const PACKED_A: usize = 16 * (KC_WHOLE + 48);
 
-/// Steps of k in a block of packed operands: fourteen rows of A (22 KiB) and
-/// what streams past them share L1.
-pub(super) const KC: usize = 400;
+/// Steps of k in a block, where k is cut: fourteen rows of A (29 KiB) stay in
+/// L1 while B passes.
+pub(super) const KC: usize = 528;
 
-/// Steps of k in a block of a packed A: C, that passes through the cores once
-/// a block, costs little beside them, and 784 columns still fit the memory.
-pub(super) const KC_TRANSPOSED: usize = 160;
+/// Up to so many steps k is not cut, so that C passes through the caches once:
+/// the 784 pixels of a digit are one block.
+pub(super) const KC_WHOLE: usize = 800;
 
-/// Beyond this many steps k is cut even where nothing is packed.
-pub(super) const KC_DIRECT: usize = 1024;
+/// Steps of k in a block where the columns of A are contiguous and A is long:
+/// a row of 784 pixels for each step, all of them in L2 (400 KiB).
+pub(super) const KC_COLUMNS: usize = 128;
 
-/// Up to so many elements B is read where it lies: it stays in L2 by itself.
-pub(super) const DIRECT_B: usize = 1 << 17;
+/// From so many multiply-adds on B is packed if it is read by rows, and what
+/// lies badly in the caches is packed too. Below, packing costs more than it
+/// brings.
+pub(super) const PACK_FROM: usize = 160 << 20;
 
-/// With fewer rows than this B is not packed, since it is read too seldom.
-pub(super) const PACK_FROM_ROWS: usize = 64;
-
-/// From so many elements on A is packed where its columns are contiguous:
-/// every step of k then is on another page.
-pub(super) const PACK_A_FROM: usize = 1 << 18;
-
-/// A multiple of this between its rows, and A is packed: all rows would share
-/// a few sets of L1 (4 KiB from one to the next of the same set).
+/// A multiple of this between the rows of an operand, and many of them share a
+/// few sets of L1 (4 KiB from one address to the next of the same set).
 pub(super) const ALIASING: usize = 512;
 
-/// From so many elements of A on, its rows are fetched ahead.
-pub(super) const FETCH_AHEAD: usize = 1 << 17;
+/// An A of more elements than this does not stay in L2, and is fetched ahead.
+pub(super) const LONG_A: usize = 1 << 17;
 
 /// Fewer multiply-adds than this are not worth a second thread: handing work
 /// to an idle thread of the pool costs some tens of microseconds.

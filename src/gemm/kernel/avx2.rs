@@ -3,7 +3,7 @@
 //! Twelve of sixteen YMM registers hold the tile, two a row of B and one an
 //! element of A. Shape as in BLIS (`config/haswell`).
 
-use super::tile::{LINE, RawTile, define_tile, tiles};
+use super::tile::{LINE, RawTiles, define_tiles, tiles};
 use super::{Kernel, transpose};
 use core::arch::x86_64::*;
 
@@ -25,7 +25,7 @@ pub(super) static KERNEL: Kernel = Kernel {
 type Vector = __m256;
 const LANES: usize = 8;
 
-define_tile! {
+define_tiles! {
     #[target_feature(enable = "avx2,fma")]
 }
 
@@ -58,7 +58,7 @@ fn mask(lanes: usize) -> __m256i {
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn prefetch(p: *const f32) {
-    _mm_prefetch::<_MM_HINT_T0>(p.cast());
+    _mm_prefetch::<_MM_HINT_T1>(p.cast());
 }
 
 /// # Safety
@@ -131,9 +131,11 @@ fn scalar_mul_add(a: f32, b: f32, c: f32) -> f32 {
 unsafe fn transpose_block(block: &transpose::Block) {
     let (columns, rows) = (mask(block.columns), mask(block.rows));
     let mut x = [zero(); LANES];
-    for (i, x) in x.iter_mut().enumerate().take(block.rows) {
-        // SAFETY: row `i` has `columns` elements.
-        *x = unsafe { load_part(block.from.add(i * block.from_row), columns) };
+    for (i, x) in x.iter_mut().enumerate() {
+        if i < block.rows {
+            // SAFETY: row `i` has `columns` elements.
+            *x = unsafe { load_part(block.from.add(i * block.from_row), columns) };
+        }
     }
     let mut y = [zero(); LANES];
     for i in 0..4 {
@@ -152,8 +154,10 @@ unsafe fn transpose_block(block: &transpose::Block) {
         y[j] = _mm256_permute2f128_ps::<0x20>(x[j], x[4 + j]);
         y[4 + j] = _mm256_permute2f128_ps::<0x31>(x[j], x[4 + j]);
     }
-    for (j, y) in y.iter().enumerate().take(block.columns) {
-        // SAFETY: row `j` of the transpose has `rows` elements.
-        unsafe { store_part(block.to.add(j * block.to_row), rows, *y) };
+    for (j, y) in y.iter().enumerate() {
+        if j < block.columns {
+            // SAFETY: row `j` of the transpose has `rows` elements.
+            unsafe { store_part(block.to.add(j * block.to_row), rows, *y) };
+        }
     }
 }

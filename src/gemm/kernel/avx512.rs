@@ -5,7 +5,7 @@
 //! vectors, since two FMA units of latency 4 want eight chains or more. Masks
 //! make the last vector as short as the matrix, at no cost.
 
-use super::tile::{LINE, RawTile, define_tile, tiles};
+use super::tile::{LINE, RawTiles, define_tiles, tiles};
 use super::{Kernel, transpose};
 use core::arch::x86_64::*;
 
@@ -35,7 +35,7 @@ pub(super) static KERNEL: Kernel = Kernel {
 type Vector = __m512;
 const LANES: usize = 16;
 
-define_tile! {
+define_tiles! {
     #[target_feature(enable = "avx512f")]
 }
 
@@ -67,7 +67,7 @@ fn mask(lanes: usize) -> __mmask16 {
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn prefetch(p: *const f32) {
-    _mm_prefetch::<_MM_HINT_T0>(p.cast());
+    _mm_prefetch::<_MM_HINT_T1>(p.cast());
 }
 
 /// # Safety
@@ -134,9 +134,11 @@ fn scalar_mul_add(a: f32, b: f32, c: f32) -> f32 {
 unsafe fn transpose_block(block: &transpose::Block) {
     let (columns, rows) = (mask(block.columns), mask(block.rows));
     let mut x = [zero(); LANES];
-    for (i, x) in x.iter_mut().enumerate().take(block.rows) {
-        // SAFETY: row `i` has `columns` elements.
-        *x = unsafe { load_part(block.from.add(i * block.from_row), columns) };
+    for (i, x) in x.iter_mut().enumerate() {
+        if i < block.rows {
+            // SAFETY: row `i` has `columns` elements.
+            *x = unsafe { load_part(block.from.add(i * block.from_row), columns) };
+        }
     }
     let mut y = [zero(); LANES];
     for i in 0..8 {
@@ -163,8 +165,10 @@ unsafe fn transpose_block(block: &transpose::Block) {
         x[8 + j] = _mm512_shuffle_f32x4::<0x88>(y[4 + j], y[12 + j]);
         x[12 + j] = _mm512_shuffle_f32x4::<0xdd>(y[4 + j], y[12 + j]);
     }
-    for (j, x) in x.iter().enumerate().take(block.columns) {
-        // SAFETY: row `j` of the transpose has `rows` elements.
-        unsafe { store_part(block.to.add(j * block.to_row), rows, *x) };
+    for (j, x) in x.iter().enumerate() {
+        if j < block.columns {
+            // SAFETY: row `j` of the transpose has `rows` elements.
+            unsafe { store_part(block.to.add(j * block.to_row), rows, *x) };
+        }
     }
 }

@@ -13,19 +13,20 @@ mod tile;
 mod transpose;
 
 use crate::isa::{Arm, Isa};
-use tile::RawTile;
+use tile::{LINE, RawTiles};
 
 /// The most rows that a tile of any arm has.
 pub(super) const MAX_ROWS: usize = 14;
 
 /// What an arm computes with.
 pub(super) struct Kernel {
+    /// The elements of a vector: a power of two.
     lanes: usize,
     /// Whether a partial vector of B costs no more to load than a whole one.
     /// Where it does, the last vector of a row of B must be readable whole.
     partial_loads: bool,
     /// For each number of rows from 1 on, the tiles of 1, 2, … vectors.
-    tiles: &'static [&'static [unsafe fn(&RawTile)]],
+    tiles: &'static [&'static [unsafe fn(&RawTiles)]],
     transpose: unsafe fn(&transpose::Block),
     /// One link of the chain.
     mul_add: unsafe fn(f32, f32, f32) -> f32,
@@ -55,23 +56,26 @@ pub(super) enum From<'a> {
     Row(&'a [f32]),
 }
 
-/// One tile's operands.
-pub(super) struct Tile<'a> {
-    /// Rows of A and C.
+/// The operands of tiles that lie side by side: some rows of C.
+pub(super) struct Tiles<'a> {
+    /// Rows of A and C: one tile.
     pub(super) rows: usize,
     /// Columns of B and C.
     pub(super) columns: usize,
+    /// Columns of a tile, whole vectors; the last tile may have fewer.
+    pub(super) width: usize,
     /// Steps of k.
     pub(super) k: usize,
     /// `rows × k`.
     pub(super) a: Strided<'a>,
-    /// `k × columns`, the rows `b_row` apart.
+    /// `k × columns`.
     pub(super) b: &'a [f32],
-    pub(super) b_row: usize,
+    /// From a row of B to the next; `None` if B is packed in panels as wide as
+    /// a tile, the last one as wide as its whole vectors.
+    pub(super) b_row: Option<usize>,
     pub(super) from: From<'a>,
-    /// Rows of A that the tiles after this one read, at the strides of `a`.
+    /// What later tiles read, to be fetched into the cache.
     pub(super) ahead: &'a [f32],
-    pub(super) ahead_rows: usize,
 }
 
 impl MicroKernel {
@@ -116,60 +120,117 @@ impl MicroKernel {
         unsafe { (self.0.mul_add)(a, b, c) }
     }
 
-    /// Computes a tile of C, whose rows are `c_row` apart.
+    /// Computes rows of C, `c_row` apart.
     ///
     /// # Panics
     /// Panics if the arm has no tile of that size, or if an operand reaches
     /// outside its slice.
     #[inline]
-    pub(super) fn tile(self, tile: &Tile<'_>, c: &mut [f32], c_row: usize) {
-        let (rows, columns, lanes) = (tile.rows, tile.columns, self.0.lanes);
-        let vectors = columns.div_ceil(lanes);
-        let function = self.0.tiles[rows - 1][vectors - 1];
-        let width = if self.0.partial_loads {
-            columns
-        } else {
-            vectors * lanes
+    pub(super) fn tiles(self, tiles: &Tiles<'_>, c: &mut [f32], c_row: usize) {
+        let (lanes, bits) = (self.0.lanes, self.0.lanes.trailing_zeros());
+        let functions = self.0.tiles[tiles.rows - 1];
+        let vectors = tiles.width >> bits;
+        let whole = (tiles.columns as u32 / tiles.width as u32) as usize;
+        let rest = tiles.columns - whole * tiles.width;
+        let rest_vectors = (rest + lanes - 1) >> bits;
+        let b_row = tiles.b_row.unwrap_or(tiles.width);
+        let b_tile = match tiles.b_row {
+            Some(_) => tiles.width,
+            None => tiles.width * tiles.k,
         };
-        let (start, start_row) = match tile.from {
-            From::Zero => (core::ptr::null(), 0),
-            From::C => (c.as_ptr(), c_row),
-            From::Row(row) => {
-                assert!(row.len() >= columns, "a start of {} elements", row.len());
-                (row.as_ptr(), 0)
-            }
+        // A last tile as wide as the others but for some lanes is one of them.
+        let count = whole + usize::from(rest_vectors == vectors);
+        let after = (rest_vectors != vectors).then_some(rest).filter(|&rest| rest > 0);
+        let last = match after {
+            None if rest > 0 => rest - ((vectors - 1) << bits),
+            _ => lanes,
         };
-        assert!(
-            tile.k == 0
-                || (tile.a.data.len() > (rows - 1) * tile.a.row + (tile.k - 1) * tile.a.step
-                    && tile.b.len() >= (tile.k - 1) * tile.b_row + width),
-            "{rows}×{}×{columns} beyond A or B",
-            tile.k
-        );
-        assert!(
-            c.len() >= (rows - 1) * c_row + columns,
-            "{rows}×{columns} beyond C"
-        );
-        let raw = RawTile {
-            k: tile.k,
-            a: tile.a.data.as_ptr(),
-            a_row: tile.a.row,
-            a_step: tile.a.step,
-            b: tile.b.as_ptr(),
-            b_step: tile.b_row,
-            start,
-            start_row,
+        let mut raw = RawTiles {
+            count,
+            k: tiles.k,
+            a: tiles.a.data.as_ptr(),
+            a_row: tiles.a.row,
+            a_step: tiles.a.step,
+            b: tiles.b.as_ptr(),
+            b_step: b_row,
+            b_tile,
+            start: core::ptr::null(),
+            start_row: 0,
             c: c.as_mut_ptr(),
             c_row,
-            last: columns - (vectors - 1) * lanes,
-            ahead: tile.ahead.as_ptr(),
-            ahead_rows: tile.ahead_rows,
+            last,
+            ahead: tiles.ahead.as_ptr(),
+            ahead_lines: if tiles.ahead.is_empty() {
+                0
+            } else {
+                let times = count.max(1) * tiles.k.div_ceil(LINE);
+                tiles.ahead.len().div_ceil(LINE).div_ceil(times)
+            },
         };
+        match tiles.from {
+            From::Zero => {}
+            From::C => (raw.start, raw.start_row) = (raw.c, c_row),
+            From::Row(row) => {
+                assert!(row.len() >= tiles.columns, "a start of {}", row.len());
+                raw.start = row.as_ptr();
+            }
+        }
+        // Of the last tile, whose rows may be shorter than those before it.
+        let (after_row, after_at) = match tiles.b_row {
+            Some(row) => (row, whole * b_tile),
+            None => (rest_vectors << bits, whole * b_tile),
+        };
+        if tiles.k > 0 {
+            let steps = tiles.k - 1;
+            let read = |columns: usize| match self.0.partial_loads {
+                true => columns,
+                false => (columns + lanes - 1) & !(lanes - 1),
+            };
+            let in_a = (tiles.rows - 1) * tiles.a.row + steps * tiles.a.step;
+            let in_b = match (count, after) {
+                (_, Some(rest)) => after_at + steps * after_row + read(rest),
+                (0, None) => 0,
+                (count, None) => {
+                    let columns = ((vectors - 1) << bits) + last;
+                    (count - 1) * b_tile + steps * b_row + read(columns)
+                }
+            };
+            assert!(
+                tiles.a.data.len() > in_a && tiles.b.len() >= in_b,
+                "{}×{}×{} beyond A or B",
+                tiles.rows,
+                tiles.k,
+                tiles.columns
+            );
+        }
+        assert!(
+            c.len() >= (tiles.rows - 1) * c_row + tiles.columns,
+            "{}×{} beyond C",
+            tiles.rows,
+            tiles.columns
+        );
         // SAFETY: an `Isa` proves that the machine has the arm's instructions;
         // the assertions hold the last element of each operand inside its
         // slice, and C is borrowed for this call alone. (The start may be C
-        // itself: the tile reads it before it writes.)
-        unsafe { function(&raw) }
+        // itself: a tile reads its start before it writes.)
+        unsafe {
+            if count > 0 {
+                functions[vectors - 1](&raw);
+            }
+            if let Some(rest) = after {
+                let at = whole * tiles.width;
+                raw.count = 1;
+                raw.b = raw.b.wrapping_add(after_at);
+                raw.b_step = after_row;
+                raw.c = raw.c.add(at);
+                if !raw.start.is_null() {
+                    raw.start = raw.start.add(at);
+                }
+                raw.last = rest - ((rest_vectors - 1) << bits);
+                raw.ahead_lines = 0;
+                functions[rest_vectors - 1](&raw);
+            }
+        }
     }
 
     /// Transposes a block of `rows × columns`, neither more than the arm's

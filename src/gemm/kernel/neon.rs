@@ -3,7 +3,7 @@
 //! Twenty-four of 32 registers hold the tile, four a row of B and one an
 //! element of A.
 
-use super::tile::{LINE, RawTile, define_tile, tiles};
+use super::tile::{LINE, RawTiles, define_tiles, tiles};
 use super::{Kernel, transpose};
 use core::arch::aarch64::*;
 
@@ -25,7 +25,7 @@ pub(super) static KERNEL: Kernel = Kernel {
 type Vector = float32x4_t;
 const LANES: usize = 4;
 
-define_tile! {
+define_tiles! {
     #[target_feature(enable = "neon")]
 }
 

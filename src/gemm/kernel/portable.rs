@@ -4,7 +4,7 @@
 //! element of A one. `wide` chooses its registers when it is compiled, so this
 //! kernel is as wide as the build's target allows, not the machine.
 
-use super::tile::{LINE, RawTile, define_tile, tiles};
+use super::tile::{LINE, RawTiles, define_tiles, tiles};
 use super::{Kernel, transpose};
 use wide::f32x8;
 
@@ -24,7 +24,7 @@ pub(super) static KERNEL: Kernel = Kernel {
 type Vector = f32x8;
 const LANES: usize = 8;
 
-define_tile! {}
+define_tiles! {}
 
 #[inline]
 fn zero() -> Vector {

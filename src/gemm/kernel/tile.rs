@@ -1,4 +1,4 @@
-//! The tile that every micro-kernel computes, written once.
+//! The tiles that every micro-kernel computes, written once.
 //!
 //! A tile is `R` rows of C and `V` vectors of its columns, all in registers.
 //! For each step of k it loads `V` vectors of B, and for each row splats one
@@ -6,99 +6,111 @@
 //! one chain over k in ascending order. The element of A is read where it
 //! lies, at any strides, so A need not be packed.
 
-/// Addresses and distances, in elements, of one tile's operands.
+/// Addresses and distances, in elements, of the operands of tiles that lie
+/// side by side.
 ///
-/// The element of A in row `i` and step `p` is at `a + i·a_row + p·a_step`,
-/// the row of B of step `p` at `b + p·b_step`, row `i` of C at `c + i·c_row`.
-/// The chains start from row `i` at `start + i·start_row`, or from zero where
-/// `start` is null. Of the last vector only `last` lanes, at least one, are
+/// The element of A in row `i` and step `p` is at `a + i·a_row + p·a_step`.
+/// For the first tile, the row of B of step `p` is at `b + p·b_step` and row
+/// `i` of C at `c + i·c_row`; for each further one B is `b_tile` on and C as
+/// far as a tile is wide. The chains start from row `i` at
+/// `start + i·start_row`, on as C is, or from zero where `start` is null. Of
+/// the last vector of the last tile only `last` lanes, at least one, are
 /// inside the matrices.
+///
+/// All fields are as wide as a register and are read one by one: a load that
+/// spans several fresh stores would wait until those before them, among them
+/// all of the last tile's, have left for the cache.
 #[derive(Clone, Copy)]
-pub(super) struct RawTile {
+pub(super) struct RawTiles {
+    pub(super) count: usize,
     pub(super) k: usize,
     pub(super) a: *const f32,
     pub(super) a_row: usize,
     pub(super) a_step: usize,
     pub(super) b: *const f32,
     pub(super) b_step: usize,
+    pub(super) b_tile: usize,
     pub(super) start: *const f32,
     pub(super) start_row: usize,
     pub(super) c: *mut f32,
     pub(super) c_row: usize,
     pub(super) last: usize,
-    /// Rows of A that the tiles after this one will read: `ahead_rows` of
-    /// them, the first at `ahead`, `a_row` apart. They are fetched into the
-    /// cache meanwhile.
+    /// What later tiles will read, to be fetched into the cache meanwhile:
+    /// so many cache lines from there on for every [`LINE`] steps.
     pub(super) ahead: *const f32,
-    pub(super) ahead_rows: usize,
+    pub(super) ahead_lines: usize,
 }
 
-/// Steps of k whose elements of a row of A share a cache line, if the row is
-/// contiguous.
+/// The elements of a cache line.
 pub(super) const LINE: usize = 16;
 
-/// Defines `tile` out of what the invoking file defines for its registers:
+/// Defines `tile_row` out of what the invoking file defines for its registers:
 /// `Vector`, `LANES`, `Mask`, `zero`, `splat`, `mul_add`, `mask`, `load`,
 /// `store`, `load_part`, `load_last`, `store_part`, `prefetch`.
-macro_rules! define_tile {
+macro_rules! define_tiles {
     ($(#[$attribute:meta])*) => {
-        /// Computes a tile of `R` rows and `V` vectors.
+        /// Computes tiles of `R` rows and `V` vectors, side by side.
         ///
         /// # Safety
-        /// All that [`RawTile`] describes must lie inside live allocations,
+        /// All that [`RawTiles`] describes must lie inside live allocations,
         /// C must not overlap the others, and where `load_last` reads whole
         /// vectors so must the last one of each row of B.
         $(#[$attribute])*
-        unsafe fn tile<const R: usize, const V: usize>(tile: &RawTile) {
-            let mask = mask(tile.last);
-            let mut acc = [[zero(); V]; R];
-            if !tile.start.is_null() {
-                for (i, acc) in acc.iter_mut().enumerate() {
-                    for (v, acc) in acc.iter_mut().enumerate() {
-                        // SAFETY: row `i` of the start, by the caller's word.
-                        *acc = unsafe {
-                            let from = tile.start.add(i * tile.start_row + v * LANES);
-                            if v + 1 < V { load(from) } else { load_part(from, mask) }
-                        };
-                    }
-                }
-            }
-            let (mut a, mut b, mut ahead) = (tile.a, tile.b, tile.ahead);
-            let mut left = tile.k;
-            while left > 0 {
-                let steps = left.min(LINE);
-                for i in 0..tile.ahead_rows {
-                    prefetch(ahead.wrapping_add(i * tile.a_row));
-                }
-                ahead = ahead.wrapping_add(LINE);
-                for _ in 0..steps {
-                    let mut row = [zero(); V];
-                    for (v, row) in row.iter_mut().enumerate() {
-                        // SAFETY: the row of B of this step.
-                        *row = unsafe {
-                            let from = b.add(v * LANES);
-                            if v + 1 < V { load(from) } else { load_last(from, mask) }
-                        };
-                    }
+        unsafe fn tile_row<const R: usize, const V: usize>(tiles: &RawTiles) {
+            let mut ahead = tiles.ahead;
+            for tile in 0..tiles.count {
+                let mask = mask(if tile + 1 < tiles.count { LANES } else { tiles.last });
+                let mut acc = [[zero(); V]; R];
+                if !tiles.start.is_null() {
                     for (i, acc) in acc.iter_mut().enumerate() {
-                        // SAFETY: row `i` of A in this step.
-                        let a = splat(unsafe { *a.add(i * tile.a_row) });
-                        for (acc, b) in acc.iter_mut().zip(row) {
-                            *acc = mul_add(a, b, *acc);
+                        for (v, acc) in acc.iter_mut().enumerate() {
+                            // SAFETY: row `i` of the start, by the caller's word.
+                            *acc = unsafe {
+                                let row = tiles.start.add(i * tiles.start_row);
+                                let from = row.add((tile * V + v) * LANES);
+                                if v + 1 < V { load(from) } else { load_part(from, mask) }
+                            };
                         }
                     }
-                    // Past the last step these point nowhere, and are not used.
-                    a = a.wrapping_add(tile.a_step);
-                    b = b.wrapping_add(tile.b_step);
                 }
-                left -= steps;
-            }
-            for (i, acc) in acc.iter().enumerate() {
-                for (v, acc) in acc.iter().enumerate() {
-                    // SAFETY: row `i` of C.
-                    unsafe {
-                        let to = tile.c.add(i * tile.c_row + v * LANES);
-                        if v + 1 < V { store(to, *acc) } else { store_part(to, mask, *acc) }
+                let (mut a, mut b) = (tiles.a, tiles.b.wrapping_add(tile * tiles.b_tile));
+                let mut left = tiles.k;
+                while left > 0 {
+                    let steps = left.min(LINE);
+                    for _ in 0..tiles.ahead_lines {
+                        prefetch(ahead);
+                        ahead = ahead.wrapping_add(LINE);
+                    }
+                    for _ in 0..steps {
+                        let mut row = [zero(); V];
+                        for (v, row) in row.iter_mut().enumerate() {
+                            // SAFETY: the row of B of this step.
+                            *row = unsafe {
+                                let from = b.add(v * LANES);
+                                if v + 1 < V { load(from) } else { load_last(from, mask) }
+                            };
+                        }
+                        for (i, acc) in acc.iter_mut().enumerate() {
+                            // SAFETY: row `i` of A in this step.
+                            let a = splat(unsafe { *a.add(i * tiles.a_row) });
+                            for (acc, b) in acc.iter_mut().zip(row) {
+                                *acc = mul_add(a, b, *acc);
+                            }
+                        }
+                        // Past the last step these point nowhere, and are not used.
+                        a = a.wrapping_add(tiles.a_step);
+                        b = b.wrapping_add(tiles.b_step);
+                    }
+                    left -= steps;
+                }
+                for (i, acc) in acc.iter().enumerate() {
+                    for (v, acc) in acc.iter().enumerate() {
+                        // SAFETY: row `i` of C.
+                        unsafe {
+                            let row = tiles.c.add(i * tiles.c_row);
+                            let to = row.add((tile * V + v) * LANES);
+                            if v + 1 < V { store(to, *acc) } else { store_part(to, mask, *acc) }
+                        }
                     }
                 }
             }
@@ -110,8 +122,8 @@ macro_rules! define_tile {
 /// 1, 2, … vectors.
 macro_rules! tiles {
     ($($rows:literal: $($vectors:literal)+;)+) => {
-        &[$(&[$(tile::<$rows, $vectors> as unsafe fn(&RawTile)),+]),+]
+        &[$(&[$(tile_row::<$rows, $vectors> as unsafe fn(&RawTiles)),+]),+]
     };
 }
 
-pub(super) use {define_tile, tiles};
+pub(super) use {define_tiles, tiles};
