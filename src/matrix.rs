@@ -20,6 +20,7 @@ impl<'a> MatRef<'a> {
     ///
     /// # Panics
     /// Panics if `data` does not hold exactly `rows · cols` elements.
+    #[inline]
     pub fn new(data: &'a [f32], rows: usize, cols: usize) -> Self {
         assert_len(data.len(), rows, cols);
         Self::with_row_stride(data, rows, cols, cols)
@@ -30,6 +31,7 @@ impl<'a> MatRef<'a> {
     /// # Panics
     /// Panics if `row_stride` is less than `cols`, or if `data` ends before the
     /// last element.
+    #[inline]
     pub fn with_row_stride(data: &'a [f32], rows: usize, cols: usize, row_stride: usize) -> Self {
         assert_stride(data.len(), rows, cols, row_stride);
         Self {
@@ -63,12 +65,14 @@ impl<'a> MatRef<'a> {
 
     /// The elements from that in row `i` and column `j` on, with whatever lies
     /// between the rows; none if it is past the end.
+    #[inline]
     pub(crate) fn tail(&self, i: usize, j: usize) -> &'a [f32] {
         let first = i * self.row_stride + j * self.col_stride;
         self.data.get(first..).unwrap_or_default()
     }
 
     /// The transpose, a view of the same elements.
+    #[inline]
     pub fn t(self) -> Self {
         Self {
             rows: self.cols,
@@ -127,6 +131,7 @@ impl<'a> MatRef<'a> {
     ///
     /// # Panics
     /// Panics if the block reaches outside the matrix.
+    #[inline]
     pub fn block(self, rows: Range<usize>, cols: Range<usize>) -> Self {
         assert_block(&rows, &cols, self.rows, self.cols);
         let first = if rows.is_empty() || cols.is_empty() {
@@ -157,6 +162,7 @@ impl<'a> MatMut<'a> {
     ///
     /// # Panics
     /// Panics if `data` does not hold exactly `rows · cols` elements.
+    #[inline]
     pub fn new(data: &'a mut [f32], rows: usize, cols: usize) -> Self {
         assert_len(data.len(), rows, cols);
         Self::with_row_stride(data, rows, cols, cols)
@@ -167,6 +173,7 @@ impl<'a> MatMut<'a> {
     /// # Panics
     /// Panics if `row_stride` is less than `cols`, or if `data` ends before the
     /// last element.
+    #[inline]
     pub fn with_row_stride(
         data: &'a mut [f32],
         rows: usize,
@@ -209,6 +216,7 @@ impl<'a> MatMut<'a> {
     ///
     /// # Panics
     /// Panics if there is no such row.
+    #[inline]
     pub fn row_mut(&mut self, i: usize) -> &mut [f32] {
         assert!(i < self.rows, "row {i} of {}", self.rows);
         if self.cols == 0 {
@@ -224,6 +232,7 @@ impl<'a> MatMut<'a> {
 
     /// The elements from that in row `i` and column `j` on, with whatever lies
     /// between the rows; none if it is past the end.
+    #[inline]
     pub(crate) fn tail_mut(&mut self, i: usize, j: usize) -> &mut [f32] {
         let first = i * self.row_stride + j;
         self.data.get_mut(first..).unwrap_or_default()
@@ -243,6 +252,7 @@ impl<'a> MatMut<'a> {
     ///
     /// # Panics
     /// Panics if the block reaches outside the matrix.
+    #[inline]
     pub fn block(&mut self, rows: Range<usize>, cols: Range<usize>) -> MatMut<'_> {
         assert_block(&rows, &cols, self.rows, self.cols);
         let first = if rows.is_empty() || cols.is_empty() {
@@ -339,6 +349,7 @@ impl Matrix {
     }
 }
 
+#[inline]
 fn assert_block(rows: &Range<usize>, cols: &Range<usize>, height: usize, width: usize) {
     assert!(
         rows.start <= rows.end && rows.end <= height && cols.start <= cols.end && cols.end <= width,
@@ -346,6 +357,7 @@ fn assert_block(rows: &Range<usize>, cols: &Range<usize>, height: usize, width: 
     );
 }
 
+#[inline]
 fn assert_len(len: usize, rows: usize, cols: usize) {
     assert!(
         rows.checked_mul(cols) == Some(len),
@@ -353,6 +365,7 @@ fn assert_len(len: usize, rows: usize, cols: usize) {
     );
 }
 
+#[inline]
 fn assert_stride(len: usize, rows: usize, cols: usize, row_stride: usize) {
     assert!(
         row_stride >= cols,

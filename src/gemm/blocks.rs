@@ -21,11 +21,15 @@ pub(super) struct Part<'a> {
     pub(super) first_row: usize,
 }
 
-/// The most elements of a tile that is not computed in place.
-const ASIDE: usize = MAX_ROWS * 32;
+/// The most columns of a tile that is not computed in place.
+const ASIDE_WIDTH: usize = 32;
+
+/// The elements of such a tile.
+const ASIDE: usize = MAX_ROWS * ASIDE_WIDTH;
 
 impl Part<'_> {
     /// Computes it into `c`.
+    #[inline]
     pub(super) fn compute(&self, mut c: MatMut<'_>, kernel: MicroKernel, packing: &mut [f32]) {
         let (m, n) = (self.a.rows(), self.b.cols());
         if self.rows.is_some() {
@@ -38,17 +42,22 @@ impl Part<'_> {
         if m == 0 || n == 0 {
             return;
         }
-        // A few columns fill part of a vector only; the rows fill all of it.
-        if n <= kernel.lanes() * 3 / 4
-            && n <= kernel.max_rows()
-            && m >= kernel.lanes()
-            && self.rows.is_none()
-            && self.inner.is_none()
-        {
+        if self.is_narrow(kernel) {
             self.swapped(&mut c, kernel, packing);
         } else {
             self.straight(&mut c, kernel, packing);
         }
+    }
+
+    /// Whether the columns of C are so few that they would fill a part of their
+    /// vectors only, while its rows fill all of theirs.
+    pub(super) fn is_narrow(&self, kernel: MicroKernel) -> bool {
+        let (m, n, lanes) = (self.a.rows(), self.b.cols(), kernel.lanes());
+        n < 2 * lanes
+            && 4 * n <= 3 * n.next_multiple_of(lanes)
+            && m >= lanes
+            && self.rows.is_none()
+            && self.inner.is_none()
     }
 
     /// Vectors along the rows of C.
@@ -58,7 +67,7 @@ impl Part<'_> {
         let groups = Even::new(m, kernel.max_rows());
         let width = kernel.max_columns(groups.largest());
         let width = if self.rows.is_some() {
-            width.min(ASIDE / groups.largest())
+            width.min(ASIDE_WIDTH)
         } else {
             width
         };
@@ -88,13 +97,21 @@ impl Part<'_> {
             for (pc, kc) in steps {
                 if pack_b {
                     let inner = self.inner.map(|inner| &inner[pc..pc + kc]);
-                    let rows = if inner.is_some() { 0..b.rows() } else { pc..pc + kc };
+                    let rows = if inner.is_some() {
+                        0..b.rows()
+                    } else {
+                        pc..pc + kc
+                    };
                     pack::vectors(kernel, b.block(rows, jc..jc + nc), inner, width, packed_b);
                 }
                 for (i, mr) in groups {
                     let a = if pack_a {
                         let row = pack::rows(a.block(i..i + mr, pc..pc + kc), packed_a);
-                        Strided { data: packed_a, row, step: 1 }
+                        Strided {
+                            data: packed_a,
+                            row,
+                            step: 1,
+                        }
                     } else {
                         Strided {
                             data: a.tail(i, pc),
@@ -108,7 +125,8 @@ impl Part<'_> {
                         // This group's share of the rows that the next steps read.
                         let next = self.a.tail(0, pc + kc);
                         let share = kc * self.a.col_stride();
-                        next.get(share * i / m..share * (i + mr) / m).unwrap_or_default()
+                        next.get(share * i / m..share * (i + mr) / m)
+                            .unwrap_or_default()
                     } else {
                         let next = self.a.tail(i + mr, 0);
                         next.get(..mr * self.a.row_stride()).unwrap_or_default()
@@ -213,8 +231,8 @@ impl Part<'_> {
     fn swapped(&self, c: &mut MatMut<'_>, kernel: MicroKernel, packing: &mut [f32]) {
         let (lhs, rhs) = (self.b.t(), self.a.t());
         let (n, k, m) = (lhs.rows(), lhs.cols(), rhs.cols());
-        let width = kernel.max_columns(n);
-        let width = width.min(ASIDE / n / kernel.lanes() * kernel.lanes());
+        let groups = Even::new(n, kernel.max_rows());
+        let width = kernel.max_columns(groups.largest()).min(ASIDE_WIDTH);
         let pack = rhs.col_stride() != 1 || kernel.wants_whole_vectors() && m % kernel.lanes() != 0;
         let steps = if !pack && m * k > LONG_A {
             Even::new(k, (LONG_A / m).clamp(KC_COLUMNS, KC_WHOLE))
@@ -234,47 +252,55 @@ impl Part<'_> {
                 } else {
                     (rhs.tail(pc, j), Some(rhs.row_stride()))
                 };
-                match from {
-                    Start::Zero => {}
-                    Start::C => {
-                        let source = c.as_ref().block(j..j + columns, 0..n);
-                        pack::transpose(kernel, source, &mut aside, row);
-                    }
-                    Start::Row(start) => {
-                        for (aside, &x) in aside.chunks_exact_mut(row).zip(start) {
-                            aside.fill(x);
-                        }
-                    }
-                }
                 let ahead = if !fetch {
                     &[]
                 } else if pack {
                     let next = self.a.tail(j + columns, pc);
-                    next.get(..columns * self.a.row_stride()).unwrap_or_default()
+                    next.get(..columns * self.a.row_stride())
+                        .unwrap_or_default()
                 } else {
                     let next = rhs.tail(pc + kc, 0);
                     let share = kc * rhs.row_stride();
-                    next.get(share * j / m..share * (j + columns) / m).unwrap_or_default()
+                    next.get(share * j / m..share * (j + columns) / m)
+                        .unwrap_or_default()
                 };
-                let tiles = Tiles {
-                    rows: n,
-                    columns,
-                    width,
-                    k: kc,
-                    a: Strided {
-                        data: lhs.tail(0, pc),
-                        row: lhs.row_stride(),
-                        step: lhs.col_stride(),
-                    },
-                    b,
-                    b_row,
-                    from: if from == Start::Zero { From::Zero } else { From::C },
-                    ahead,
-                };
-                kernel.tiles(&tiles, &mut aside, row);
-                let c_row = c.row_stride();
-                let tile = MatRef::with_row_stride(&aside, n, columns, row);
-                pack::transpose(kernel, tile, c.tail_mut(j, 0), c_row);
+                for (i, mr) in groups {
+                    match from {
+                        Start::Zero => {}
+                        Start::C => {
+                            let source = c.as_ref().block(j..j + columns, i..i + mr);
+                            pack::transpose(kernel, source, &mut aside, row);
+                        }
+                        Start::Row(start) => {
+                            for (aside, &x) in aside.chunks_exact_mut(row).zip(&start[i..i + mr]) {
+                                aside.fill(x);
+                            }
+                        }
+                    }
+                    let tiles = Tiles {
+                        rows: mr,
+                        columns,
+                        width,
+                        k: kc,
+                        a: Strided {
+                            data: lhs.tail(i, pc),
+                            row: lhs.row_stride(),
+                            step: lhs.col_stride(),
+                        },
+                        b,
+                        b_row,
+                        from: if from == Start::Zero {
+                            From::Zero
+                        } else {
+                            From::C
+                        },
+                        ahead: if i == 0 { ahead } else { &[] },
+                    };
+                    kernel.tiles(&tiles, &mut aside, row);
+                    let c_row = c.row_stride();
+                    let tile = MatRef::with_row_stride(&aside, mr, columns, row);
+                    pack::transpose(kernel, tile, c.tail_mut(j, i), c_row);
+                }
                 if let (true, Some(epilogue)) = (pc + kc == k, self.epilogue) {
                     for i in j..j + columns {
                         epilogue(self.first_row + i, 0, c.row_mut(i));

@@ -109,6 +109,7 @@ impl<'a> Context<'a> {
 ///
 /// # Panics
 /// Panics if the shapes do not fit together.
+#[inline]
 pub fn gemm(a: MatRef<'_>, b: MatRef<'_>, beta: Beta, c: MatMut<'_>, ctx: &mut Context<'_>) {
     let start = match beta {
         Beta::Zero => Start::Zero,
@@ -123,6 +124,7 @@ pub struct Product<'a>(Part<'a>);
 
 impl<'a> Product<'a> {
     /// `A·B`, of `a` m×k and `b` k×n.
+    #[inline]
     pub fn new(a: MatRef<'a>, b: MatRef<'a>) -> Self {
         Self(Part {
             a,
@@ -137,6 +139,7 @@ impl<'a> Product<'a> {
 
     /// What the sums start from; zero unless this says otherwise.
     #[must_use]
+    #[inline]
     pub fn start(self, start: Start<'a>) -> Self {
         Self(Part { start, ..self.0 })
     }
@@ -144,6 +147,7 @@ impl<'a> Product<'a> {
     /// Column `p` of A meets row `inner[p]` of B, and the other rows of B meet
     /// none: A has been packed without its columns that are zero.
     #[must_use]
+    #[inline]
     pub fn inner(self, inner: &'a [u32]) -> Self {
         let inner = Some(inner);
         Self(Part { inner, ..self.0 })
@@ -152,6 +156,7 @@ impl<'a> Product<'a> {
     /// Row `i` of A makes row `rows[i]` of C; the other rows of C are what
     /// they start from. The rows must ascend.
     #[must_use]
+    #[inline]
     pub fn rows(self, rows: &'a [u32]) -> Self {
         let rows = Some(rows);
         Self(Part { rows, ..self.0 })
@@ -159,6 +164,7 @@ impl<'a> Product<'a> {
 
     /// What is done to C when its sums are complete.
     #[must_use]
+    #[inline]
     pub fn epilogue(self, epilogue: &'a Epilogue<'a>) -> Self {
         let epilogue = Some(epilogue);
         Self(Part { epilogue, ..self.0 })
@@ -168,8 +174,9 @@ impl<'a> Product<'a> {
     ///
     /// # Panics
     /// Panics if the shapes do not fit together.
+    #[inline]
     pub fn compute(self, c: MatMut<'_>, ctx: &mut Context<'_>) {
-        let Self(part) = self;
+        let Self(part) = &self;
         part.assert_shapes(&c);
         let kernel = MicroKernel::of(ctx.isa);
         parallel(part, c, kernel, ctx.threads, ctx.packing);
@@ -177,6 +184,7 @@ impl<'a> Product<'a> {
 }
 
 impl Part<'_> {
+    #[inline]
     fn assert_shapes(&self, c: &MatMut<'_>) {
         let Self { a, b, .. } = self;
         assert!(
@@ -212,7 +220,7 @@ impl Part<'_> {
 
 /// Shares the rows of C out among `threads` threads.
 fn parallel(
-    part: Part<'_>,
+    part: &Part<'_>,
     c: MatMut<'_>,
     kernel: MicroKernel,
     threads: usize,
@@ -221,7 +229,14 @@ fn parallel(
     #[cfg(feature = "rayon")]
     {
         let (m, k) = (part.a.rows(), part.a.cols());
-        if threads > 1 && m > 1 && m * k * c.cols() >= params::MIN_PARALLEL {
+        // Rows that are vectors of C make no more vectors when there are fewer
+        // of them.
+        let least = if part.is_narrow(kernel) {
+            4 * kernel.lanes()
+        } else {
+            2
+        };
+        if threads > 1 && m >= least && m * k * c.cols() >= params::MIN_PARALLEL {
             let left = threads / 2;
             let above = (m * left).div_ceil(threads);
             // Where that part of C ends.
@@ -233,18 +248,18 @@ fn parallel(
             let upper = Part {
                 a: part.a.block(0..above, 0..k),
                 rows: part.rows.map(|rows| &rows[..above]),
-                ..part
+                ..*part
             };
             let lower = Part {
                 a: part.a.block(above..m, 0..k),
                 rows: part.rows.map(|rows| &rows[above..]),
                 first_row: part.first_row + cut,
-                ..part
+                ..*part
             };
             let (packing, rest) = packing.split_at_mut(Context::packing_len(left));
             rayon::join(
-                || parallel(upper, top, kernel, left, packing),
-                || parallel(lower, bottom, kernel, threads - left, rest),
+                || parallel(&upper, top, kernel, left, packing),
+                || parallel(&lower, bottom, kernel, threads - left, rest),
             );
             return;
         }

@@ -1,8 +1,8 @@
 //! The product as it is defined: the oracle of every faster one.
 
 use super::Beta;
-use super::kernel::MicroKernel;
 use super::Product;
+use super::kernel::MicroKernel;
 use crate::isa::Isa;
 use crate::matrix::{MatMut, MatRef};
 

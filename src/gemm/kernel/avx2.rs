@@ -58,7 +58,7 @@ fn mask(lanes: usize) -> __m256i {
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn prefetch(p: *const f32) {
-    _mm_prefetch::<_MM_HINT_T1>(p.cast());
+    _mm_prefetch::<_MM_HINT_T0>(p.cast());
 }
 
 /// # Safety

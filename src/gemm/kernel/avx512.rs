@@ -67,7 +67,7 @@ fn mask(lanes: usize) -> __mmask16 {
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn prefetch(p: *const f32) {
-    _mm_prefetch::<_MM_HINT_T1>(p.cast());
+    _mm_prefetch::<_MM_HINT_T0>(p.cast());
 }
 
 /// # Safety

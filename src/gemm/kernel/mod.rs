@@ -140,7 +140,9 @@ impl MicroKernel {
         };
         // A last tile as wide as the others but for some lanes is one of them.
         let count = whole + usize::from(rest_vectors == vectors);
-        let after = (rest_vectors != vectors).then_some(rest).filter(|&rest| rest > 0);
+        let after = (rest_vectors != vectors)
+            .then_some(rest)
+            .filter(|&rest| rest > 0);
         let last = match after {
             None if rest > 0 => rest - ((vectors - 1) << bits),
             _ => lanes,
