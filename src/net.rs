@@ -11,7 +11,7 @@
 //! ```
 
 use crate::activation::Activation;
-use crate::gemm::{Beta, Context, gemm};
+use crate::gemm::{Context, Product, Start};
 #[cfg(feature = "alloc")]
 use crate::init::Init;
 use crate::matrix::{MatMut, MatRef};
@@ -51,6 +51,35 @@ pub struct NetRef<'a> {
     widths: &'a [usize],
     activation: Activation,
     params: &'a [f32],
+}
+
+/// The inputs of a mini-batch, B×D.
+///
+/// Columns that are zero in all examples may be left out: they change no bit
+/// of what the net makes of the examples or of a gradient, as long as the
+/// numbers that they would meet are finite (see [`crate::gemm::pixels`]).
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    x: MatRef<'a>,
+    columns: Option<&'a [u32]>,
+}
+
+impl<'a> Inputs<'a> {
+    /// The inputs of which `x` has these columns, and all others are zero.
+    ///
+    /// # Panics
+    /// Panics if `x` does not have as many columns.
+    pub fn of_columns(x: MatRef<'a>, columns: &'a [u32]) -> Self {
+        assert_eq!(x.cols(), columns.len(), "columns of the inputs");
+        let columns = Some(columns);
+        Self { x, columns }
+    }
+}
+
+impl<'a> From<MatRef<'a>> for Inputs<'a> {
+    fn from(x: MatRef<'a>) -> Self {
+        Self { x, columns: None }
+    }
 }
 
 /// The parameters of one layer.
@@ -133,30 +162,34 @@ impl<'a> NetRef<'a> {
     /// The forward pass: fills `activations`, layer after layer, and returns
     /// the logits, B×C.
     ///
-    /// Shapes: `x` B×D; `activations` holds [`activations_len`] elements.
+    /// Shapes: `inputs` B×D; `activations` holds [`activations_len`] elements.
     ///
     /// # Panics
     /// Panics if the shapes do not fit the net.
     pub fn forward<'b>(
         &self,
-        x: MatRef<'b>,
+        inputs: impl Into<Inputs<'b>>,
         activations: &'b mut [f32],
         ctx: &mut Context<'_>,
     ) -> MatRef<'b> {
+        let Inputs { x, mut columns } = inputs.into();
         let examples = x.rows();
         assert_eq!(activations.len(), activations_len(self.widths, examples));
         let (mut input, mut rest) = (x, activations);
         for l in 0..self.depth() {
             let Layer { weights, biases } = self.layer(l);
             let (a, after) = rest.split_at_mut(examples * biases.len());
-            let mut z = MatMut::new(a, examples, biases.len());
             // Z = b + A·W: the chains of the product start from the biases.
-            z.fill_rows(biases);
-            gemm(input, weights, Beta::One, z, ctx);
-            // A = σ(Z)
-            if l + 1 < self.depth() {
-                self.activation.apply(a);
+            let mut z = Product::new(input, weights).start(Start::Row(biases));
+            if let Some(columns) = columns.take() {
+                z = z.inner(columns);
             }
+            // A = σ(Z), part by part as the sums are complete
+            let sigma = |_, _, z: &mut [f32]| self.activation.apply(z);
+            if l + 1 < self.depth() {
+                z = z.epilogue(&sigma);
+            }
+            z.compute(MatMut::new(a, examples, biases.len()), ctx);
             (input, rest) = (MatRef::new(a, examples, biases.len()), after);
         }
         input
@@ -165,21 +198,22 @@ impl<'a> NetRef<'a> {
     /// The backward pass: adds the gradient of the loss by every parameter to
     /// `gradient`.
     ///
-    /// Shapes: `x` B×D and `activations` as [`NetRef::forward`] had and left
+    /// Shapes: `inputs` B×D and `activations` as [`NetRef::forward`] had and left
     /// them; `deltas`, laid out like `activations`, holds the gradient by the
     /// logits in its last block, and receives those of the hidden layers in
     /// the others; `gradient` is laid out like the parameters.
     ///
     /// # Panics
     /// Panics if the shapes do not fit the net.
-    pub fn backward(
+    pub fn backward<'b>(
         &self,
-        x: MatRef<'_>,
+        inputs: impl Into<Inputs<'b>>,
         activations: &[f32],
         deltas: &mut [f32],
         gradient: &mut [f32],
         ctx: &mut Context<'_>,
     ) {
+        let Inputs { x, columns } = inputs.into();
         let examples = x.rows();
         assert_eq!(activations.len(), activations_len(self.widths, examples));
         assert_eq!(deltas.len(), activations.len());
@@ -198,16 +232,24 @@ impl<'a> NetRef<'a> {
             // dW += Aᵀ·dZ, where the first layer's A is X
             let dw = MatMut::new(dw, inputs, outputs);
             if l == 0 {
-                gemm(x.t(), dz, Beta::One, dw, ctx);
+                let mut product = Product::new(x.t(), dz).start(Start::C);
+                if let Some(columns) = columns {
+                    product = product.rows(columns);
+                }
+                product.compute(dw, ctx);
             } else {
                 let a = self.activation_of(l - 1, activations);
-                gemm(a.t(), dz, Beta::One, dw, ctx);
+                Product::new(a.t(), dz).start(Start::C).compute(dw, ctx);
                 // dZ of the layer below = dZ·Wᵀ ⊙ σ′(Z)
                 let start = rest.len() - examples * inputs;
                 let da = MatMut::new(&mut rest[start..], examples, inputs);
-                gemm(dz, self.layer(l).weights.t(), Beta::Zero, da, ctx);
-                self.activation
-                    .mul_derivative(a.as_slice(), &mut rest[start..]);
+                let times_derivative = |i: usize, j: usize, da: &mut [f32]| {
+                    let a = &a.row(i)[j..j + da.len()];
+                    self.activation.mul_derivative(a, da);
+                };
+                Product::new(dz, self.layer(l).weights.t())
+                    .epilogue(&times_derivative)
+                    .compute(da, ctx);
             }
             (below, dparams) = (rest, earlier);
         }

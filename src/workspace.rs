@@ -1,11 +1,12 @@
 //! Scratch memory, and the passes over examples that use it.
 
 use crate::data::{Dataset, Subset};
-use crate::gemm::Context;
+use crate::gemm::{Context, pixels};
+use crate::isa::Isa;
 use crate::loss::{Reduction, softmax_cross_entropy};
 use crate::matrix::{MatMut, MatRef};
 use crate::metrics::Confusion;
-use crate::net::{NetRef, activations_len, params_len};
+use crate::net::{Inputs, NetRef, activations_len, params_len};
 use crate::vector;
 use alloc::{vec, vec::Vec};
 use core::fmt;
@@ -20,8 +21,13 @@ const CHUNK: usize = 256;
 pub struct Workspace {
     widths: Vec<usize>,
     threads: usize,
+    isa: Isa,
     /// Examples of the pass that has just been made.
     rows: usize,
+    /// The columns of the examples that are not zero throughout, as many of
+    /// these places as are `occupied`, and the pixels in them.
+    columns: Vec<u32>,
+    occupied: usize,
     pixels: Vec<f32>,
     labels: Vec<u8>,
     activations: Vec<f32>,
@@ -77,8 +83,11 @@ impl Workspace {
         assert!(threads > 0, "passes on no thread");
         Self {
             threads,
+            isa: Isa::detect(),
             rows: 0,
             pixels: vec![0.0; CHUNK * widths[0]],
+            columns: vec![0; widths[0]],
+            occupied: 0,
             labels: vec![0; CHUNK],
             activations: vec![0.0; activations_len(widths, CHUNK)],
             deltas: vec![0.0; activations_len(widths, CHUNK)],
@@ -86,6 +95,12 @@ impl Workspace {
             packing: Context::packing(threads),
             widths: widths.to_vec(),
         }
+    }
+
+    /// The same with another instruction set than the fastest.
+    #[must_use]
+    pub fn with_isa(self, isa: Isa) -> Self {
+        Self { isa, ..self }
     }
 
     /// The gradient that [`Workspace::compute_gradient`] left, laid out like
@@ -119,13 +134,14 @@ impl Workspace {
                 break;
             }
             let len = activations_len(&self.widths, chunk.len());
-            let x = &self.pixels[..chunk.len() * self.widths[0]];
+            let columns = &self.columns[..self.occupied];
+            let x = &self.pixels[..chunk.len() * columns.len()];
             net.backward(
-                MatRef::new(x, chunk.len(), self.widths[0]),
+                Inputs::of_columns(MatRef::new(x, chunk.len(), columns.len()), columns),
                 &self.activations[..len],
                 &mut self.deltas[..len],
                 &mut self.gradient,
-                &mut Context::new(self.threads, &mut self.packing),
+                &mut Context::new(self.threads, &mut self.packing).with_isa(self.isa),
             );
         }
         total
@@ -198,16 +214,29 @@ impl Workspace {
         total: &mut f64,
     ) {
         assert_eq!(net.widths(), self.widths, "a net and its workspace");
-        let (rows, features, classes) = (chunk.len(), self.widths[0], self.classes());
+        let (rows, classes) = (chunk.len(), self.classes());
         self.rows = rows;
-        let x = &mut self.pixels[..rows * features];
-        let labels = &mut self.labels[..rows];
-        data.gather(chunk, x, labels);
+        let mut images = [&[][..]; CHUNK];
+        for ((&i, image), label) in chunk.iter().zip(&mut images).zip(&mut self.labels) {
+            *image = data.image(i as usize);
+            *label = data.label(i as usize);
+        }
+        let (images, labels) = (&images[..rows], &self.labels[..rows]);
+        assert_eq!(data.features(), self.widths[0], "pixels of an image");
+        self.occupied = pixels::occupied(images, &mut self.columns);
+        // A weight that is not finite shows, even if it meets only zeros.
+        if !dropped_rows_are_finite(net, &self.columns[..self.occupied]) {
+            self.occupied = self.columns.len();
+            self.columns.iter_mut().zip(0..).for_each(|(column, i)| *column = i);
+        }
+        let columns = &self.columns[..self.occupied];
+        let x = &mut self.pixels[..rows * columns.len()];
+        pixels::pack(self.isa, images, columns, x);
         let len = activations_len(&self.widths, rows);
         let logits = net.forward(
-            MatRef::new(x, rows, features),
+            Inputs::of_columns(MatRef::new(x, rows, columns.len()), columns),
             &mut self.activations[..len],
-            &mut Context::new(self.threads, &mut self.packing),
+            &mut Context::new(self.threads, &mut self.packing).with_isa(self.isa),
         );
         let dlogits = &mut self.deltas[len - rows * classes..len];
         let dlogits = MatMut::new(dlogits, rows, classes);
@@ -217,4 +246,16 @@ impl Workspace {
     fn classes(&self) -> usize {
         self.widths[self.widths.len() - 1]
     }
+}
+
+/// Whether the weights that meet none of these columns are all finite.
+fn dropped_rows_are_finite(net: NetRef<'_>, columns: &[u32]) -> bool {
+    let weights = net.layer(0).weights;
+    let mut next = 0;
+    let ends = columns.iter().map(|&column| column as usize);
+    ends.chain([weights.rows()]).all(|end| {
+        let dropped = weights.block(next..end, 0..weights.cols());
+        next = end + 1;
+        vector::all_finite(dropped.as_slice())
+    })
 }

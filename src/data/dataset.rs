@@ -2,6 +2,7 @@
 
 use super::Split;
 use super::idx::{self, IdxError};
+use crate::gemm::pixels::scaled;
 use alloc::{vec, vec::Vec};
 use core::fmt;
 
@@ -154,10 +155,7 @@ impl Dataset {
         for ((&index, row), label) in indices.iter().zip(rows).zip(labels) {
             let index = index as usize;
             for (value, &pixel) in row.iter_mut().zip(self.image(index)) {
-                // A division is rounded correctly everywhere, hence the same
-                // bits everywhere; a product with 1/255 is off in the last bit
-                // for 126 of the 256 values.
-                *value = f32::from(pixel) / 255.0;
+                *value = scaled(pixel);
             }
             *label = self.label(index);
         }

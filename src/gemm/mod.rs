@@ -14,6 +14,7 @@ mod kernel;
 pub mod naive;
 mod pack;
 mod params;
+pub mod pixels;
 
 use crate::isa::Isa;
 use crate::matrix::{MatMut, MatRef};

@@ -4,7 +4,7 @@
 //! element of A. Shape as in BLIS (`config/haswell`).
 
 use super::tile::{LINE, RawTiles, define_tiles, tiles};
-use super::{Kernel, transpose};
+use super::{Kernel, pixels, transpose};
 use core::arch::x86_64::*;
 
 pub(super) static KERNEL: Kernel = Kernel {
@@ -19,6 +19,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         6: 1 2;
     },
     transpose: transpose_block,
+    pixels: pixels::plain,
     mul_add: scalar_mul_add,
 };
 

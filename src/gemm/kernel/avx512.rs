@@ -6,7 +6,7 @@
 //! make the last vector as short as the matrix, at no cost.
 
 use super::tile::{LINE, RawTiles, define_tiles, tiles};
-use super::{Kernel, transpose};
+use super::{Kernel, pixels, transpose};
 use core::arch::x86_64::*;
 
 pub(super) static KERNEL: Kernel = Kernel {
@@ -29,6 +29,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         14: 1 2;
     },
     transpose: transpose_block,
+    pixels: pack_pixels,
     mul_add: scalar_mul_add,
 };
 
@@ -123,6 +124,38 @@ unsafe fn store_part(p: *mut f32, mask: __mmask16, x: Vector) {
 fn scalar_mul_add(a: f32, b: f32, c: f32) -> f32 {
     let [a, b, c] = [_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c)];
     _mm_cvtss_f32(_mm_fmadd_ss(a, b, c))
+}
+
+/// Packs pixels: sixteen are widened, divided and compressed in registers.
+///
+/// # Safety
+/// As [`pixels::Group`] says.
+#[target_feature(enable = "avx512f")]
+unsafe fn pack_pixels(group: &pixels::Group<'_>) {
+    let wanted = group.mask;
+    let kept = mask(wanted.count_ones() as usize);
+    let (divisor, reciprocal) = (splat(255.0), splat(1.0 / 255.0));
+    for (i, image) in group.images.iter().enumerate() {
+        let mut part = [0; LANES];
+        let pixels = match image[group.first..].first_chunk() {
+            Some(whole) => whole,
+            None => {
+                part[..group.columns].copy_from_slice(&image[group.first..][..group.columns]);
+                &part
+            }
+        };
+        // SAFETY: sixteen bytes.
+        let bytes = unsafe { _mm_loadu_si128(pixels.as_ptr().cast()) };
+        let x = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
+        // One step of Newton's method makes the quotient exact; a test holds
+        // it for all 256 values.
+        let quotient = _mm512_mul_ps(x, reciprocal);
+        let error = _mm512_fnmadd_ps(quotient, divisor, x);
+        let quotient = mul_add(error, reciprocal, quotient);
+        let quotient = _mm512_maskz_compress_ps(wanted, quotient);
+        // SAFETY: the row has as many elements as the mask has bits.
+        unsafe { store_part(group.to.add(i * group.to_row), kept, quotient) };
+    }
 }
 
 /// See [`Kernel::transpose`]: sixteen rows in registers, exchanged in pairs,

@@ -8,6 +8,7 @@ mod avx2;
 mod avx512;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod neon;
+mod pixels;
 mod portable;
 mod tile;
 mod transpose;
@@ -28,6 +29,7 @@ pub(super) struct Kernel {
     /// For each number of rows from 1 on, the tiles of 1, 2, … vectors.
     tiles: &'static [&'static [unsafe fn(&RawTiles)]],
     transpose: unsafe fn(&transpose::Block),
+    pixels: unsafe fn(&pixels::Group<'_>),
     /// One link of the chain.
     mul_add: unsafe fn(f32, f32, f32) -> f32,
 }
@@ -233,6 +235,51 @@ impl MicroKernel {
                 functions[rest_vectors - 1](&raw);
             }
         }
+    }
+
+    /// Writes the pixels of a group of columns as `f32`, divided by 255: those
+    /// of the columns from `first` on whose bits `mask` has, side by side, the
+    /// rows of different images `to_row` apart.
+    ///
+    /// # Panics
+    /// Panics if an image lacks one of the columns, or if a row reaches
+    /// outside the slice.
+    pub(super) fn pixels(
+        self,
+        images: &[&[u8]],
+        (first, mask): (usize, u16),
+        to: &mut [f32],
+        to_row: usize,
+    ) {
+        let Some(last) = images.len().checked_sub(1) else {
+            return;
+        };
+        let columns = (u16::BITS - mask.leading_zeros()) as usize;
+        for image in images {
+            assert!(
+                image.len() >= first + columns,
+                "column {} of an image of {}",
+                first + columns - 1,
+                image.len()
+            );
+        }
+        assert!(
+            to.len() >= last * to_row + mask.count_ones() as usize,
+            "rows of pixels beyond {}",
+            to.len()
+        );
+        let group = pixels::Group {
+            images,
+            first,
+            columns,
+            mask,
+            to: to.as_mut_ptr(),
+            to_row,
+        };
+        // SAFETY: an `Isa` proves that the machine has the arm's instructions,
+        // and the assertions hold each image's columns and the last row inside
+        // their slices.
+        unsafe { (self.0.pixels)(&group) }
     }
 
     /// Transposes a block of `rows × columns`, neither more than the arm's

@@ -5,7 +5,7 @@
 //! kernel is as wide as the build's target allows, not the machine.
 
 use super::tile::{LINE, RawTiles, define_tiles, tiles};
-use super::{Kernel, transpose};
+use super::{Kernel, pixels, transpose};
 use wide::f32x8;
 
 pub(super) static KERNEL: Kernel = Kernel {
@@ -18,6 +18,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         4: 1;
     },
     transpose: transpose::plain,
+    pixels: pixels::plain,
     mul_add: scalar_mul_add,
 };
 
