@@ -227,7 +227,10 @@ impl Workspace {
         // A weight that is not finite shows, even if it meets only zeros.
         if !dropped_rows_are_finite(net, &self.columns[..self.occupied]) {
             self.occupied = self.columns.len();
-            self.columns.iter_mut().zip(0..).for_each(|(column, i)| *column = i);
+            self.columns
+                .iter_mut()
+                .zip(0..)
+                .for_each(|(column, i)| *column = i);
         }
         let columns = &self.columns[..self.occupied];
         let x = &mut self.pixels[..rows * columns.len()];

@@ -66,11 +66,6 @@ impl Part<'_> {
         let (m, k, n) = (a.rows(), a.cols(), b.cols());
         let groups = Even::new(m, kernel.max_rows());
         let width = kernel.max_columns(groups.largest());
-        let width = if self.rows.is_some() {
-            width.min(ASIDE_WIDTH)
-        } else {
-            width
-        };
         let columns_of_a = a.col_stride() != 1;
         let is_large = m * k * n >= PACK_FROM;
         let pack_b = b.col_stride() != 1
@@ -86,7 +81,8 @@ impl Part<'_> {
             Even::new(k, KC_WHOLE)
         };
         let columns = if pack_b {
-            let most = PACKED_B / steps.largest().max(1);
+            // A packed row may be longer than its columns by so much.
+            let most = PACKED_B / steps.largest().max(1) - pack::apart(1);
             Even::of_multiples(n, most / kernel.lanes() * kernel.lanes(), width)
         } else {
             Even::new(n, n)
@@ -95,6 +91,7 @@ impl Part<'_> {
         let (packed_a, packed_b) = packing.split_at_mut(PACKED_A);
         for (jc, nc) in columns {
             for (pc, kc) in steps {
+                let mut b_row = (!pack_b).then_some(b.row_stride());
                 if pack_b {
                     let inner = self.inner.map(|inner| &inner[pc..pc + kc]);
                     let rows = if inner.is_some() {
@@ -102,11 +99,18 @@ impl Part<'_> {
                     } else {
                         pc..pc + kc
                     };
-                    pack::vectors(kernel, b.block(rows, jc..jc + nc), inner, width, packed_b);
+                    let b = b.block(rows, jc..jc + nc);
+                    match inner {
+                        Some(inner) if b.col_stride() == 1 => {
+                            let chosen = inner.iter().map(|&p| p as usize);
+                            b_row = Some(pack::rows(b, chosen, packed_b));
+                        }
+                        _ => pack::vectors(kernel, b, inner, width, packed_b),
+                    }
                 }
                 for (i, mr) in groups {
                     let a = if pack_a {
-                        let row = pack::rows(a.block(i..i + mr, pc..pc + kc), packed_a);
+                        let row = pack::rows(a.block(i..i + mr, pc..pc + kc), 0..mr, packed_a);
                         Strided {
                             data: packed_a,
                             row,
@@ -144,38 +148,22 @@ impl Part<'_> {
                         k: kc,
                         a,
                         b: if pack_b { packed_b } else { b.tail(pc, jc) },
-                        b_row: (!pack_b).then_some(b.row_stride()),
+                        b_row,
                         from,
                         ahead,
                     };
-                    self.strip(&tiles, (i, jc), pc + kc == k, c, kernel);
+                    let mut c_rows = [0; MAX_ROWS];
+                    let c_rows = &mut c_rows[..mr];
+                    for (i, row) in (i..).zip(&mut *c_rows) {
+                        *row = self.row(i) * c.row_stride();
+                    }
+                    kernel.tiles(&tiles, c.tail_mut(0, jc), c_rows);
+                    if let (true, Some(epilogue)) = (pc + kc == k, self.epilogue) {
+                        for i in (i..i + mr).map(|i| self.row(i)) {
+                            epilogue(self.first_row + i, jc, &mut c.row_mut(i)[jc..jc + nc]);
+                        }
+                    }
                 }
-            }
-        }
-    }
-
-    /// Rows of C, from row `i` of A on.
-    #[inline(always)]
-    fn strip(
-        &self,
-        tiles: &Tiles<'_>,
-        (i, j): (usize, usize),
-        is_last: bool,
-        c: &mut MatMut<'_>,
-        kernel: MicroKernel,
-    ) {
-        let (mr, nc) = (tiles.rows, tiles.columns);
-        match self.rows {
-            None => {
-                let c_row = c.row_stride();
-                kernel.tiles(tiles, c.tail_mut(i, j), c_row);
-            }
-            Some(rows) => self.scatter(tiles, &rows[i..i + mr], j, c, kernel),
-        }
-        if let (true, Some(epilogue)) = (is_last, self.epilogue) {
-            for i in i..i + mr {
-                let row = self.row(i);
-                epilogue(self.first_row + row, j, &mut c.row_mut(row)[j..j + nc]);
             }
         }
     }
@@ -185,44 +173,6 @@ impl Part<'_> {
         match self.rows {
             Some(rows) => rows[i] as usize - self.first_row,
             None => i,
-        }
-    }
-
-    /// Computes tiles aside, and their rows go where `rows` says.
-    fn scatter(
-        &self,
-        tiles: &Tiles<'_>,
-        rows: &[u32],
-        j: usize,
-        c: &mut MatMut<'_>,
-        kernel: MicroKernel,
-    ) {
-        let mut aside = [0.0; ASIDE];
-        let places = rows.iter().map(|&row| row as usize - self.first_row);
-        for (at, columns) in Fixed::new(tiles.columns, tiles.width) {
-            let row = columns.next_multiple_of(kernel.lanes());
-            let (j, b) = match tiles.b_row {
-                Some(_) => (j + at, at),
-                None => (j + at, at * tiles.k),
-            };
-            if matches!(tiles.from, From::C) {
-                for (place, aside) in places.clone().zip(aside.chunks_exact_mut(row)) {
-                    aside[..columns].copy_from_slice(&c.row_mut(place)[j..j + columns]);
-                }
-            }
-            let tile = Tiles {
-                columns,
-                b: tiles.b.get(b..).unwrap_or_default(),
-                from: match tiles.from {
-                    From::Row(row) => From::Row(&row[at..]),
-                    from => from,
-                },
-                ..*tiles
-            };
-            kernel.tiles(&tile, &mut aside, row);
-            for (place, aside) in places.clone().zip(aside.chunks_exact(row)) {
-                c.row_mut(place)[j..j + columns].copy_from_slice(&aside[..columns]);
-            }
         }
     }
 
@@ -264,6 +214,7 @@ impl Part<'_> {
                     next.get(share * j / m..share * (j + columns) / m)
                         .unwrap_or_default()
                 };
+                let aside_rows: [usize; MAX_ROWS] = core::array::from_fn(|i| i * row);
                 for (i, mr) in groups {
                     match from {
                         Start::Zero => {}
@@ -296,7 +247,7 @@ impl Part<'_> {
                         },
                         ahead: if i == 0 { ahead } else { &[] },
                     };
-                    kernel.tiles(&tiles, &mut aside, row);
+                    kernel.tiles(&tiles, &mut aside, &aside_rows[..mr]);
                     let c_row = c.row_stride();
                     let tile = MatRef::with_row_stride(&aside, mr, columns, row);
                     pack::transpose(kernel, tile, c.tail_mut(j, i), c_row);

@@ -34,12 +34,13 @@ pub(super) fn vectors(
             continue;
         }
         for (p, to) in panel.chunks_exact_mut(row).enumerate() {
-            let p = inner.map_or(p, |inner| inner[p] as usize);
-            if block.col_stride() == 1 {
-                copy(&mut to[..columns], block.row(p));
-            } else {
-                for (j, to) in to[..columns].iter_mut().enumerate() {
-                    *to = block.at(p, j);
+            let to = &mut to[..columns];
+            match inner {
+                None => copy(to, block.row(p)),
+                Some(inner) => {
+                    for (j, to) in to.iter_mut().enumerate() {
+                        *to = block.at(inner[p] as usize, j);
+                    }
                 }
             }
         }
@@ -62,15 +63,24 @@ pub(super) fn transpose(kernel: MicroKernel, block: MatRef<'_>, to: &mut [f32], 
     }
 }
 
-/// Copies rows of A, and returns how far apart they are then.
-pub(super) fn rows(block: MatRef<'_>, packed: &mut [f32]) -> usize {
-    // One cache line more than an even number of them, so that neighbouring
-    // rows lie in different sets.
-    let apart = block.cols().next_multiple_of(32) + 16;
-    for i in 0..block.rows() {
-        packed[i * apart..][..block.cols()].copy_from_slice(block.row(i));
+/// Copies contiguous rows of `block`, those that `chosen` names in turn, and
+/// returns how far apart they are then.
+pub(super) fn rows(
+    block: MatRef<'_>,
+    chosen: impl Iterator<Item = usize>,
+    packed: &mut [f32],
+) -> usize {
+    let apart = apart(block.cols());
+    for (i, packed) in chosen.zip(packed.chunks_mut(apart)) {
+        packed[..block.cols()].copy_from_slice(block.row(i));
     }
     apart
+}
+
+/// From a packed row to the next: one cache line more than an even number of
+/// them, so that neighbouring rows lie in different sets.
+pub(super) const fn apart(columns: usize) -> usize {
+    columns.next_multiple_of(32) + 16
 }
 
 /// A copy of few elements, without the call that a long one is.

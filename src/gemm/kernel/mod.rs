@@ -19,6 +19,9 @@ use tile::{LINE, RawTiles};
 /// The most rows that a tile of any arm has.
 pub(super) const MAX_ROWS: usize = 14;
 
+/// Where every row of a tile starts from when it is the same.
+static SAME_ROW: [usize; MAX_ROWS] = [0; MAX_ROWS];
+
 /// What an arm computes with.
 pub(super) struct Kernel {
     /// The elements of a vector: a power of two.
@@ -122,13 +125,13 @@ impl MicroKernel {
         unsafe { (self.0.mul_add)(a, b, c) }
     }
 
-    /// Computes rows of C, `c_row` apart.
+    /// Computes rows of C, each of which starts where `c_rows` says.
     ///
     /// # Panics
     /// Panics if the arm has no tile of that size, or if an operand reaches
     /// outside its slice.
     #[inline]
-    pub(super) fn tiles(self, tiles: &Tiles<'_>, c: &mut [f32], c_row: usize) {
+    pub(super) fn tiles(self, tiles: &Tiles<'_>, c: &mut [f32], c_rows: &[usize]) {
         let (lanes, bits) = (self.0.lanes, self.0.lanes.trailing_zeros());
         let functions = self.0.tiles[tiles.rows - 1];
         let vectors = tiles.width >> bits;
@@ -159,9 +162,9 @@ impl MicroKernel {
             b_step: b_row,
             b_tile,
             start: core::ptr::null(),
-            start_row: 0,
+            start_rows: c_rows.as_ptr(),
             c: c.as_mut_ptr(),
-            c_row,
+            c_rows: c_rows.as_ptr(),
             last,
             ahead: tiles.ahead.as_ptr(),
             ahead_lines: if tiles.ahead.is_empty() {
@@ -173,10 +176,10 @@ impl MicroKernel {
         };
         match tiles.from {
             From::Zero => {}
-            From::C => (raw.start, raw.start_row) = (raw.c, c_row),
+            From::C => raw.start = raw.c,
             From::Row(row) => {
                 assert!(row.len() >= tiles.columns, "a start of {}", row.len());
-                raw.start = row.as_ptr();
+                (raw.start, raw.start_rows) = (row.as_ptr(), SAME_ROW.as_ptr());
             }
         }
         // Of the last tile, whose rows may be shorter than those before it.
@@ -207,8 +210,9 @@ impl MicroKernel {
                 tiles.columns
             );
         }
+        let fits = |&row: &usize| row + tiles.columns <= c.len();
         assert!(
-            c.len() >= (tiles.rows - 1) * c_row + tiles.columns,
+            c_rows.len() == tiles.rows && c_rows.iter().all(fits),
             "{}×{} beyond C",
             tiles.rows,
             tiles.columns

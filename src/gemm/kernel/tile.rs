@@ -11,9 +11,9 @@
 ///
 /// The element of A in row `i` and step `p` is at `a + i·a_row + p·a_step`.
 /// For the first tile, the row of B of step `p` is at `b + p·b_step` and row
-/// `i` of C at `c + i·c_row`; for each further one B is `b_tile` on and C as
+/// `i` of C at `c + c_rows[i]`; for each further one B is `b_tile` on and C as
 /// far as a tile is wide. The chains start from row `i` at
-/// `start + i·start_row`, on as C is, or from zero where `start` is null. Of
+/// `start + start_rows[i]`, on as C is, or from zero where `start` is null. Of
 /// the last vector of the last tile only `last` lanes, at least one, are
 /// inside the matrices.
 ///
@@ -31,9 +31,9 @@ pub(super) struct RawTiles {
     pub(super) b_step: usize,
     pub(super) b_tile: usize,
     pub(super) start: *const f32,
-    pub(super) start_row: usize,
+    pub(super) start_rows: *const usize,
     pub(super) c: *mut f32,
-    pub(super) c_row: usize,
+    pub(super) c_rows: *const usize,
     pub(super) last: usize,
     /// What later tiles will read, to be fetched into the cache meanwhile:
     /// so many cache lines from there on for every [`LINE`] steps.
@@ -66,7 +66,7 @@ macro_rules! define_tiles {
                         for (v, acc) in acc.iter_mut().enumerate() {
                             // SAFETY: row `i` of the start, by the caller's word.
                             *acc = unsafe {
-                                let row = tiles.start.add(i * tiles.start_row);
+                                let row = tiles.start.add(*tiles.start_rows.add(i));
                                 let from = row.add((tile * V + v) * LANES);
                                 if v + 1 < V { load(from) } else { load_part(from, mask) }
                             };
@@ -107,7 +107,7 @@ macro_rules! define_tiles {
                     for (v, acc) in acc.iter().enumerate() {
                         // SAFETY: row `i` of C.
                         unsafe {
-                            let row = tiles.c.add(i * tiles.c_row);
+                            let row = tiles.c.add(*tiles.c_rows.add(i));
                             let to = row.add((tile * V + v) * LANES);
                             if v + 1 < V { store(to, *acc) } else { store_part(to, mask, *acc) }
                         }
