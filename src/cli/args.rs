@@ -11,7 +11,9 @@ use std::path::PathBuf;
     version,
     propagate_version = true,
     after_help = "Exit codes: 0 success, 1 a file, a data set or a model is not as it must be, \
-                  2 wrong usage, 3 the loss stopped being finite."
+                  2 wrong usage, 3 the loss stopped being finite.\n\
+                  HANDWRITTEN_ISA=avx512, avx2, neon or portable forces an instruction set; \
+                  `handwritten info` shows which there are."
 )]
 pub(super) struct Program {
     #[command(subcommand)]
@@ -26,6 +28,8 @@ pub(super) enum Command {
     Evaluate(EvaluateArgs),
     /// Classify images of digits
     Classify(ClassifyArgs),
+    /// Show what this machine computes with: instruction set, threads, caches, block sizes
+    Info(InfoArgs),
 }
 
 #[derive(Args)]
@@ -72,6 +76,12 @@ pub(super) struct ClassifyArgs {
     /// Print JSON lines
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct InfoArgs {
+    #[command(flatten)]
+    pub(super) common: Common,
 }
 
 #[derive(Args)]

@@ -3,7 +3,7 @@
 use super::args::ClassifyArgs;
 use super::model::Model;
 use super::picture::Picture;
-use super::{Failure, output};
+use super::{Failure, isa, output};
 use crate::net::activations_len;
 use crate::{Context, MatRef, loss, vector};
 use serde_json::json;
@@ -11,6 +11,7 @@ use serde_json::json;
 /// Prints the most probable classes of each image. All images are read before
 /// anything is printed.
 pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
+    let isa = isa()?;
     let model = Model::read(&args.model)?;
     let (rows, columns) = model.about.image;
     let pictures = args.images.iter().map(|path| Picture::read(path));
@@ -18,7 +19,7 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
 
     let net = model.net.view();
     let mut packing = Context::packing(1);
-    let mut ctx = Context::new(1, &mut packing);
+    let mut ctx = Context::new(1, &mut packing).with_isa(isa);
     let mut activations = vec![0.0; activations_len(net.widths(), 1)];
     for (path, picture) in args.images.iter().zip(pictures) {
         let input = picture.fitted(rows, columns);

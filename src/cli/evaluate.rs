@@ -2,7 +2,7 @@
 
 use super::args::EvaluateArgs;
 use super::model::Model;
-use super::{Failure, output, report};
+use super::{Failure, isa, output, report};
 use crate::data::{Splits, Subset};
 use crate::init::{Stream, generator};
 use crate::{Workspace, io};
@@ -10,6 +10,7 @@ use crate::{Workspace, io};
 /// Evaluates a model on the test images of its own run; on other data, on the
 /// whole test file.
 pub(super) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
+    let isa = isa()?;
     let model = Model::read(&args.model)?;
     let (net, about) = (model.net.view(), &model.about);
     args.common.pool()?.install(|| {
@@ -46,7 +47,8 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
                 Subset::all(&loaded.test)
             }
         };
-        let mut workspace = Workspace::new(net.widths(), rayon::current_num_threads());
+        let threads = rayon::current_num_threads();
+        let mut workspace = Workspace::new(net.widths(), threads).with_isa(isa);
         let evaluation = workspace.evaluate(net, &test, model.reduction());
         output::result(&if args.common.json {
             report::test_json(&evaluation, &about.classes).to_string()

@@ -24,11 +24,11 @@ impl Machine {
     /// was started; `epoch_seconds` leave out validation.
     pub(super) fn new(
         clock: &Clock,
+        isa: Isa,
         threads: usize,
         (began, ended): (f64, f64),
         epoch_seconds: Vec<f64>,
     ) -> Self {
-        let isa = Isa::detect();
         Self {
             started: clock.timestamp(),
             version: env!("CARGO_PKG_VERSION"),

@@ -9,6 +9,7 @@ mod args;
 mod classify;
 mod evaluate;
 mod folder;
+mod info;
 mod machine;
 mod model;
 mod output;
@@ -19,6 +20,7 @@ mod report;
 mod run;
 mod settings;
 
+use crate::Isa;
 use anstyle::{AnsiColor, Style};
 use args::{Command, Program};
 use clap::Parser;
@@ -48,6 +50,7 @@ fn start(args: Vec<OsString>) -> ExitCode {
         Command::Train(args) => run::run(*args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Classify(args) => classify::run(&args),
+        Command::Info(args) => info::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,6 +82,12 @@ fn fail(failure: &Failure) -> ExitCode {
     let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     output::remark(&format!("{red}error:{red:#} {failure}"));
     ExitCode::from(failure.code)
+}
+
+/// The instruction set to compute with: the fastest, or the one that
+/// HANDWRITTEN_ISA names.
+fn isa() -> Result<Isa, Failure> {
+    Isa::from_env().map_err(|error| Failure::usage(format!("HANDWRITTEN_ISA: {error}")))
 }
 
 /// Why the program ends without success: one line, and the exit code.

@@ -7,7 +7,7 @@ use super::plot::{LossCurves, confusion_svg, loss_png, loss_svg};
 use super::progress::Progress;
 use super::report::{self, grouped};
 use super::settings::{Flags, Settings};
-use super::{Failure, folder, output};
+use super::{Failure, folder, isa, output};
 use crate::data::{Dataset, Splits};
 use crate::init::{Stream, generator};
 use crate::io::{self, Source};
@@ -34,6 +34,7 @@ const MAX_PARAMS: usize = 1 << 28;
 /// Trains a net and writes its run.
 pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
     let clock = Clock::start();
+    let isa = isa()?;
     let file = args.config.as_deref().map(Flags::read).transpose()?;
     let mut settings = args.flags.or(file.unwrap_or_default()).resolve()?;
     let chosen = match (args.out, args.name) {
@@ -76,6 +77,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
             folder: &folder,
             quiet: args.quiet,
             json: args.common.json,
+            isa,
         };
         job.run(&clock).inspect_err(|_| {
             if is_new {
@@ -97,6 +99,7 @@ struct Job<'a> {
     folder: &'a Path,
     quiet: bool,
     json: bool,
+    isa: Isa,
 }
 
 impl Job<'_> {
@@ -108,7 +111,7 @@ impl Job<'_> {
         let mut rng = generator(config.seed, Stream::Weights);
         let (activation, init) = (self.settings.activation, self.settings.init);
         let mut net = Net::random(self.widths, activation, init, &mut rng);
-        let mut workspace = Workspace::new(self.widths, threads);
+        let mut workspace = Workspace::new(self.widths, threads).with_isa(self.isa);
         let mut progress = Progress::new(config.epochs, self.quiet, self.json);
         let began = clock.seconds();
         let Splits {
@@ -130,7 +133,7 @@ impl Job<'_> {
 
         // The only time that the test images are looked at.
         let test = workspace.evaluate(outcome.best.view(), test, config.reduction);
-        let machine = Machine::new(clock, threads, (began, ended), progress.seconds);
+        let machine = Machine::new(clock, self.isa, threads, (began, ended), progress.seconds);
         self.write(&outcome, &test, &machine)?;
         // Not before the run is safe.
         printed?;
@@ -162,7 +165,7 @@ impl Job<'_> {
                 self.settings.activation.name(),
                 grouped(params as u64),
                 config.seed,
-                Isa::detect().name(),
+                self.isa.name(),
                 if threads == 1 {
                     "1 thread".to_string()
                 } else {

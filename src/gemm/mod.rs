@@ -103,6 +103,34 @@ impl<'a> Context<'a> {
     }
 }
 
+/// The sizes that products are cut into.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Sizes {
+    /// Rows and columns of the largest tile of C in registers.
+    pub tile: (usize, usize),
+    /// The most steps of k in a block, where k is cut.
+    pub k_block: usize,
+    /// Up to so many steps k is not cut.
+    pub k_whole: usize,
+    /// Memory that a thread packs into, in bytes.
+    pub packing_bytes: usize,
+}
+
+impl Sizes {
+    /// Those of an instruction set.
+    pub fn of(isa: Isa) -> Self {
+        let kernel = MicroKernel::of(isa);
+        let rows = kernel.max_rows();
+        Self {
+            tile: (rows, kernel.max_columns(rows)),
+            k_block: params::KC,
+            k_whole: params::KC_WHOLE,
+            packing_bytes: Context::packing_len(1) * size_of::<f32>(),
+        }
+    }
+}
+
 /// `C = A·B` or `C += A·B`.
 ///
 /// Shapes: `a` m×k, `b` k×n, `c` m×n; any of them may be 0. Transpose an
