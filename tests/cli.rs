@@ -6,6 +6,7 @@
 #![cfg(feature = "cli")]
 
 use flate2::{Compression, write::GzEncoder};
+use handwritten::Isa;
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde_json::Value;
@@ -181,6 +182,7 @@ impl Folder {
         for name in [
             "CLICOLOR",
             "CLICOLOR_FORCE",
+            "HANDWRITTEN_ISA",
             "NO_COLOR",
             "RAYON_NUM_THREADS",
             "RUST_BACKTRACE",
@@ -586,6 +588,22 @@ mod repeating {
     }
 
     #[test]
+    fn fused_instruction_sets_change_nothing() {
+        let folder = Folder::new();
+        let mut first = None;
+        for isa in Isa::available() {
+            let name = isa.name();
+            let args = format!("{SMALL} --quiet --out {name}");
+            run(folder.train_command(&args).env("HANDWRITTEN_ISA", name)).ok();
+            let machine = folder.text(&format!("{name}/machine.toml"));
+            assert!(machine.contains(&format!("instruction_set = \"{name}\"\n")));
+            if isa.is_fused() {
+                assert_same_run(&folder, first.get_or_insert(name), name);
+            }
+        }
+    }
+
+    #[test]
     fn a_configuration_repeats_its_run() {
         let folder = Folder::new();
         for (i, flags) in [
@@ -657,6 +675,53 @@ mod repeating {
             let output = output.ok();
             assert!(output.stdout.contains(env!("CARGO_PKG_VERSION")));
             assert_eq!(output.stderr, "");
+        }
+    }
+}
+
+mod info {
+    use super::*;
+    use handwritten::Arm;
+
+    #[test]
+    fn names_the_arm_and_the_sizes_in_use() {
+        let folder = Folder::new();
+        let text = folder.handwritten("info --threads 3").ok().stdout;
+        assert!(text.contains("\nthreads          3\n"), "{text}");
+        for isa in Isa::available() {
+            let mut command = folder.command(env!("CARGO_BIN_EXE_handwritten"), ["info", "--json"]);
+            let output = run(command.env("HANDWRITTEN_ISA", isa.name())).ok();
+            let [event] = &output.json()[..] else {
+                panic!("{}", output.stdout);
+            };
+            assert_eq!(event["instruction_set"], isa.name());
+            assert_eq!(event["fused_multiply_add"], isa.is_fused());
+            let available: Vec<&str> = Isa::available().map(Isa::name).collect();
+            assert_eq!(event["available"], serde_json::json!(available));
+        }
+        let mut command = folder.command(env!("CARGO_BIN_EXE_handwritten"), ["info"]);
+        let unset = run(command.env("HANDWRITTEN_ISA", "")).ok();
+        assert!(unset.stdout.contains(Isa::detect().name()));
+    }
+
+    #[test]
+    fn an_instruction_set_that_is_not_there_is_refused() {
+        let folder = Folder::new();
+        let missing = Arm::ALL.into_iter().find(|&arm| Isa::new(arm).is_err());
+        let missing = missing.expect("no machine has all of them").name();
+        for args in ["info", "train", "evaluate m", "classify m p"] {
+            for (name, words) in [
+                ("sse9", "no such instruction set; there are portable, neon"),
+                (
+                    missing,
+                    "is not there; this processor and build have portable",
+                ),
+            ] {
+                let args = args.split_whitespace();
+                let mut command = folder.command(env!("CARGO_BIN_EXE_handwritten"), args);
+                let output = run(command.env("HANDWRITTEN_ISA", name));
+                output.fails(2, &["HANDWRITTEN_ISA: ", words]);
+            }
         }
     }
 }
