@@ -8,7 +8,7 @@ use common::{Oracle, examples, random_images, random_params, relative_error, ten
 use handwritten::data::Dataset;
 use handwritten::loss::softmax_cross_entropy;
 use handwritten::net::activations_len;
-use handwritten::{Activation, Context, MatMut, MatRef, Net, NetRef, Reduction, Workspace};
+use handwritten::{Activation, Context, Isa, MatMut, MatRef, Net, NetRef, Reduction, Workspace};
 
 /// Widths and batch sizes: no hidden layer, one and two, none of them a
 /// multiple of a register tile, and the smallest there are.
@@ -173,6 +173,17 @@ fn gradients_are_those_of_finite_differences() {
 /// Forward and backward over all rows at once, without a workspace, added to
 /// `gradient`; the sum of the losses.
 fn pass(net: NetRef<'_>, data: &Dataset, rows: &[u32], scale: f32, gradient: &mut [f32]) -> f64 {
+    pass_on(Isa::detect(), net, data, rows, scale, gradient)
+}
+
+fn pass_on(
+    isa: Isa,
+    net: NetRef<'_>,
+    data: &Dataset,
+    rows: &[u32],
+    scale: f32,
+    gradient: &mut [f32],
+) -> f64 {
     let (features, classes) = (data.features(), net.layer(net.depth() - 1).biases.len());
     let mut pixels = vec![0.0; rows.len() * features];
     let mut labels = vec![0; rows.len()];
@@ -182,7 +193,7 @@ fn pass(net: NetRef<'_>, data: &Dataset, rows: &[u32], scale: f32, gradient: &mu
     // Nothing but the last block may be read before it is written.
     let mut deltas = vec![f32::NAN; activations.len()];
     let mut packing = Context::packing(1);
-    let mut ctx = Context::new(1, &mut packing);
+    let mut ctx = Context::new(1, &mut packing).with_isa(isa);
     let mut total = 0.0;
     let logits = net.forward(x, &mut activations, &mut ctx);
     let start = deltas.len() - rows.len() * classes;
@@ -242,6 +253,52 @@ fn batches_beyond_a_chunk_are_one_sum_in_the_order_of_the_examples() {
         let forth = bits(workspace.gradient());
         workspace.compute_gradient(net.view(), &data, &back, Reduction::Sum);
         assert_ne!(bits(workspace.gradient()), forth);
+    }
+}
+
+/// Images most of whose pixels are zero, some columns in all of them.
+fn sparse_images(count: usize, features: usize) -> Dataset {
+    let pixel = |i: usize, j: usize| match (i * 31 + j * 17) % 7 {
+        0 if j % 4 > 0 => (1 + (i * 97 + j * 13) % 255) as u8,
+        _ => 0,
+    };
+    let pixels = (0..count * features).map(|e| pixel(e / features, e % features));
+    let labels = (0..count).map(|i| (i % 10) as u8).collect();
+    Dataset::new(pixels.collect(), 1, features, labels).unwrap()
+}
+
+#[test]
+fn leaving_zero_columns_out_changes_no_bit() {
+    let widths = [85, 19, 10];
+    let data = sparse_images(300, 85);
+    for isa in Isa::available() {
+        for activation in Activation::ALL {
+            let net = Net::new(&widths, activation, random_params(&widths, 5));
+            let mut workspace = Workspace::new(&widths, 1).with_isa(isa);
+            for batch in [1, 2, 64, 300] {
+                let rows: Vec<u32> = (0..batch).map(|i| (i * 7) % 300).collect();
+                let mut expected = vec![0.0; net.view().params().len()];
+                let loss = pass_on(isa, net.view(), &data, &rows, 1.0, &mut expected);
+                let sum = workspace.compute_gradient(net.view(), &data, &rows, Reduction::Sum);
+                assert_eq!(sum.to_bits(), loss.to_bits(), "{} {batch}", isa.name());
+                assert_eq!(bits(workspace.gradient()), bits(&expected), "{batch}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_weight_that_is_not_finite_shows_even_if_it_meets_only_zeros() {
+    let widths = [85, 19, 10];
+    let data = sparse_images(40, 85);
+    for broken in [f32::INFINITY, f32::NAN] {
+        let mut net = Net::new(&widths, Activation::Sigmoid, random_params(&widths, 6));
+        // Column 4 is zero in all images.
+        net.params_mut()[4 * 19 + 3] = broken;
+        let rows: Vec<u32> = (0..40).collect();
+        let mut workspace = Workspace::new(&widths, 1);
+        let sum = workspace.compute_gradient(net.view(), &data, &rows, Reduction::Mean);
+        assert!(sum.is_nan());
     }
 }
 
