@@ -42,7 +42,13 @@ impl Part<'_> {
         if m == 0 || n == 0 {
             return;
         }
-        if self.is_narrow(kernel) {
+        if self.is_narrow(kernel)
+            && kernel.has_narrow(n)
+            && self.a.col_stride() == 1
+            && self.b.col_stride() == 1
+        {
+            self.narrow(&mut c, kernel);
+        } else if self.is_narrow(kernel) {
             self.swapped(&mut c, kernel, packing);
         } else {
             self.straight(&mut c, kernel, packing);
@@ -173,6 +179,27 @@ impl Part<'_> {
         match self.rows {
             Some(rows) => rows[i] as usize - self.first_row,
             None => i,
+        }
+    }
+
+    /// Vectors along the columns of C, and nothing packed.
+    fn narrow(&self, c: &mut MatMut<'_>, kernel: MicroKernel) {
+        let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
+        let from = match self.start {
+            Start::Zero => From::Zero,
+            Start::C => From::C,
+            Start::Row(row) => From::Row(row),
+        };
+        // As many rows at a time as stay in L1 until the epilogue has them.
+        for (i, rows) in Fixed::new(m, if self.epilogue.is_some() { 64 } else { m }) {
+            let a = self.a.block(i..i + rows, 0..k);
+            let mut part = c.block(i..i + rows, 0..n);
+            kernel.narrow(a, self.b, from, &mut part, m * k > LONG_A);
+            if let Some(epilogue) = self.epilogue {
+                for i in i..i + rows {
+                    epilogue(self.first_row + i, 0, c.row_mut(i));
+                }
+            }
         }
     }
 

@@ -6,7 +6,7 @@
 //! make the last vector as short as the matrix, at no cost.
 
 use super::tile::{LINE, RawTiles, define_tiles, tiles};
-use super::{Kernel, pixels, transpose};
+use super::{Kernel, narrow, pixels, transpose};
 use core::arch::x86_64::*;
 
 pub(super) static KERNEL: Kernel = Kernel {
@@ -30,6 +30,20 @@ pub(super) static KERNEL: Kernel = Kernel {
     },
     transpose: transpose_block,
     pixels: pack_pixels,
+    narrow: &[
+        narrow_rows::<1>,
+        narrow_rows::<2>,
+        narrow_rows::<3>,
+        narrow_rows::<4>,
+        narrow_rows::<5>,
+        narrow_rows::<6>,
+        narrow_rows::<7>,
+        narrow_rows::<8>,
+        narrow_rows::<9>,
+        narrow_rows::<10>,
+        narrow_rows::<11>,
+        narrow_rows::<12>,
+    ],
     mul_add: scalar_mul_add,
 };
 
@@ -158,8 +172,7 @@ unsafe fn pack_pixels(group: &pixels::Group<'_>) {
     }
 }
 
-/// See [`Kernel::transpose`]: sixteen rows in registers, exchanged in pairs,
-/// fours, eights and sixteens of lanes.
+/// See [`Kernel::transpose`].
 ///
 /// # Safety
 /// As [`transpose::Block`] says.
@@ -173,17 +186,22 @@ unsafe fn transpose_block(block: &transpose::Block) {
             *x = unsafe { load_part(block.from.add(i * block.from_row), columns) };
         }
     }
-    let mut y = [zero(); LANES];
-    for i in 0..8 {
-        y[2 * i] = _mm512_unpacklo_ps(x[2 * i], x[2 * i + 1]);
-        y[2 * i + 1] = _mm512_unpackhi_ps(x[2 * i], x[2 * i + 1]);
+    for (j, x) in transposed(x).into_iter().enumerate() {
+        if j < block.columns {
+            // SAFETY: row `j` of the transpose has `rows` elements.
+            unsafe { store_part(block.to.add(j * block.to_row), rows, x) };
+        }
     }
+}
+
+/// Sixteen rows as columns: first within quarters of vectors, then these.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn transposed(mut x: [Vector; LANES]) -> [Vector; LANES] {
+    let mut y = [zero(); LANES];
     for i in 0..4 {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|j| _mm512_castps_pd(y[4 * i + j]));
-        x[4 * i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
-        x[4 * i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
-        x[4 * i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
-        x[4 * i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
+        let quarters = transposed_quarters([x[4 * i], x[4 * i + 1], x[4 * i + 2], x[4 * i + 3]]);
+        x[4 * i..][..4].copy_from_slice(&quarters);
     }
     // x[4i + j] holds in quarter q the columns 4q + j of rows 4i to 4i + 3.
     for j in 0..4 {
@@ -198,10 +216,158 @@ unsafe fn transpose_block(block: &transpose::Block) {
         x[8 + j] = _mm512_shuffle_f32x4::<0x88>(y[4 + j], y[12 + j]);
         x[12 + j] = _mm512_shuffle_f32x4::<0xdd>(y[4 + j], y[12 + j]);
     }
-    for (j, x) in x.iter().enumerate() {
-        if j < block.columns {
-            // SAFETY: row `j` of the transpose has `rows` elements.
-            unsafe { store_part(block.to.add(j * block.to_row), rows, *x) };
+    x
+}
+
+/// See [`Kernel::narrow`]: two vectors along the rows of C, for each of its `N`
+/// columns. Four steps of A at a time are transposed in registers, while the
+/// multiply-adds of the four before are under way.
+///
+/// # Safety
+/// As [`narrow::Rows`] says.
+#[target_feature(enable = "avx512f")]
+unsafe fn narrow_rows<const N: usize>(rows: &narrow::Rows) {
+    for first in (0..rows.rows).step_by(2 * LANES) {
+        // In place of rows that are not there the last one is read; what comes
+        // of it is not stored.
+        let mut a = [rows.a; 2 * LANES];
+        for (i, a) in a.iter_mut().enumerate() {
+            *a = a.wrapping_add((first + i).min(rows.rows - 1) * rows.a_row);
+        }
+        let (above, below) = a.split_at(LANES);
+        let (mut acc, mut acc_below) = ([zero(); N], [zero(); N]);
+        if !rows.start.is_null() {
+            // SAFETY: the rows of the start.
+            unsafe {
+                acc = narrow_start(rows, first);
+                acc_below = narrow_start(rows, first + LANES);
+            }
+        }
+        let (mut p, mut b) = (0, rows.b);
+        while p + 4 <= rows.k {
+            if rows.fetch && p.is_multiple_of(LINE) {
+                for a in a {
+                    prefetch(a.wrapping_add(2 * LANES * rows.a_row + p));
+                }
+            }
+            // SAFETY: four elements of each row of A, four rows of B.
+            unsafe {
+                let (x, y) = (four_steps(above, p), four_steps(below, p));
+                rank_1(&mut acc, &mut acc_below, b, x[0], y[0]);
+                rank_1(&mut acc, &mut acc_below, b.add(rows.b_row), x[1], y[1]);
+                rank_1(&mut acc, &mut acc_below, b.add(2 * rows.b_row), x[2], y[2]);
+                rank_1(&mut acc, &mut acc_below, b.add(3 * rows.b_row), x[3], y[3]);
+            }
+            p += 4;
+            b = b.wrapping_add(4 * rows.b_row);
+        }
+        while p < rows.k {
+            // SAFETY: an element of each row of A, a row of B.
+            unsafe {
+                let column = a.map(|a| *a.add(p));
+                let (x, y) = (load(column.as_ptr()), load(column[LANES..].as_ptr()));
+                rank_1(&mut acc, &mut acc_below, b, x, y);
+            }
+            p += 1;
+            b = b.wrapping_add(rows.b_row);
+        }
+        // SAFETY: the rows of C.
+        unsafe {
+            narrow_end(rows, first, acc);
+            narrow_end(rows, first + LANES, acc_below);
         }
     }
+}
+
+/// The columns of up to sixteen rows that chains start from.
+///
+/// # Safety
+/// As [`narrow::Rows`] says.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn narrow_start<const N: usize>(rows: &narrow::Rows, first: usize) -> [Vector; N] {
+    let mut x = [zero(); LANES];
+    for (i, x) in x.iter_mut().enumerate() {
+        if first + i < rows.rows {
+            // SAFETY: the caller's word.
+            *x = unsafe { load_part(rows.start.add((first + i) * rows.start_row), mask(N)) };
+        }
+    }
+    let mut columns = [zero(); N];
+    columns.copy_from_slice(&transposed(x)[..N]);
+    columns
+}
+
+/// Stores the columns of up to sixteen rows of C.
+///
+/// # Safety
+/// As [`narrow::Rows`] says.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn narrow_end<const N: usize>(rows: &narrow::Rows, first: usize, columns: [Vector; N]) {
+    let mut x = [zero(); LANES];
+    x[..N].copy_from_slice(&columns);
+    for (i, x) in transposed(x).into_iter().enumerate() {
+        if first + i < rows.rows {
+            // SAFETY: the caller's word.
+            unsafe { store_part(rows.c.add((first + i) * rows.c_row), mask(N), x) };
+        }
+    }
+}
+
+/// Four columns of sixteen rows, from column `p` on.
+///
+/// # Safety
+/// `rows` are sixteen, and each has these elements.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn four_steps(rows: &[*const f32], p: usize) -> [Vector; 4] {
+    let mut y = [zero(); 4];
+    for (j, y) in y.iter_mut().enumerate() {
+        // Quarter q holds row 4q + j. SAFETY: the caller's word.
+        unsafe {
+            let first = _mm512_castps128_ps512(_mm_loadu_ps(rows[j].add(p)));
+            *y = _mm512_insertf32x4::<1>(first, _mm_loadu_ps(rows[4 + j].add(p)));
+            *y = _mm512_insertf32x4::<2>(*y, _mm_loadu_ps(rows[8 + j].add(p)));
+            *y = _mm512_insertf32x4::<3>(*y, _mm_loadu_ps(rows[12 + j].add(p)));
+        }
+    }
+    transposed_quarters(y)
+}
+
+/// Adds the outer product of a row of B and two vectors of a column of A.
+///
+/// # Safety
+/// `b` is followed by `N` elements.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn rank_1<const N: usize>(
+    above: &mut [Vector; N],
+    below: &mut [Vector; N],
+    b: *const f32,
+    x: Vector,
+    y: Vector,
+) {
+    for (j, (above, below)) in above.iter_mut().zip(below).enumerate() {
+        // SAFETY: the caller's word.
+        let b = splat(unsafe { *b.add(j) });
+        *above = mul_add(b, x, *above);
+        *below = mul_add(b, y, *below);
+    }
+}
+
+/// Transposes the 4×4 blocks in the quarters of four vectors.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn transposed_quarters([a, b, c, d]: [Vector; 4]) -> [Vector; 4] {
+    let ab = _mm512_castps_pd(_mm512_unpacklo_ps(a, b));
+    let cd = _mm512_castps_pd(_mm512_unpacklo_ps(c, d));
+    let ab_high = _mm512_castps_pd(_mm512_unpackhi_ps(a, b));
+    let cd_high = _mm512_castps_pd(_mm512_unpackhi_ps(c, d));
+    [
+        _mm512_castpd_ps(_mm512_unpacklo_pd(ab, cd)),
+        _mm512_castpd_ps(_mm512_unpackhi_pd(ab, cd)),
+        _mm512_castpd_ps(_mm512_unpacklo_pd(ab_high, cd_high)),
+        _mm512_castpd_ps(_mm512_unpackhi_pd(ab_high, cd_high)),
+    ]
 }

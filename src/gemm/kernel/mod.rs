@@ -6,6 +6,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod narrow;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod neon;
 mod pixels;
@@ -14,6 +15,7 @@ mod tile;
 mod transpose;
 
 use crate::isa::{Arm, Isa};
+use crate::matrix::{MatMut, MatRef};
 use tile::{LINE, RawTiles};
 
 /// The most rows that a tile of any arm has.
@@ -33,6 +35,9 @@ pub(super) struct Kernel {
     tiles: &'static [&'static [unsafe fn(&RawTiles)]],
     transpose: unsafe fn(&transpose::Block),
     pixels: unsafe fn(&pixels::Group<'_>),
+    /// For 1, 2, … columns of C, products of contiguous rows whose vectors are
+    /// along the rows of C; none where registers are too few for it.
+    narrow: &'static [unsafe fn(&narrow::Rows)],
     /// One link of the chain.
     mul_add: unsafe fn(f32, f32, f32) -> f32,
 }
@@ -284,6 +289,62 @@ impl MicroKernel {
         // and the assertions hold each image's columns and the last row inside
         // their slices.
         unsafe { (self.0.pixels)(&group) }
+    }
+
+    /// Whether [`MicroKernel::narrow`] knows products with so many columns.
+    pub(super) fn has_narrow(self, columns: usize) -> bool {
+        columns <= self.0.narrow.len()
+    }
+
+    /// Computes a product with few columns, of an A and a B whose rows are
+    /// contiguous. `fetch` fetches later rows of A into the cache meanwhile.
+    ///
+    /// # Panics
+    /// Panics if [`MicroKernel::has_narrow`] says no, if the shapes differ, or
+    /// if rows are not contiguous.
+    pub(super) fn narrow(
+        self,
+        a: MatRef<'_>,
+        b: MatRef<'_>,
+        from: From<'_>,
+        c: &mut MatMut<'_>,
+        fetch: bool,
+    ) {
+        let (rows, k, n) = (a.rows(), a.cols(), b.cols());
+        assert!(
+            a.col_stride() == 1 && b.col_stride() == 1 && b.rows() == k,
+            "rows that are not contiguous"
+        );
+        assert!(c.rows() == rows && c.cols() == n, "another shape of C");
+        let c_row = c.row_stride();
+        let to = c.tail_mut(0, 0).as_mut_ptr();
+        let (start, start_row) = match from {
+            From::Zero => (core::ptr::null(), 0),
+            From::C => (to.cast_const(), c_row),
+            From::Row(row) => {
+                assert!(row.len() >= n, "a start of {}", row.len());
+                (row.as_ptr(), 0)
+            }
+        };
+        let function = self.0.narrow[n - 1];
+        let rows = narrow::Rows {
+            rows,
+            k,
+            a: a.tail(0, 0).as_ptr(),
+            a_row: a.row_stride(),
+            b: b.tail(0, 0).as_ptr(),
+            b_row: b.row_stride(),
+            start,
+            start_row,
+            c: to,
+            c_row,
+            fetch,
+        };
+        // SAFETY: an `Isa` proves that the machine has the arm's instructions;
+        // matrices hold all their elements, their shapes fit together, and C
+        // is borrowed for this call alone. (The start may be C itself: a row
+        // is read before it is written.)
+        unsafe { function(&rows) }
     }
 
     /// Transposes a block of `rows × columns`, neither more than the arm's

@@ -20,6 +20,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     },
     transpose: transpose::plain,
     pixels: pixels::plain,
+    narrow: &[],
     mul_add: scalar_mul_add,
 };
 

@@ -19,6 +19,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     },
     transpose: transpose::plain,
     pixels: pixels::plain,
+    narrow: &[],
     mul_add: scalar_mul_add,
 };
 
