@@ -1,13 +1,14 @@
-//! The fast product against the one that is its definition, and that one
-//! against arithmetic written out here.
+//! The fast product on every arm of this machine against the one that is its
+//! definition, and that one against arithmetic written out here.
 
 #![cfg(feature = "alloc")]
 
 use handwritten::gemm::naive;
 use handwritten::init::{Stream, generator};
-use handwritten::{Beta, Context, Isa, MatMut, MatRef, gemm};
+use handwritten::{Arm, Beta, Context, Isa, MatMut, MatRef, Product, Start, gemm};
 use proptest::prelude::*;
 use rand_core::Rng;
+use std::sync::Mutex;
 
 /// What the elements of the operands are drawn from.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -112,20 +113,20 @@ impl Operand {
 }
 
 /// The fast product of dense operands, continued from `c`.
-fn fast(a: MatRef<'_>, b: MatRef<'_>, c: &[f32], threads: usize) -> Vec<f32> {
+fn fast(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: &[f32], threads: usize) -> Vec<f32> {
     let mut c = c.to_vec();
     let mut packing = Context::packing(threads);
-    let ctx = &mut Context::new(threads, &mut packing);
+    let ctx = &mut Context::new(threads, &mut packing).with_isa(isa);
     let target = MatMut::new(&mut c, a.rows(), b.cols());
     gemm(a, b, Beta::One, target, ctx);
     c
 }
 
 /// The definition's product, continued from `c`.
-fn slow(a: MatRef<'_>, b: MatRef<'_>, c: &[f32]) -> Vec<f32> {
+fn slow(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: &[f32]) -> Vec<f32> {
     let mut c = c.to_vec();
     let target = MatMut::new(&mut c, a.rows(), b.cols());
-    naive::gemm(a, b, Beta::One, target, Isa::detect());
+    naive::gemm(a, b, Beta::One, target, isa);
     c
 }
 
@@ -159,34 +160,40 @@ fn exact(a: &[f32], b: &[f32], c: &[f32], (k, n): (usize, usize)) -> Vec<(f64, f
 /// its own before those of the k sums: n = k + 1. The errors of the double
 /// precision that the product is compared with, at most k·2⁻⁵³, fit between
 /// γₙ and the (1 + u)ⁿ − 1 that it stands for, which are n·u² = n·2⁻⁴⁸ apart.
-fn gamma(k: usize) -> f64 {
-    let roundings = if Isa::detect().is_fused() { k } else { k + 1 };
+fn gamma(isa: Isa, k: usize) -> f64 {
+    let roundings = if isa.is_fused() { k } else { k + 1 };
     let nu = roundings as f64 * 2_f64.powi(-24);
     nu / (1.0 - nu)
 }
 
-fn assert_within_bound(c: &[f32], exact: &[(f64, f64)], k: usize) {
+fn assert_within_bound(isa: Isa, c: &[f32], exact: &[(f64, f64)], k: usize) {
     for (c, (sum, size)) in c.iter().zip(exact) {
         let error = (f64::from(*c) - sum).abs();
-        let bound = gamma(k) * size;
+        let bound = gamma(isa, k) * size;
         assert!(error <= bound, "{c} for {sum}: {error:e} > {bound:e}");
     }
 }
 
-/// The edges of tiles (4×8) and of blocks (128×256×256), and all else to 70.
+/// The edges of tiles (rows up to 14, columns in vectors of 4, 8 and 16, up to
+/// eight of them), and all else to 70.
 fn dimension() -> impl Strategy<Value = usize> {
-    const EDGES: [usize; 16] = [
-        0, 1, 3, 4, 5, 7, 8, 9, 127, 128, 129, 130, 255, 256, 257, 258,
-    ];
+    const EDGES: [usize; 14] = [0, 1, 2, 3, 6, 7, 14, 15, 95, 97, 127, 128, 129, 257];
     prop_oneof![0..=70_usize, proptest::sample::select(&EDGES[..])]
+}
+
+/// The edges of blocks of k (128, 528 and 800 steps), and all else to 70.
+fn depth() -> impl Strategy<Value = usize> {
+    const EDGES: [usize; 9] = [127, 128, 129, 528, 529, 799, 800, 801, 1057];
+    prop_oneof![4 => 0..=70_usize, 1 => proptest::sample::select(&EDGES[..])]
 }
 
 fn layout() -> impl Strategy<Value = Layout> {
     (any::<bool>(), 0..4_usize).prop_map(|(transposed, gap)| Layout { transposed, gap })
 }
 
-/// Any product, computed into a block of a larger matrix: the block is the
-/// chain of the definition, and nothing around it changes.
+/// Any product on every arm, computed into a block of a larger matrix: the
+/// block is the chain of the definition, nothing around it changes, and all
+/// arms of a class have the same bits.
 fn check(
     (m, k, n): (usize, usize, usize),
     (a, b): (Layout, Layout),
@@ -210,44 +217,53 @@ fn check(
             whole[(1 + e / n) * width + 1 + e % n] = *c;
         }
     }
-    let mut packing = Context::packing(1);
-    gemm(
-        a.stored(),
-        b.stored(),
-        beta,
-        MatMut::new(&mut whole, height, width).block(1..1 + m, 1..1 + n),
-        &mut Context::new(1, &mut packing),
-    );
+    let before = whole;
+    let mut fused = None;
+    for isa in Isa::available() {
+        let mut whole = before.clone();
+        let mut packing = Context::packing(1);
+        gemm(
+            a.stored(),
+            b.stored(),
+            beta,
+            MatMut::new(&mut whole, height, width).block(1..1 + m, 1..1 + n),
+            &mut Context::new(1, &mut packing).with_isa(isa),
+        );
 
-    let mut c = Vec::new();
-    for (e, x) in whole.iter().enumerate() {
-        let (row, col) = (e / width, e % width);
-        if (1..=m).contains(&row) && (1..=n).contains(&col) {
-            c.push(*x);
-        } else {
-            assert_eq!(x.to_bits(), GUARD, "outside C at ({row}, {col})");
+        let mut c = Vec::new();
+        for (e, x) in whole.iter().enumerate() {
+            let (row, col) = (e / width, e % width);
+            if (1..=m).contains(&row) && (1..=n).contains(&col) {
+                c.push(*x);
+            } else {
+                assert_eq!(x.to_bits(), GUARD, "outside C at ({row}, {col})");
+            }
         }
-    }
-    assert_eq!(bits(&c), bits(&slow(a.dense(), b.dense(), &start)));
-    if values != Values::Special {
-        let exact = exact(&a.dense, &b.dense, &start, (k, n));
-        assert_within_bound(&c, &exact, k);
-        if values == Values::Integers {
-            assert!(
-                c.iter()
-                    .zip(&exact)
-                    .all(|(c, (sum, _))| f64::from(*c) == *sum)
-            );
+        let found = bits(&c);
+        assert_eq!(found, bits(&slow(isa, a.dense(), b.dense(), &start)));
+        if isa.is_fused() {
+            assert_eq!(fused.get_or_insert(found.clone()), &found, "{}", isa.name());
+        }
+        if values != Values::Special {
+            let exact = exact(&a.dense, &b.dense, &start, (k, n));
+            assert_within_bound(isa, &c, &exact, k);
+            if values == Values::Integers {
+                assert!(
+                    c.iter()
+                        .zip(&exact)
+                        .all(|(c, (sum, _))| f64::from(*c) == *sum)
+                );
+            }
         }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn any_product_is_its_chains(
-        shape in (dimension(), dimension(), dimension()),
+        shape in (dimension(), depth(), dimension()),
         layouts in (layout(), layout()),
         gap in 0..3_usize,
         beta in proptest::sample::select(vec![Beta::Zero, Beta::One]),
@@ -258,63 +274,140 @@ proptest! {
     }
 }
 
-/// All small shapes around the edges of a tile, which chance might leave out.
+/// All shapes around the edges of a tile, which chance might leave out: every
+/// number of rows, and the columns at the edges of vectors.
 #[test]
 fn every_edge_of_a_tile() {
-    let edges = [0, 1, 3, 4, 5, 7, 8, 9];
-    for m in edges {
-        for k in [0, 1, 2, 5] {
-            for n in edges {
-                for (transposed, beta) in [
-                    (false, Beta::Zero),
-                    (false, Beta::One),
-                    (true, Beta::Zero),
-                    (true, Beta::One),
-                ] {
-                    let a = Layout { transposed, gap: 1 };
-                    let b = Layout {
-                        transposed: !transposed,
-                        gap: 2,
-                    };
-                    check((m, k, n), (a, b), 1, beta, Values::Reals, 1);
-                }
+    for m in (0..=16).chain([28, 29, 31, 32, 33]) {
+        for k in [0, 1, 2, 3, 4, 5, 15, 16, 17] {
+            for n in [0, 1, 4, 7, 8, 9, 10, 12, 13, 15, 16, 17, 24, 31, 32, 33, 65] {
+                let transposed = (m + n + k) % 2 == 1;
+                let beta = if (m + k) % 3 == 0 {
+                    Beta::Zero
+                } else {
+                    Beta::One
+                };
+                let a = Layout { transposed, gap: 1 };
+                let b = Layout {
+                    transposed: (n + k) % 3 == 1,
+                    gap: 2,
+                };
+                check((m, k, n), (a, b), 1, beta, Values::Reals, 1);
             }
+        }
+    }
+}
+
+/// Shapes of the net, among them narrow ones, one image, and many.
+#[test]
+fn every_product_of_a_step() {
+    let (plain, transposed) = (
+        Layout {
+            transposed: false,
+            gap: 0,
+        },
+        Layout {
+            transposed: true,
+            gap: 0,
+        },
+    );
+    for (m, k, n, a, b) in [
+        (1, 784, 128, plain, plain),
+        (1, 784, 1000, plain, plain),
+        (33, 784, 30, plain, plain),
+        (70, 128, 10, plain, plain),
+        (300, 65, 10, plain, plain),
+        (128, 70, 10, transposed, plain),
+        (30, 1500, 10, transposed, plain),
+        (64, 10, 128, plain, transposed),
+        (784, 33, 31, transposed, plain),
+        (1200, 130, 20, plain, plain),
+    ] {
+        for beta in [Beta::Zero, Beta::One] {
+            check((m, k, n), (a, b), 0, beta, Values::Reals, 2);
+        }
+    }
+}
+
+/// Rows of a product too large for the definition to compute in full.
+#[test]
+fn large_operands_are_packed_and_give_the_same_bits() {
+    let (m, k, n) = (290, 1025, 601);
+    for (a_gap, b_gap) in [(0, 0), (1536 - 1025, 1024 - 601)] {
+        let mut rng = generator(3, Stream::Weights);
+        let layout = |gap| Layout {
+            transposed: false,
+            gap,
+        };
+        let a = Values::Reals.draw_many(m * k, &mut rng);
+        let a = Operand::new(m, k, layout(a_gap), a);
+        let b = Values::Reals.draw_many(k * n, &mut rng);
+        let b = Operand::new(k, n, layout(b_gap), b);
+        let c = Values::Reals.draw_many(m * n, &mut rng);
+        for isa in Isa::available() {
+            let product = fast(isa, a.stored(), b.stored(), &c, 1);
+            for i in [0, 1, 13, 14, 144, 288, 289] {
+                let row = a.dense().block(i..i + 1, 0..k);
+                let expected = slow(isa, row, b.dense(), &c[i * n..][..n]);
+                assert_eq!(bits(&product[i * n..][..n]), bits(&expected), "row {i}");
+            }
+        }
+    }
+}
+
+/// CI names the arms that must be there, so that none is skipped in silence.
+#[test]
+fn the_arms_that_must_be_tested_are_there() {
+    let names: Vec<&str> = Isa::available().map(Isa::name).collect();
+    println!("arms tested: {}", names.join(", "));
+    if let Ok(wanted) = std::env::var("HANDWRITTEN_TEST_ISA") {
+        for name in wanted.split(',') {
+            let arm: Arm = name.parse().unwrap();
+            assert!(Isa::new(arm).is_ok(), "{name} is not there, but {names:?}");
         }
     }
 }
 
 #[test]
 fn the_definition_is_one_chain_in_ascending_order() {
-    let fused = Isa::detect().is_fused();
-    for values in [Values::Integers, Values::Reals, Values::Special] {
-        for (m, k, n) in [(1, 1, 1), (2, 3, 5), (7, 41, 6), (3, 300, 2)] {
-            let mut rng = generator(k as u64, Stream::Weights);
-            let a = values.draw_many(m * k, &mut rng);
-            let b = values.draw_many(k * n, &mut rng);
-            let c = values.draw_many(m * n, &mut rng);
-            let chain = |start: &[f32]| -> Vec<f32> {
-                let mut c = start.to_vec();
-                for (e, c) in c.iter_mut().enumerate() {
-                    for p in 0..k {
-                        let (a, b) = (a[e / n * k + p], b[p * n + e % n]);
-                        *c = if fused { a.mul_add(b, *c) } else { a * b + *c };
+    for isa in Isa::available() {
+        for values in [Values::Integers, Values::Reals, Values::Special] {
+            for (m, k, n) in [(1, 1, 1), (2, 3, 5), (7, 41, 6), (3, 300, 2)] {
+                let mut rng = generator(k as u64, Stream::Weights);
+                let a = values.draw_many(m * k, &mut rng);
+                let b = values.draw_many(k * n, &mut rng);
+                let c = values.draw_many(m * n, &mut rng);
+                let link = |a: f32, b: f32, c: f32| match isa.is_fused() {
+                    true => a.mul_add(b, c),
+                    false => a * b + c,
+                };
+                let chain = |start: &[f32]| -> Vec<f32> {
+                    let mut c = start.to_vec();
+                    for (e, c) in c.iter_mut().enumerate() {
+                        for p in 0..k {
+                            *c = link(a[e / n * k + p], b[p * n + e % n], *c);
+                        }
                     }
-                }
-                c
-            };
-            let (a, b) = (MatRef::new(&a, m, k), MatRef::new(&b, k, n));
-            assert_eq!(bits(&slow(a, b, &c)), bits(&chain(&c)), "{values:?} {k}");
-            let mut fresh = vec![f32::NAN; m * n];
-            let target = MatMut::new(&mut fresh, m, n);
-            naive::gemm(a, b, Beta::Zero, target, Isa::detect());
-            assert_eq!(bits(&fresh), bits(&chain(&vec![0.0; m * n])));
+                    c
+                };
+                let (a, b) = (MatRef::new(&a, m, k), MatRef::new(&b, k, n));
+                assert_eq!(
+                    bits(&slow(isa, a, b, &c)),
+                    bits(&chain(&c)),
+                    "{values:?} {k}"
+                );
+                let mut fresh = vec![f32::NAN; m * n];
+                let target = MatMut::new(&mut fresh, m, n);
+                naive::gemm(a, b, Beta::Zero, target, isa);
+                assert_eq!(bits(&fresh), bits(&chain(&vec![0.0; m * n])));
+            }
         }
     }
 }
 
 #[test]
 fn sums_over_a_whole_training_set_are_chains_too() {
-    let (m, k, n) = (5, 60_000, 9);
+    let (m, k, n) = (17, 60_000, 9);
     for values in [Values::Integers, Values::Reals] {
         let mut rng = generator(1, Stream::Weights);
         let a = values.draw_many(k * m, &mut rng);
@@ -326,17 +419,19 @@ fn sums_over_a_whole_training_set_are_chains_too() {
         let a = Operand::new(m, k, layout, a);
         let c = values.draw_many(m * n, &mut rng);
         let b = MatRef::new(&b, k, n);
-        let product = fast(a.stored(), b, &c, 1);
-        assert_eq!(bits(&product), bits(&slow(a.dense(), b, &c)));
-        let exact = exact(&a.dense, b.as_slice(), &c, (k, n));
-        assert_within_bound(&product, &exact, k);
-        if values == Values::Integers {
-            assert!(
-                product
-                    .iter()
-                    .zip(&exact)
-                    .all(|(c, (sum, _))| f64::from(*c) == *sum)
-            );
+        for isa in Isa::available() {
+            let product = fast(isa, a.stored(), b, &c, 1);
+            assert_eq!(bits(&product), bits(&slow(isa, a.dense(), b, &c)));
+            let exact = exact(&a.dense, b.as_slice(), &c, (k, n));
+            assert_within_bound(isa, &product, &exact, k);
+            if values == Values::Integers {
+                assert!(
+                    product
+                        .iter()
+                        .zip(&exact)
+                        .all(|(c, (sum, _))| f64::from(*c) == *sum)
+                );
+            }
         }
     }
 }
@@ -349,11 +444,13 @@ fn a_row_alone_and_in_a_batch_is_the_same() {
     let b = Values::Reals.draw_many(k * n, &mut rng);
     let c = Values::Reals.draw_many(m * n, &mut rng);
     let b = MatRef::new(&b, k, n);
-    let batch = fast(MatRef::new(&a, m, k), b, &c, 1);
-    for i in 0..m {
-        let (row, start) = (&a[i * k..][..k], &c[i * n..][..n]);
-        let alone = fast(MatRef::new(row, 1, k), b, start, 1);
-        assert_eq!(bits(&alone), bits(&batch[i * n..][..n]), "row {i}");
+    for isa in Isa::available() {
+        let batch = fast(isa, MatRef::new(&a, m, k), b, &c, 1);
+        for i in 0..m {
+            let (row, start) = (&a[i * k..][..k], &c[i * n..][..n]);
+            let alone = fast(isa, MatRef::new(row, 1, k), b, start, 1);
+            assert_eq!(bits(&alone), bits(&batch[i * n..][..n]), "row {i}");
+        }
     }
 }
 
@@ -376,14 +473,14 @@ fn the_number_of_threads_changes_no_bit() {
             let layout = Layout { transposed, gap: 1 };
             let a = Operand::new(m, k, layout, a.clone());
             let b = MatRef::new(&b, k, n);
-            let expected = bits(&slow(a.dense(), b, &c));
-            for threads in [1, 2, 3, 4, 8] {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-                let product = pool
-                    .build()
-                    .unwrap()
-                    .install(|| fast(a.stored(), b, &c, threads));
-                assert_eq!(bits(&product), expected, "{m}×{k}×{n} on {threads}");
+            for isa in Isa::available() {
+                let expected = bits(&slow(isa, a.dense(), b, &c));
+                for threads in [1, 2, 3, 4, 8] {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+                    let pool = pool.build().unwrap();
+                    let product = pool.install(|| fast(isa, a.stored(), b, &c, threads));
+                    assert_eq!(bits(&product), expected, "{m}×{k}×{n} on {threads}");
+                }
             }
         }
     }
@@ -412,7 +509,8 @@ fn what_the_packing_memory_held_does_not_matter() {
 #[should_panic(expected = "product of 2×3 and 4×2 into 2×2")]
 fn operands_that_do_not_fit_are_refused() {
     let (a, b) = ([0.0; 6], [0.0; 8]);
-    fast(MatRef::new(&a, 2, 3), MatRef::new(&b, 4, 2), &[0.0; 4], 1);
+    let (a, b) = (MatRef::new(&a, 2, 3), MatRef::new(&b, 4, 2));
+    fast(Isa::detect(), a, b, &[0.0; 4], 1);
 }
 
 /// The product of a 2×3 and a 3×2 matrix into one of another shape.
@@ -440,11 +538,199 @@ fn a_target_too_high_is_refused() {
 #[should_panic(expected = "product of 2×3 and 4×2 into 2×2")]
 fn the_definition_refuses_them_too() {
     let (a, b) = ([0.0; 6], [0.0; 8]);
-    slow(MatRef::new(&a, 2, 3), MatRef::new(&b, 4, 2), &[0.0; 4]);
+    let (a, b) = (MatRef::new(&a, 2, 3), MatRef::new(&b, 4, 2));
+    slow(Isa::detect(), a, b, &[0.0; 4]);
 }
 
 #[test]
 #[should_panic(expected = "elements to pack into for 2 threads")]
 fn too_little_memory_to_pack_into_is_refused() {
     Context::new(2, &mut Context::packing(1));
+}
+
+/// What a [`Product`] may be made of.
+#[derive(Clone, Copy, Debug)]
+struct Parts {
+    start: u8,
+    inner: bool,
+    rows: bool,
+    epilogue: bool,
+}
+
+fn parts() -> impl Strategy<Value = Parts> {
+    (0..3_u8, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        |(start, inner, rows, epilogue)| Parts {
+            start,
+            inner,
+            rows,
+            epilogue,
+        },
+    )
+}
+
+/// About two of three numbers below `len`, in ascending order.
+fn some(len: usize, rng: &mut impl Rng) -> Vec<u32> {
+    let chosen = |_: &u32| !rng.next_u32().is_multiple_of(3);
+    (0..len as u32).filter(chosen).collect()
+}
+
+/// A product with any parts is the definition's product of the operands with
+/// these parts carried out one after another.
+fn check_parts(
+    (m, k, n): (usize, usize, usize),
+    (a_transposed, b_transposed): (bool, bool),
+    parts: Parts,
+    threads: usize,
+    seed: u64,
+) {
+    let mut rng = generator(seed, Stream::Weights);
+    let all = |len: usize| (0..len as u32).collect::<Vec<u32>>();
+    let inner = if parts.inner {
+        some(k, &mut rng)
+    } else {
+        all(k)
+    };
+    let rows = if parts.rows {
+        some(m, &mut rng)
+    } else {
+        all(m)
+    };
+    let values = Values::Reals;
+    let layout = |transposed| Layout { transposed, gap: 1 };
+    let a = values.draw_many(rows.len() * inner.len(), &mut rng);
+    let a = Operand::new(rows.len(), inner.len(), layout(a_transposed), a);
+    let b = values.draw_many(k * n, &mut rng);
+    let b = Operand::new(k, n, layout(b_transposed), b);
+    let c = values.draw_many(m * n, &mut rng);
+    let biases = values.draw_many(n, &mut rng);
+
+    // The same with nothing left out.
+    let mut gathered = Vec::new();
+    for &p in &inner {
+        gathered.extend_from_slice(b.dense().row(p as usize));
+    }
+    let gathered = MatRef::new(&gathered, inner.len(), n);
+    let start: Vec<f32> = match parts.start {
+        0 => vec![0.0; m * n],
+        1 => c.clone(),
+        _ => biases.repeat(m),
+    };
+    let twice = |i: usize, j: usize, x: f32| 2.0 * x + (i * n + j) as f32;
+
+    for isa in Isa::available() {
+        let mut expected = start.clone();
+        for (i, &row) in rows.iter().enumerate() {
+            let place = row as usize * n;
+            let from = a.dense().block(i..i + 1, 0..inner.len());
+            let sums = slow(isa, from, gathered, &expected[place..][..n]);
+            for (j, sum) in sums.into_iter().enumerate() {
+                expected[place + j] = match parts.epilogue {
+                    true => twice(row as usize, j, sum),
+                    false => sum,
+                };
+            }
+        }
+
+        let seen = Mutex::new(vec![0; m * n]);
+        let epilogue = |i: usize, j: usize, part: &mut [f32]| {
+            for (j, x) in (j..).zip(part) {
+                seen.lock().unwrap()[i * n + j] += 1;
+                *x = twice(i, j, *x);
+            }
+        };
+        let mut product = Product::new(a.stored(), b.stored()).start(match parts.start {
+            0 => Start::Zero,
+            1 => Start::C,
+            _ => Start::Row(&biases),
+        });
+        if parts.inner {
+            product = product.inner(&inner);
+        }
+        if parts.rows {
+            product = product.rows(&rows);
+        }
+        if parts.epilogue {
+            product = product.epilogue(&epilogue);
+        }
+        let mut found = c.clone();
+        let mut packing = Context::packing(threads);
+        let ctx = &mut Context::new(threads, &mut packing).with_isa(isa);
+        product.compute(MatMut::new(&mut found, m, n), ctx);
+        assert_eq!(bits(&found), bits(&expected), "{} {parts:?}", isa.name());
+        if parts.epilogue {
+            let mut once = vec![0; m * n];
+            for &row in &rows {
+                once[row as usize * n..][..n].fill(1);
+            }
+            assert_eq!(*seen.lock().unwrap(), once, "calls of the epilogue");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn a_product_is_the_sum_of_its_parts(
+        shape in (dimension(), depth(), dimension()),
+        transposed: (bool, bool),
+        parts in parts(),
+        seed: u64,
+    ) {
+        check_parts(shape, transposed, parts, 1, seed);
+    }
+}
+
+/// Every combination of parts in products that are shared out.
+#[cfg(feature = "rayon")]
+#[test]
+fn parts_are_shared_out_too() {
+    for (m, k, n) in [(131, 90, 110), (300, 400, 10)] {
+        for start in 0..3 {
+            for flags in 0..8_u8 {
+                let parts = Parts {
+                    start,
+                    inner: flags & 1 > 0,
+                    rows: flags & 2 > 0,
+                    epilogue: flags & 4 > 0,
+                };
+                check_parts((m, k, n), (flags & 2 > 0, false), parts, 3, 1);
+            }
+        }
+    }
+}
+
+/// A 2×3 by 3×2 product with what `parts` adds to it.
+fn small(parts: impl for<'a> FnOnce(Product<'a>) -> Product<'a>) {
+    let a = MatRef::new(&[0.0; 6], 2, 3);
+    let mut c = [0.0; 4];
+    let mut packing = Context::packing(1);
+    parts(Product::new(a, a.t())).compute(
+        MatMut::new(&mut c, 2, 2),
+        &mut Context::new(1, &mut packing),
+    );
+}
+
+#[test]
+#[should_panic(expected = "rows that do not ascend within 2")]
+fn rows_that_do_not_ascend_are_refused() {
+    small(|product| product.rows(&[1, 0]));
+}
+
+#[test]
+#[should_panic(expected = "rows that do not ascend within 2")]
+fn rows_beyond_c_are_refused() {
+    small(|product| product.rows(&[0, 2]));
+}
+
+#[test]
+#[should_panic(expected = "product of 2×3 and 3×2 into 2×2")]
+fn fewer_inner_rows_than_columns_are_refused() {
+    small(|product| product.inner(&[0, 1]));
+}
+
+#[test]
+#[should_panic(expected = "3 elements for rows of 2")]
+fn a_start_of_another_length_is_refused() {
+    small(|product| product.start(Start::Row(&[0.0; 3])));
 }
