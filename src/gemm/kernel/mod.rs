@@ -379,3 +379,6 @@ impl MicroKernel {
         unsafe { (self.0.transpose)(&block) }
     }
 }
+
+#[cfg(test)]
+mod tests;
