@@ -1,37 +1,130 @@
-//! The products of a training step of 784-128-10 and some squares, on one
-//! thread and on two. Criterion's elements are multiply-adds: two floating
-//! point operations each.
+//! Products of the net's shapes and squares, beside the same products of other
+//! crates.
 //!
 //! ```text
-//! cargo bench --bench gemm
+//! cargo bench --bench gemm                            # the comparison
+//! cargo bench --bench gemm -- 'forward 1'             # some of its products
+//! HANDWRITTEN_ISA=avx2 cargo bench --bench gemm       # another arm
+//! cargo bench --bench gemm -- --criterion forward     # ours alone, by criterion
 //! ```
+//!
+//! In the comparison every contestant computes C = A·B into a C of its own, and
+//! is first held to our result; integers make all sums exact. Then the
+//! contestants take turns, a few milliseconds each, in as many rounds as fit,
+//! and so does a loop of nothing but multiply-adds in registers, which is the
+//! machine's peak at that moment. What counts is the median over the rounds.
+//! The table goes to stdout, its figures to `target/gemm.csv` (`--csv PATH`).
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+// The peak is measured with the processor's own instructions, and crate `gemm`
+// takes pointers.
+#![allow(unsafe_code)]
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use handwritten::data::Dataset;
+use handwritten::gemm::pixels;
 use handwritten::init::{Stream, generator};
-use handwritten::{Beta, Context, MatRef, Matrix, gemm};
+use handwritten::{Arm, Beta, Context, Isa, MatMut, MatRef, Matrix, Product, Start, gemm, io};
 use rand_core::Rng;
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
 
-/// m, k, n; whether A and B are transposed views.
-type Shape = (&'static str, usize, usize, usize, bool, bool);
-
-const SHAPES: [Shape; 9] = [
-    ("square", 64, 64, 64, false, false),
-    ("square", 256, 256, 256, false, false),
-    ("square", 1024, 1024, 1024, false, false),
-    ("forward 1", 1, 784, 128, false, false),
-    ("forward 1", 64, 784, 128, false, false),
-    ("forward 2", 64, 128, 10, false, false),
-    ("gradient of W2", 128, 64, 10, true, false),
-    ("back to hidden", 64, 10, 128, false, true),
-    ("gradient of W1", 784, 64, 128, true, false),
-];
-
-/// A random matrix with integers small enough for sums without rounding.
-fn random(rows: usize, cols: usize, rng: &mut impl Rng) -> Matrix {
-    Matrix::from_fn(rows, cols, |_, _| (rng.next_u32() % 17) as f32 - 8.0)
+/// A product: its name, m, k, n, and which operands are transposed views.
+#[derive(Clone, Copy)]
+struct Shape {
+    name: &'static str,
+    m: usize,
+    k: usize,
+    n: usize,
+    transposed: (bool, bool),
 }
 
-/// A view of `matrix`, or of its transpose.
+/// Every product of training and inference, and squares.
+fn shapes() -> Vec<Shape> {
+    const NO: (bool, bool) = (false, false);
+    let mut shapes = Vec::new();
+    let mut add = |name, transposed, list: &[(usize, usize, usize)]| {
+        shapes.extend(list.iter().map(|&(m, k, n)| Shape {
+            name,
+            m,
+            k,
+            n,
+            transposed,
+        }));
+    };
+    let squares = [32, 64, 128, 256, 512, 1024, 2048].map(|n| (n, n, n));
+    add("square", NO, &squares);
+    for images in [1, 32, 64, 128] {
+        add(
+            "forward 1",
+            NO,
+            &[30, 128, 500, 1000].map(|hidden| (images, 784, hidden)),
+        );
+    }
+    add("forward 1", NO, &[(256, 784, 1000)]);
+    add(
+        "forward 1",
+        NO,
+        &[30, 128, 500].map(|hidden| (60_000, 784, hidden)),
+    );
+    let forward_2 = [
+        (32, 128),
+        (128, 128),
+        (128, 500),
+        (1000, 1000),
+        (60_000, 128),
+    ];
+    add(
+        "forward 2",
+        NO,
+        &forward_2.map(|(images, hidden)| (images, hidden, 10)),
+    );
+    let gradient_2 = [
+        (128, 32),
+        (128, 128),
+        (500, 1000),
+        (30, 60_000),
+        (128, 60_000),
+    ];
+    let gradient_2 = gradient_2.map(|(hidden, images)| (hidden, images, 10));
+    add("gradient of W2", (true, false), &gradient_2);
+    let back = [
+        (32, 128),
+        (128, 128),
+        (128, 500),
+        (1000, 1000),
+        (60_000, 128),
+    ];
+    let back = back.map(|(images, hidden)| (images, 10, hidden));
+    add("back to hidden", (false, true), &back);
+    let gradient_1 = [(32, 128), (64, 128), (128, 128), (1000, 500), (60_000, 128)];
+    let gradient_1 = gradient_1.map(|(images, hidden)| (784, images, hidden));
+    add("gradient of W1", (true, false), &gradient_1);
+    shapes
+}
+
+impl Shape {
+    fn flops(self) -> f64 {
+        2.0 * (self.m * self.k * self.n) as f64
+    }
+
+    /// Operands of integers so small that no sum rounds.
+    fn operands(self, rng: &mut impl Rng) -> (Matrix, Matrix) {
+        let mut random = |rows, cols, transposed| {
+            let (rows, cols) = if transposed {
+                (cols, rows)
+            } else {
+                (rows, cols)
+            };
+            Matrix::from_fn(rows, cols, |_, _| (rng.next_u32() % 17) as f32 - 8.0)
+        };
+        (
+            random(self.m, self.k, self.transposed.0),
+            random(self.k, self.n, self.transposed.1),
+        )
+    }
+}
+
 fn view(matrix: &Matrix, transposed: bool) -> MatRef<'_> {
     if transposed {
         matrix.view().t()
@@ -40,42 +133,459 @@ fn view(matrix: &Matrix, transposed: bool) -> MatRef<'_> {
     }
 }
 
-fn products(criterion: &mut Criterion) {
+/// Rows of the definition's product, as many as it can compute at leisure.
+fn assert_right(shape: Shape, a: MatRef<'_>, b: MatRef<'_>, c: &[f32], isa: Isa) {
+    let (m, n) = (shape.m, shape.n);
+    let affordable = (1 << 24) / (shape.k * n) + 1;
+    for i in (0..m).step_by(m.div_ceil(affordable)) {
+        let mut row = vec![f32::NAN; n];
+        let from = a.block(i..i + 1, 0..shape.k);
+        gemm::naive::gemm(from, b, Beta::Zero, MatMut::new(&mut row, 1, n), isa);
+        assert_eq!(row, &c[i * n..][..n], "{} row {i}", shape.name);
+    }
+}
+
+/// The strides of a stored matrix, from row to row and from column to column.
+fn strides(matrix: (usize, usize), transposed: bool) -> (isize, isize) {
+    let (rows, cols) = (matrix.0 as isize, matrix.1 as isize);
+    if transposed { (1, rows) } else { (cols, 1) }
+}
+
+/// What computes the product, into its own C.
+type Contestant<'a> = (&'static str, Box<dyn FnMut(&mut [f32]) + Send + 'a>);
+
+fn contestants<'a>(
+    shape: Shape,
+    (a, b): (&'a Matrix, &'a Matrix),
+    threads: usize,
+    isa: Isa,
+) -> Vec<Contestant<'a>> {
+    let Shape { m, k, n, .. } = shape;
+    let (ta, tb) = shape.transposed;
+    let (a_strides, b_strides) = (strides((m, k), ta), strides((k, n), tb));
+    let (va, vb) = (view(a, ta), view(b, tb));
+    let (a, b) = (a.as_slice(), b.as_slice());
+    let mut packing = Context::packing(threads);
+    let mut list: Vec<Contestant<'a>> = vec![(
+        "handwritten",
+        Box::new(move |c| {
+            let mut ctx = Context::new(threads, &mut packing).with_isa(isa);
+            gemm(va, vb, Beta::Zero, MatMut::new(c, m, n), &mut ctx);
+        }),
+    )];
+    let parallelism = match threads {
+        1 => ::gemm::Parallelism::None,
+        _ => ::gemm::Parallelism::Rayon(threads),
+    };
+    list.push((
+        "gemm",
+        Box::new(move |c| {
+            assert_eq!(c.len(), m * n);
+            // SAFETY: the strides are those of m×k, k×n and m×n matrices in
+            // slices of these lengths.
+            unsafe {
+                ::gemm::gemm(
+                    m,
+                    n,
+                    k,
+                    c.as_mut_ptr(),
+                    1,
+                    n as isize,
+                    false,
+                    a.as_ptr(),
+                    a_strides.1,
+                    a_strides.0,
+                    b.as_ptr(),
+                    b_strides.1,
+                    b_strides.0,
+                    0.0,
+                    1.0,
+                    false,
+                    false,
+                    false,
+                    parallelism,
+                );
+            }
+        }),
+    ));
+    let par = match threads {
+        1 => faer::Par::Seq,
+        _ => faer::Par::rayon(threads),
+    };
+    let stored = |data: &'a [f32], rows, cols, transposed| {
+        if transposed {
+            faer::MatRef::from_row_major_slice(data, cols, rows).transpose()
+        } else {
+            faer::MatRef::from_row_major_slice(data, rows, cols)
+        }
+    };
+    let (fa, fb) = (stored(a, m, k, ta), stored(b, k, n, tb));
+    list.push((
+        "faer",
+        Box::new(move |c| {
+            let c = faer::MatMut::from_row_major_slice_mut(c, m, n);
+            faer::linalg::matmul::matmul(c, faer::Accum::Replace, fa, fb, 1.0, par);
+        }),
+    ));
+    // These two share their threads out by a variable that the process reads
+    // once; they are compared on one.
+    if threads == 1 {
+        list.push((
+            "matrixmultiply",
+            Box::new(move |c| {
+                assert_eq!(c.len(), m * n);
+                // SAFETY: as above.
+                unsafe {
+                    matrixmultiply::sgemm(
+                        m,
+                        k,
+                        n,
+                        1.0,
+                        a.as_ptr(),
+                        a_strides.0,
+                        a_strides.1,
+                        b.as_ptr(),
+                        b_strides.0,
+                        b_strides.1,
+                        0.0,
+                        c.as_mut_ptr(),
+                        n as isize,
+                        1,
+                    );
+                }
+            }),
+        ));
+        let stored = |data: &'a [f32], rows, cols, transposed| {
+            let shape = if transposed {
+                (cols, rows)
+            } else {
+                (rows, cols)
+            };
+            let view = ndarray::ArrayView2::from_shape(shape, data);
+            let view = view.expect("as many elements as the shape has");
+            if transposed {
+                view.reversed_axes()
+            } else {
+                view
+            }
+        };
+        let (na, nb) = (stored(a, m, k, ta), stored(b, k, n, tb));
+        list.push((
+            "ndarray",
+            Box::new(move |c| {
+                let c = ndarray::ArrayViewMut2::from_shape((m, n), c);
+                let mut c = c.expect("as many elements as the shape has");
+                ndarray::linalg::general_mat_mul(1.0, &na, &nb, 0.0, &mut c);
+            }),
+        ));
+    }
+    list
+}
+
+/// Multiply-adds in registers, as many as `rounds` tells, and how many
+/// floating point operations that were.
+#[cfg(target_arch = "x86_64")]
+mod peak {
+    use std::arch::x86_64::*;
+    use std::hint::black_box;
+
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn avx512(rounds: usize) -> f64 {
+        let mut sums = [_mm512_set1_ps(black_box(1.0)); 24];
+        let factor = _mm512_set1_ps(black_box(0.999));
+        for _ in 0..rounds {
+            for sum in &mut sums {
+                *sum = _mm512_fmadd_ps(*sum, factor, factor);
+            }
+        }
+        let total = sums.into_iter().reduce(|a, b| _mm512_add_ps(a, b));
+        black_box(total.map(|total| _mm512_reduce_add_ps(total)));
+        (rounds * 24 * 16 * 2) as f64
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) fn avx2(rounds: usize) -> f64 {
+        let mut sums = [_mm256_set1_ps(black_box(1.0)); 12];
+        let factor = _mm256_set1_ps(black_box(0.999));
+        for _ in 0..rounds {
+            for sum in &mut sums {
+                *sum = _mm256_fmadd_ps(*sum, factor, factor);
+            }
+        }
+        let total = sums.into_iter().reduce(|a, b| _mm256_add_ps(a, b));
+        black_box(total.map(|total| _mm256_cvtss_f32(total)));
+        (rounds * 12 * 8 * 2) as f64
+    }
+}
+
+/// The same with crate `wide`, as the portable arm computes.
+fn peak_portable(rounds: usize) -> f64 {
+    let mut sums = [wide::f32x4::splat(black_box(1.0)); 12];
+    let factor = wide::f32x4::splat(black_box(0.999));
+    for _ in 0..rounds {
+        for sum in &mut sums {
+            *sum = sum.mul_add(factor, factor);
+        }
+    }
+    black_box(sums);
+    (rounds * 12 * 4 * 2) as f64
+}
+
+/// GFLOP/s of the arm's multiply-adds alone, on as many threads at once.
+fn peak(isa: Isa, threads: usize) -> f64 {
+    const ROUNDS: usize = 12_000;
+    let one = |_| {
+        let start = Instant::now();
+        let flops = match isa.arm() {
+            // SAFETY: an `Isa` proves that the machine has the instructions.
+            #[cfg(target_arch = "x86_64")]
+            Arm::Avx512 => unsafe { peak::avx512(ROUNDS) },
+            // SAFETY: the same.
+            #[cfg(target_arch = "x86_64")]
+            Arm::Avx2 => unsafe { peak::avx2(ROUNDS) },
+            _ => peak_portable(ROUNDS),
+        };
+        flops / start.elapsed().as_secs_f64() / 1e9
+    };
+    match threads {
+        1 => one(0),
+        _ => rayon::broadcast(|_| one(0)).into_iter().sum(),
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Medians of GFLOP/s: of the peak and of each contestant.
+fn measure(
+    shape: Shape,
+    contestants: &mut [Contestant<'_>],
+    threads: usize,
+    isa: Isa,
+) -> (f64, Vec<f64>) {
+    const TURN: f64 = 0.003;
+    let mut c = vec![0.0; shape.m * shape.n];
+    let mut peaks = Vec::new();
+    let mut paces = vec![Vec::new(); contestants.len()];
+    let mut calls = vec![0; contestants.len()];
+    for ((_, compute), calls) in contestants.iter_mut().zip(&mut calls) {
+        let start = Instant::now();
+        compute(&mut c);
+        *calls = (TURN / start.elapsed().as_secs_f64()).clamp(1.0, 1e6) as usize;
+    }
+    let start = Instant::now();
+    while peaks.len() < 7 || peaks.len() < 31 && start.elapsed() < Duration::from_millis(600) {
+        peaks.push(peak(isa, threads));
+        for (((_, compute), &calls), paces) in contestants.iter_mut().zip(&calls).zip(&mut paces) {
+            let start = Instant::now();
+            for _ in 0..calls {
+                compute(&mut c);
+            }
+            let seconds = start.elapsed().as_secs_f64();
+            paces.push(shape.flops() * calls as f64 / seconds / 1e9);
+        }
+    }
+    (median(peaks), paces.into_iter().map(median).collect())
+}
+
+/// All contestants on all shapes whose line contains `filter`.
+fn compare(filter: &str, csv: &str, isa: Isa) {
+    let mut table = format!(
+        "# {}; {}\n{}",
+        processor(),
+        isa.name(),
+        "product,m,k,n,threads,arm,gflops,peak_gflops,share_of_peak,gemm,faer,matrixmultiply,\
+         ndarray,best_peer,ratio\n"
+    );
+    println!("{}; {}", processor(), isa.name());
+    println!("threads product             m·k·n       GFLOP/s  of peak  best peer           ratio");
+    for threads in [1, 2] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.expect("threads for the pool");
+        let mut ratios = Vec::new();
+        let mut rng = generator(1, Stream::Weights);
+        for shape in shapes() {
+            let Shape { name, m, k, n, .. } = shape;
+            let title = format!("{name} {m}·{k}·{n}");
+            if !title.contains(filter) {
+                continue;
+            }
+            let (a, b) = shape.operands(&mut rng);
+            let mut contestants = contestants(shape, (&a, &b), threads, isa);
+            let (peak, paces) = pool.install(|| {
+                let mut ours = vec![f32::NAN; m * n];
+                contestants[0].1(&mut ours);
+                let (ta, tb) = shape.transposed;
+                assert_right(shape, view(&a, ta), view(&b, tb), &ours, isa);
+                for (peer, compute) in &mut contestants[1..] {
+                    let mut theirs = vec![f32::NAN; m * n];
+                    compute(&mut theirs);
+                    assert!(theirs == ours, "{peer}: {title}");
+                }
+                measure(shape, &mut contestants, threads, isa)
+            });
+            let ours = paces[0];
+            let peers = contestants.iter().map(|(peer, _)| *peer).zip(paces).skip(1);
+            let peers: Vec<(&str, f64)> = peers.collect();
+            let best = peers.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+            let &(peer, best) = best.expect("there are peers");
+            ratios.push(ours / best);
+            println!(
+                "{threads:7} {name:15} {:>15} {ours:9.1} {:6.1} %  {peer:14} {best:6.1}  {:5.2}",
+                format!("{m}·{k}·{n}"),
+                100.0 * ours / peak,
+                ours / best
+            );
+            let pace_of = |name| {
+                let pace = peers.iter().find(|(peer, _)| *peer == name);
+                pace.map_or_else(String::new, |(_, pace)| format!("{pace:.2}"))
+            };
+            let _ = writeln!(
+                table,
+                "{name},{m},{k},{n},{threads},{},{ours:.2},{peak:.2},{:.4},{},{},{},{},{peer},{:.4}",
+                isa.name(),
+                ours / peak,
+                pace_of("gemm"),
+                pace_of("faer"),
+                pace_of("matrixmultiply"),
+                pace_of("ndarray"),
+                ours / best
+            );
+        }
+        if !ratios.is_empty() {
+            let logs: f64 = ratios.iter().map(|ratio| ratio.ln()).sum();
+            let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+            let mean = (logs / ratios.len() as f64).exp();
+            println!(
+                "{threads} threads: {mean:.2} times the best peer in the geometric mean, at least {least:.2}"
+            );
+        }
+    }
+    digits(filter, isa, &mut table);
+    std::fs::write(csv, table).expect("the CSV can be written");
+    println!("wrote {csv}");
+}
+
+/// Mini-batches of real digits, whose zero columns are left out: the pace as
+/// if all were computed, beside the peak of those that are.
+fn digits(filter: &str, isa: Isa, table: &mut String) {
+    let names = ["forward 1, digits", "gradient of W1, digits"];
+    if !names.iter().any(|name| name.contains(filter)) {
+        return;
+    }
+    let data = io::find(None).and_then(|dir| io::load(&dir));
+    let train: Dataset = data.expect("MNIST is in the repository").train;
+    let mut rng = generator(2, Stream::Shuffle);
+    for (images, hidden) in [(64, 128), (128, 128), (64, 500), (128, 500)] {
+        let weights = Matrix::from_fn(784, hidden, |_, _| rng.next_u32() as f32 / 2e9 - 1.0);
+        let dz = Matrix::from_fn(images, hidden, |_, _| rng.next_u32() as f32 / 2e9 - 1.0);
+        let mut packing = Context::packing(1);
+        let mut ctx = Context::new(1, &mut packing).with_isa(isa);
+        let (mut z, mut dw) = (vec![0.0; images * hidden], vec![0.0; 784 * hidden]);
+        let (mut columns, mut x) = (vec![0; 784], vec![0.0; images * 784]);
+        let flops = 2.0 * (images * 784 * hidden) as f64 / 1e9;
+        let (mut peaks, mut forward, mut gradient) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..300 {
+            let batch: Vec<&[u8]> = (0..images)
+                .map(|_| train.image(rng.next_u32() as usize % train.len()))
+                .collect();
+            let kept = pixels::occupied(&batch, &mut columns);
+            let (columns, x) = (&columns[..kept], &mut x[..images * kept]);
+            pixels::pack(isa, &batch, columns, x);
+            let x = MatRef::new(x, images, kept);
+            let start = Instant::now();
+            Product::new(x, weights.view())
+                .inner(columns)
+                .compute(MatMut::new(&mut z, images, hidden), &mut ctx);
+            forward.push(flops / start.elapsed().as_secs_f64());
+            let start = Instant::now();
+            Product::new(x.t(), dz.view())
+                .rows(columns)
+                .start(Start::Zero)
+                .compute(MatMut::new(&mut dw, 784, hidden), &mut ctx);
+            gradient.push(flops / start.elapsed().as_secs_f64());
+            if peaks.len() < 31 {
+                peaks.push(peak(isa, 1));
+            }
+        }
+        let peak = median(peaks);
+        for (name, (m, k), paces) in [
+            (names[0], (images, 784), forward),
+            (names[1], (784, images), gradient),
+        ] {
+            let pace = median(paces);
+            println!(
+                "      1 {name:22} {:>15} {pace:7.1} {:6.1} %",
+                format!("{m}·{k}·{hidden}"),
+                100.0 * pace / peak
+            );
+            let name = name.replace(',', "");
+            let _ = writeln!(
+                table,
+                "{name},{m},{k},{hidden},1,{},{pace:.2},{peak:.2},{:.4},,,,,,",
+                isa.name(),
+                pace / peak
+            );
+        }
+    }
+}
+
+/// The processor's name, as Linux tells it.
+fn processor() -> String {
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = cpuinfo.lines().find(|line| line.starts_with("model name"));
+    let name = line.and_then(|line| line.split_once(':'));
+    name.map_or("unknown processor", |(_, name)| name.trim())
+        .to_string()
+}
+
+/// Our products alone; criterion's elements are floating point operations.
+fn ours(criterion: &mut Criterion, isa: Isa) {
     let mut rng = generator(1, Stream::Weights);
     for threads in [1, 2] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.expect("threads for the pool");
         let mut group = criterion.benchmark_group(format!("gemm, {threads} threads"));
-        for (name, m, k, n, a_transposed, b_transposed) in SHAPES {
-            let a = if a_transposed {
-                random(k, m, &mut rng)
-            } else {
-                random(m, k, &mut rng)
-            };
-            let b = if b_transposed {
-                random(n, k, &mut rng)
-            } else {
-                random(k, n, &mut rng)
-            };
-            let (a, b) = (view(&a, a_transposed), view(&b, b_transposed));
-            let mut c = Matrix::zeros(m, n);
-            let mut packing = Context::packing(threads);
-            let mut ctx = Context::new(threads, &mut packing);
-
-            let mut expected = Matrix::zeros(m, n);
-            gemm::naive::gemm(a, b, Beta::Zero, expected.view_mut(), ctx.isa());
-            pool.install(|| gemm(a, b, Beta::Zero, c.view_mut(), &mut ctx));
-            assert_eq!(c, expected, "{name} {m}·{k}·{n}");
-
-            group.throughput(Throughput::Elements((m * k * n) as u64));
-            group.bench_function(BenchmarkId::new(name, format!("{m}·{k}·{n}")), |bencher| {
-                pool.install(|| {
-                    bencher.iter(|| gemm(a, b, Beta::Zero, c.view_mut(), &mut ctx));
-                });
+        group.sample_size(10);
+        group.warm_up_time(Duration::from_millis(200));
+        group.measurement_time(Duration::from_millis(500));
+        for shape in shapes().into_iter().filter(|shape| shape.flops() < 1e9) {
+            let Shape { name, m, k, n, .. } = shape;
+            let (a, b) = shape.operands(&mut rng);
+            let mut c = vec![0.0; m * n];
+            group.throughput(Throughput::Elements(shape.flops() as u64));
+            let mut contestants = contestants(shape, (&a, &b), threads, isa);
+            let compute = &mut contestants[0].1;
+            let id = BenchmarkId::new(name, format!("{m}·{k}·{n}"));
+            group.bench_function(id, |bencher| {
+                pool.install(|| bencher.iter(|| compute(&mut c)));
             });
         }
     }
 }
 
-criterion_group!(benches, products);
-criterion_main!(benches);
+fn main() {
+    let isa = Isa::from_env().unwrap_or_else(|error| panic!("HANDWRITTEN_ISA: {error}"));
+    // Cargo adds `--bench`; without it this is a test, for which once is enough.
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let is_bench = args.iter().any(|arg| arg == "--bench");
+    args.retain(|arg| arg != "--bench");
+    if !is_bench || args.first().is_some_and(|arg| arg == "--criterion") {
+        let filter = args.get(1);
+        let mut criterion = Criterion::default();
+        if let Some(filter) = filter {
+            criterion = criterion.with_filter(filter);
+        }
+        ours(&mut criterion, isa);
+        criterion.final_summary();
+        return;
+    }
+    let mut csv = concat!(env!("CARGO_MANIFEST_DIR"), "/target/gemm.csv").to_string();
+    if let Some(at) = args.iter().position(|arg| arg == "--csv") {
+        csv = args.get(at + 1).expect("a path after --csv").clone();
+        args.drain(at..at + 2);
+    }
+    compare(args.first().map_or("", String::as_str), &csv, isa);
+}
