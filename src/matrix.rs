@@ -289,6 +289,23 @@ impl<'a> MatMut<'a> {
             },
         )
     }
+
+    /// The first `left` columns of a matrix of one row, and the others.
+    ///
+    /// # Panics
+    /// Panics if there are several rows, or fewer columns than `left`.
+    pub(crate) fn split_row(self, left: usize) -> (Self, Self) {
+        assert!(self.rows == 1, "columns of {} rows", self.rows);
+        let (cols, row_stride) = (self.cols, self.row_stride);
+        let (left_data, right_data) = self.data.split_at_mut(left);
+        let part = |data: &'a mut [f32], cols| MatMut {
+            data,
+            rows: 1,
+            cols,
+            row_stride,
+        };
+        (part(left_data, left), part(right_data, cols - left))
+    }
 }
 
 /// A row-major matrix that owns its elements.

@@ -685,7 +685,7 @@ proptest! {
 #[cfg(feature = "rayon")]
 #[test]
 fn parts_are_shared_out_too() {
-    for (m, k, n) in [(131, 90, 110), (300, 400, 10)] {
+    for (m, k, n) in [(131, 90, 110), (300, 400, 10), (1, 1500, 600)] {
         for start in 0..3 {
             for flags in 0..8_u8 {
                 let parts = Parts {

@@ -1,6 +1,6 @@
 //! The loops over blocks of a product, on one thread.
 
-use super::kernel::{From, MAX_ROWS, MicroKernel, Strided, Tiles};
+use super::kernel::{Ahead, From, MAX_ROWS, MicroKernel, Strided, Tiles};
 use super::pack;
 use super::params::*;
 use super::{Epilogue, Start};
@@ -17,8 +17,9 @@ pub(super) struct Part<'a> {
     pub(super) rows: Option<&'a [u32]>,
     pub(super) start: Start<'a>,
     pub(super) epilogue: Option<&'a Epilogue<'a>>,
-    /// The row of the whole C that is the first here.
+    /// The row and the column of the whole C that are the first here.
     pub(super) first_row: usize,
+    pub(super) first_column: usize,
 }
 
 /// The most columns of a tile that is not computed in place.
@@ -94,6 +95,9 @@ impl Part<'_> {
             Even::new(n, n)
         };
         let fetch = !pack_a && m * k > LONG_A;
+        // With few steps C, that is only written, is what the time goes to.
+        let fetch_c = k <= KC_SHORT && m * n > LONG_C && self.rows.is_none();
+        let c_row_stride = c.row_stride();
         let (packed_a, packed_b) = packing.split_at_mut(PACKED_A);
         for (jc, nc) in columns {
             for (pc, kc) in steps {
@@ -129,17 +133,19 @@ impl Part<'_> {
                             step: a.col_stride(),
                         }
                     };
-                    let ahead = if !fetch {
-                        &[]
+                    let ahead = if fetch_c {
+                        let next = c.tail_mut(i + mr, jc);
+                        Ahead::new(next, mr, nc, c_row_stride)
+                    } else if !fetch {
+                        Ahead::NONE
                     } else if columns_of_a {
                         // This group's share of the rows that the next steps read.
-                        let next = self.a.tail(0, pc + kc);
-                        let share = kc * self.a.col_stride();
-                        next.get(share * i / m..share * (i + mr) / m)
-                            .unwrap_or_default()
+                        let (first, end) = (kc * i / m, kc * (i + mr) / m);
+                        let next = self.a.tail(0, pc + kc + first);
+                        Ahead::new(next, end - first, m, self.a.col_stride())
                     } else {
-                        let next = self.a.tail(i + mr, 0);
-                        next.get(..mr * self.a.row_stride()).unwrap_or_default()
+                        let next = self.a.tail(i + mr, pc);
+                        Ahead::new(next, mr, kc, self.a.row_stride())
                     };
                     let from = match self.start {
                         _ if pc > 0 => From::C,
@@ -166,7 +172,11 @@ impl Part<'_> {
                     kernel.tiles(&tiles, c.tail_mut(0, jc), c_rows);
                     if let (true, Some(epilogue)) = (pc + kc == k, self.epilogue) {
                         for i in (i..i + mr).map(|i| self.row(i)) {
-                            epilogue(self.first_row + i, jc, &mut c.row_mut(i)[jc..jc + nc]);
+                            epilogue(
+                                self.first_row + i,
+                                self.first_column + jc,
+                                &mut c.row_mut(i)[jc..jc + nc],
+                            );
                         }
                     }
                 }
@@ -230,16 +240,14 @@ impl Part<'_> {
                     (rhs.tail(pc, j), Some(rhs.row_stride()))
                 };
                 let ahead = if !fetch {
-                    &[]
+                    Ahead::NONE
                 } else if pack {
                     let next = self.a.tail(j + columns, pc);
-                    next.get(..columns * self.a.row_stride())
-                        .unwrap_or_default()
+                    Ahead::new(next, columns, kc, self.a.row_stride())
                 } else {
-                    let next = rhs.tail(pc + kc, 0);
-                    let share = kc * rhs.row_stride();
-                    next.get(share * j / m..share * (j + columns) / m)
-                        .unwrap_or_default()
+                    let (first, end) = (kc * j / m, kc * (j + columns) / m);
+                    let next = rhs.tail(pc + kc + first, 0);
+                    Ahead::new(next, end - first, m, rhs.row_stride())
                 };
                 let aside_rows: [usize; MAX_ROWS] = core::array::from_fn(|i| i * row);
                 for (i, mr) in groups {
@@ -272,7 +280,7 @@ impl Part<'_> {
                         } else {
                             From::C
                         },
-                        ahead: if i == 0 { ahead } else { &[] },
+                        ahead: if i == 0 { ahead } else { Ahead::NONE },
                     };
                     kernel.tiles(&tiles, &mut aside, &aside_rows[..mr]);
                     let c_row = c.row_stride();

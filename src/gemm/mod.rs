@@ -163,6 +163,7 @@ impl<'a> Product<'a> {
             start: Start::Zero,
             epilogue: None,
             first_row: 0,
+            first_column: 0,
         })
     }
 
@@ -256,43 +257,99 @@ fn parallel(
     packing: &mut [f32],
 ) {
     #[cfg(feature = "rayon")]
+    let is_row = part.a.rows() == 1 && part.rows.is_none();
+    #[cfg(feature = "rayon")]
+    if threads > 1
+        && part.a.rows() * part.a.cols() * c.cols() >= params::MIN_PARALLEL >> u8::from(is_row)
     {
-        let (m, k) = (part.a.rows(), part.a.cols());
-        // Rows that are vectors of C make no more vectors when there are fewer
-        // of them.
-        let least = if part.is_narrow(kernel) {
-            4 * kernel.lanes()
+        let left = threads / 2;
+        let (packing, rest) = packing.split_at_mut(Context::packing_len(left));
+        let split = if is_row {
+            split_columns(part, c, (left, threads), kernel)
         } else {
-            2
+            split_rows(part, c, (left, threads), kernel)
         };
-        if threads > 1 && m >= least && m * k * c.cols() >= params::MIN_PARALLEL {
-            let left = threads / 2;
-            let above = (m * left).div_ceil(threads);
-            // Where that part of C ends.
-            let cut = match part.rows {
-                Some(rows) => rows[above] as usize - part.first_row,
-                None => above,
-            };
-            let (top, bottom) = c.split_rows(cut);
-            let upper = Part {
-                a: part.a.block(0..above, 0..k),
-                rows: part.rows.map(|rows| &rows[..above]),
-                ..*part
-            };
-            let lower = Part {
-                a: part.a.block(above..m, 0..k),
-                rows: part.rows.map(|rows| &rows[above..]),
-                first_row: part.first_row + cut,
-                ..*part
-            };
-            let (packing, rest) = packing.split_at_mut(Context::packing_len(left));
-            rayon::join(
-                || parallel(&upper, top, kernel, left, packing),
-                || parallel(&lower, bottom, kernel, threads - left, rest),
-            );
-            return;
+        match split {
+            Ok([(one, c), (other, d)]) => {
+                rayon::join(
+                    || parallel(&one, c, kernel, left, packing),
+                    || parallel(&other, d, kernel, threads - left, rest),
+                );
+            }
+            Err(c) => part.compute(c, kernel, packing),
         }
+        return;
     }
     let _ = threads;
     part.compute(c, kernel, packing);
+}
+
+/// Two parts of a product, each with its part of C, or C itself if it is too
+/// small to be split.
+#[cfg(feature = "rayon")]
+type Split<'p, 'c> = Result<[(Part<'p>, MatMut<'c>); 2], MatMut<'c>>;
+
+/// The first `left` of `threads` shares of the rows, and the others.
+#[cfg(feature = "rayon")]
+fn split_rows<'p, 'c>(
+    part: &Part<'p>,
+    c: MatMut<'c>,
+    (left, threads): (usize, usize),
+    kernel: MicroKernel,
+) -> Split<'p, 'c> {
+    let (m, k) = (part.a.rows(), part.a.cols());
+    // Rows that are vectors of C make no more vectors when there are fewer of
+    // them.
+    let least = match part.is_narrow(kernel) {
+        true => 4 * kernel.lanes(),
+        false => 2,
+    };
+    if m < least {
+        return Err(c);
+    }
+    let above = (m * left).div_ceil(threads);
+    // Where that part of C ends.
+    let cut = match part.rows {
+        Some(rows) => rows[above] as usize - part.first_row,
+        None => above,
+    };
+    let (top, bottom) = c.split_rows(cut);
+    let upper = Part {
+        a: part.a.block(0..above, 0..k),
+        rows: part.rows.map(|rows| &rows[..above]),
+        ..*part
+    };
+    let lower = Part {
+        a: part.a.block(above..m, 0..k),
+        rows: part.rows.map(|rows| &rows[above..]),
+        first_row: part.first_row + cut,
+        ..*part
+    };
+    Ok([(upper, top), (lower, bottom)])
+}
+
+/// The same of the columns of a product of one row.
+#[cfg(feature = "rayon")]
+fn split_columns<'p, 'c>(
+    part: &Part<'p>,
+    c: MatMut<'c>,
+    (left, threads): (usize, usize),
+    kernel: MicroKernel,
+) -> Split<'p, 'c> {
+    let n = c.cols();
+    let cut = (n * left / threads).next_multiple_of(kernel.lanes());
+    if cut == 0 || cut >= n {
+        return Err(c);
+    }
+    let (one, other) = c.split_row(cut);
+    let part_of = |columns: core::ops::Range<usize>| Part {
+        b: part.b.block(0..part.b.rows(), columns.clone()),
+        start: match part.start {
+            Start::Row(row) => Start::Row(&row[columns.clone()]),
+            start => start,
+        },
+        first_column: part.first_column + columns.start,
+        ..*part
+    };
+    Ok([(part_of(0..cut), one), (part_of(cut..n), other)])
 }

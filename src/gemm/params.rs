@@ -31,10 +31,19 @@ pub(super) const PACK_FROM: usize = 160 << 20;
 /// few sets of L1 (4 KiB from one address to the next of the same set).
 pub(super) const ALIASING: usize = 512;
 
+/// A C of more elements than this (16 MiB) comes from memory. With few steps
+/// of k it costs more time than its sums, and is fetched ahead too.
+pub(super) const LONG_C: usize = 1 << 22;
+
+/// The most steps of k for that.
+pub(super) const KC_SHORT: usize = 64;
+
 /// An A of more elements than this does not stay in L2, and is fetched ahead.
 pub(super) const LONG_A: usize = 1 << 17;
 
-/// Fewer multiply-adds than this are not worth a second thread: handing work
-/// to an idle thread of the pool costs some tens of microseconds.
+/// Fewer multiply-adds than this are not worth a second thread: a product of
+/// half a million takes some four microseconds, and handing half of them over
+/// costs one or more. One row takes four times as long for as many, since it
+/// reads all of B for itself; half of this is worth a thread then.
 #[cfg(feature = "rayon")]
-pub(super) const MIN_PARALLEL: usize = 1 << 20;
+pub(super) const MIN_PARALLEL: usize = 1 << 19;

@@ -84,8 +84,43 @@ pub(super) struct Tiles<'a> {
     /// a tile, the last one as wide as its whole vectors.
     pub(super) b_row: Option<usize>,
     pub(super) from: From<'a>,
-    /// What later tiles read, to be fetched into the cache.
-    pub(super) ahead: &'a [f32],
+    pub(super) ahead: Ahead,
+}
+
+/// A block of memory that later tiles will touch, to be fetched into the cache
+/// meanwhile.
+///
+/// Only a hint: it need not be anybody's memory, so it borrows nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead {
+    first: *const f32,
+    rows: usize,
+    /// Cache lines of a row, at least one.
+    row: usize,
+    /// Elements from the last of these lines to the next row.
+    gap: usize,
+}
+
+impl Ahead {
+    /// Nothing.
+    pub(super) const NONE: Self = Self {
+        first: core::ptr::null(),
+        rows: 0,
+        row: 1,
+        gap: 0,
+    };
+
+    /// So many rows of `columns` elements, `row_stride` apart, from the
+    /// beginning of `data` on.
+    pub(super) fn new(data: &[f32], rows: usize, columns: usize, row_stride: usize) -> Self {
+        let row = columns.div_ceil(LINE).max(1);
+        Self {
+            first: data.as_ptr(),
+            rows: if data.is_empty() { 0 } else { rows },
+            row,
+            gap: row_stride.saturating_sub(row * LINE),
+        }
+    }
 }
 
 impl MicroKernel {
@@ -171,13 +206,15 @@ impl MicroKernel {
             c: c.as_mut_ptr(),
             c_rows: c_rows.as_ptr(),
             last,
-            ahead: tiles.ahead.as_ptr(),
-            ahead_lines: if tiles.ahead.is_empty() {
+            ahead: tiles.ahead.first,
+            ahead_lines: if tiles.ahead.rows == 0 || tiles.k == 0 {
                 0
             } else {
                 let times = count.max(1) * tiles.k.div_ceil(LINE);
-                tiles.ahead.len().div_ceil(LINE).div_ceil(times)
+                (tiles.ahead.rows * tiles.ahead.row).div_ceil(times)
             },
+            ahead_row: tiles.ahead.row,
+            ahead_gap: tiles.ahead.gap,
         };
         match tiles.from {
             From::Zero => {}

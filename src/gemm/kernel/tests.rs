@@ -92,7 +92,11 @@ fn check_tiles(kernel: MicroKernel, rows: usize, k: usize, columns: usize) {
                 1 => From::C,
                 _ => From::Row(&start),
             },
-            ahead: if case == 0 { &a } else { &[] },
+            ahead: match case {
+                0 => Ahead::new(&a, rows, k, k),
+                1 => Ahead::new(&a, rows, 1, 40),
+                _ => Ahead::NONE,
+            },
         };
         kernel.tiles(&tiles, &mut c, &places);
         assert_eq!(c, expected, "{rows}×{k}×{columns}, case {case}");
@@ -197,7 +201,7 @@ fn short(of_a: usize, of_b: usize, of_c: usize) {
         b: &b[..needed - of_b],
         b_row: Some(b_row),
         from: From::C,
-        ahead: &[],
+        ahead: Ahead::NONE,
     };
     kernel.tiles(&tiles, &mut c[of_c..], &[0, 4]);
 }

@@ -35,10 +35,13 @@ pub(super) struct RawTiles {
     pub(super) c: *mut f32,
     pub(super) c_rows: *const usize,
     pub(super) last: usize,
-    /// What later tiles will read, to be fetched into the cache meanwhile:
-    /// so many cache lines from there on for every [`LINE`] steps.
+    /// What later tiles will touch, to be fetched into the cache meanwhile:
+    /// so many cache lines for every [`LINE`] steps, from `ahead` on and in
+    /// rows of `ahead_row` lines with `ahead_gap` elements between them.
     pub(super) ahead: *const f32,
     pub(super) ahead_lines: usize,
+    pub(super) ahead_row: usize,
+    pub(super) ahead_gap: usize,
 }
 
 /// The elements of a cache line.
@@ -57,7 +60,7 @@ macro_rules! define_tiles {
         /// vectors so must the last one of each row of B.
         $(#[$attribute])*
         unsafe fn tile_row<const R: usize, const V: usize>(tiles: &RawTiles) {
-            let mut ahead = tiles.ahead;
+            let (mut ahead, mut ahead_left) = (tiles.ahead, tiles.ahead_row);
             for tile in 0..tiles.count {
                 let mask = mask(if tile + 1 < tiles.count { LANES } else { tiles.last });
                 let mut acc = [[zero(); V]; R];
@@ -80,6 +83,11 @@ macro_rules! define_tiles {
                     for _ in 0..tiles.ahead_lines {
                         prefetch(ahead);
                         ahead = ahead.wrapping_add(LINE);
+                        ahead_left -= 1;
+                        if ahead_left == 0 {
+                            ahead = ahead.wrapping_add(tiles.ahead_gap);
+                            ahead_left = tiles.ahead_row;
+                        }
                     }
                     for _ in 0..steps {
                         let mut row = [zero(); V];
