@@ -294,6 +294,7 @@ impl<'a> MatMut<'a> {
     ///
     /// # Panics
     /// Panics if there are several rows, or fewer columns than `left`.
+    #[cfg(feature = "rayon")]
     pub(crate) fn split_row(self, left: usize) -> (Self, Self) {
         assert!(self.rows == 1, "columns of {} rows", self.rows);
         let (cols, row_stride) = (self.cols, self.row_stride);

@@ -259,7 +259,7 @@ fn batches_beyond_a_chunk_are_one_sum_in_the_order_of_the_examples() {
 /// Images most of whose pixels are zero, some columns in all of them.
 fn sparse_images(count: usize, features: usize) -> Dataset {
     let pixel = |i: usize, j: usize| match (i * 31 + j * 17) % 7 {
-        0 if j % 4 > 0 => (1 + (i * 97 + j * 13) % 255) as u8,
+        0 if !j.is_multiple_of(4) => (1 + (i * 97 + j * 13) % 255) as u8,
         _ => 0,
     };
     let pixels = (0..count * features).map(|e| pixel(e / features, e % features));

@@ -91,7 +91,7 @@ mod tests {
     /// Images of `len` pixels of which most are zero, all values among them.
     fn images(count: usize, len: usize) -> Vec<Vec<u8>> {
         let pixel = |i: usize, j: usize| match (i * 31 + j * 7) % 5 {
-            0 if j % 3 > 0 => (i * 97 + j) as u8,
+            0 if !j.is_multiple_of(3) => (i * 97 + j) as u8,
             _ => 0,
         };
         (0..count)
