@@ -162,16 +162,17 @@ fn chart(rows: &[Row]) -> String {
     let mut plot = BarPlot::new()
         .with_horizontal(true)
         .with_width(0.8)
-        .with_legend(vec!["handwritten", "best peer"]);
+        .with_legend(vec!["best peer", "handwritten"]);
     let one = rows
         .iter()
         .filter(|row| row.threads == 1 && row.best.is_some());
     let one: Vec<&Row> = one.collect();
-    for row in &one {
+    // From the bottom up, as the axis goes.
+    for row in one.iter().rev() {
         let share = |pace: f64| 100.0 * pace / row.peak;
         let best = row.best.as_ref().map_or(0.0, |best| best.1);
         let label = format!("{} {}", row.product, row.shape);
-        let bars = [(share(row.pace), COLORS[0]), (share(best), COLORS[1])];
+        let bars = [(share(best), COLORS[1]), (share(row.pace), COLORS[0])];
         plot = plot.with_group(label, bars);
     }
     let plots = vec![plot.into()];
