@@ -49,12 +49,22 @@ fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
     _mm256_fmadd_ps(a, b, c)
 }
 
-/// The first `lanes` of a vector.
+/// The first lanes of a vector. Masked loads cost some time and masked stores
+/// much, so that whole vectors go without.
+#[derive(Clone, Copy)]
+struct Mask {
+    is_whole: bool,
+    lanes: __m256i,
+}
+
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn mask(lanes: usize) -> __m256i {
+fn mask(lanes: usize) -> Mask {
     let place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes as i32), place)
+    Mask {
+        is_whole: lanes == LANES,
+        lanes: _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes as i32), place),
+    }
 }
 
 #[inline]
@@ -85,9 +95,9 @@ unsafe fn store(p: *mut f32, x: Vector) {
 /// `p` is followed by the lanes that `mask` names.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn load_part(p: *const f32, mask: __m256i) -> Vector {
+unsafe fn load_part(p: *const f32, mask: Mask) -> Vector {
     // SAFETY: the caller's word; lanes outside the mask are not touched.
-    unsafe { _mm256_maskload_ps(p, mask) }
+    unsafe { _mm256_maskload_ps(p, mask.lanes) }
 }
 
 /// The last vector of a row of B.
@@ -96,9 +106,14 @@ unsafe fn load_part(p: *const f32, mask: __m256i) -> Vector {
 /// `p` is followed by the lanes that `mask` names.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn load_last(p: *const f32, mask: __m256i) -> Vector {
-    // SAFETY: the caller's word.
-    unsafe { load_part(p, mask) }
+unsafe fn load_last(p: *const f32, mask: Mask) -> Vector {
+    if mask.is_whole {
+        // SAFETY: the mask names all lanes.
+        unsafe { load(p) }
+    } else {
+        // SAFETY: the caller's word.
+        unsafe { load_part(p, mask) }
+    }
 }
 
 /// # Safety
@@ -106,14 +121,13 @@ unsafe fn load_last(p: *const f32, mask: __m256i) -> Vector {
 /// them.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn store_part(p: *mut f32, mask: __m256i, x: Vector) {
-    // A masked store is tens of micro-operations on some processors.
-    if _mm256_movemask_ps(_mm256_castsi256_ps(mask)) == 0xff {
-        // SAFETY: all lanes are named.
+unsafe fn store_part(p: *mut f32, mask: Mask, x: Vector) {
+    if mask.is_whole {
+        // SAFETY: the mask names all lanes.
         unsafe { store(p, x) }
     } else {
         // SAFETY: the caller's word; lanes outside the mask are not touched.
-        unsafe { _mm256_maskstore_ps(p, mask, x) }
+        unsafe { _mm256_maskstore_ps(p, mask.lanes, x) }
     }
 }
 
