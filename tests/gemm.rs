@@ -734,3 +734,27 @@ fn fewer_inner_rows_than_columns_are_refused() {
 fn a_start_of_another_length_is_refused() {
     small(|product| product.start(Start::Row(&[0.0; 3])));
 }
+
+/// The bits of a product that every machine must reproduce, of each class.
+#[test]
+fn every_machine_of_a_class_has_these_bits() {
+    let (m, k, n) = (37, 300, 41);
+    let mut rng = generator(7, Stream::Weights);
+    let a = Values::Reals.draw_many(m * k, &mut rng);
+    let b = Values::Reals.draw_many(k * n, &mut rng);
+    let (a, b) = (MatRef::new(&a, m, k), MatRef::new(&b, k, n));
+    for isa in Isa::available() {
+        let product = bits(&fast(isa, a, b, &vec![0.0; m * n], 1));
+        // FNV-1a over the bytes.
+        let bytes = product.iter().flat_map(|bits| bits.to_le_bytes());
+        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+        });
+        let expected = if isa.is_fused() {
+            0xbc59_6dfe_d4b5_9c96_u64
+        } else {
+            0x7817_3a94_18a2_dc5f
+        };
+        assert_eq!(hash, expected, "{}", isa.name());
+    }
+}

@@ -7,6 +7,10 @@
 /// `i` at `start + i·start_row`, or from zero where `start` is null. For the
 /// functions that take it to be sound, all of it must lie inside live
 /// allocations, and C must not overlap the others.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "only AVX-512 has the registers")
+)]
 pub(super) struct Rows {
     pub(super) rows: usize,
     pub(super) k: usize,
