@@ -378,13 +378,16 @@ fn measure(
     let start = Instant::now();
     while peaks.len() < 7 || peaks.len() < 31 && start.elapsed() < Duration::from_millis(600) {
         peaks.push(peak(isa, threads));
-        for (((_, compute), &calls), paces) in contestants.iter_mut().zip(&calls).zip(&mut paces) {
+        // Another one begins each round, so that what the one before leaves in
+        // the caches favours nobody.
+        for turn in 0..contestants.len() {
+            let at = (peaks.len() + turn) % contestants.len();
             let start = Instant::now();
-            for _ in 0..calls {
-                compute(&mut c);
+            for _ in 0..calls[at] {
+                contestants[at].1(&mut c);
             }
             let seconds = start.elapsed().as_secs_f64();
-            paces.push(shape.flops() * calls as f64 / seconds / 1e9);
+            paces[at].push(shape.flops() * calls[at] as f64 / seconds / 1e9);
         }
     }
     (median(peaks), paces.into_iter().map(median).collect())

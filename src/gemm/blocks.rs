@@ -134,7 +134,7 @@ impl Part<'_> {
                         }
                     };
                     let ahead = if fetch_c {
-                        let next = c.tail_mut(i + mr, jc);
+                        let next = c.tail_mut(i + 2 * mr, jc);
                         Ahead::new(next, mr, nc, c_row_stride)
                     } else if !fetch {
                         Ahead::NONE
