@@ -71,13 +71,12 @@ impl Part<'_> {
     fn straight(&self, c: &mut MatMut<'_>, kernel: MicroKernel, packing: &mut [f32]) {
         let (a, b) = (self.a, self.b);
         let (m, k, n) = (a.rows(), a.cols(), b.cols());
-        let groups = Even::new(m, kernel.max_rows());
-        let width = kernel.max_columns(groups.largest());
+        let width = kernel.max_columns(Even::new(m, kernel.max_rows()).largest());
         let columns_of_a = a.col_stride() != 1;
-        let is_large = m * k * n >= PACK_FROM;
+        let is_large = m * k * n >= LARGE;
         let pack_b = b.col_stride() != 1
             || self.inner.is_some()
-            || is_large && (!columns_of_a || b.row_stride() % ALIASING == 0)
+            || is_large && b.row_stride() % ALIASING == 0
             || kernel.wants_whole_vectors() && n % kernel.lanes() != 0;
         let pack_a = is_large && !columns_of_a && a.row_stride() % ALIASING == 0;
         let steps = if columns_of_a && m * k > LONG_A {
@@ -87,97 +86,102 @@ impl Part<'_> {
         } else {
             Even::new(k, KC_WHOLE)
         };
-        let columns = if pack_b {
-            // A packed row may be longer than its columns by so much.
-            let most = PACKED_B / steps.largest().max(1) - pack::apart(1);
-            Even::of_multiples(n, most / kernel.lanes() * kernel.lanes(), width)
+        let columns = Even::of_multiples(n, BLOCK_B / steps.largest().max(1), width);
+        let rows = if columns_of_a {
+            m
         } else {
-            Even::new(n, n)
+            BLOCK_A / pack::apart(steps.largest())
         };
         let fetch = !pack_a && m * k > LONG_A;
         // With few steps C, that is only written, is what the time goes to.
         let fetch_c = k <= KC_SHORT && m * n > LONG_C && self.rows.is_none();
         let c_row_stride = c.row_stride();
-        let (packed_a, packed_b) = packing.split_at_mut(PACKED_A);
-        for (jc, nc) in columns {
-            for (pc, kc) in steps {
-                let mut b_row = (!pack_b).then_some(b.row_stride());
-                if pack_b {
-                    let inner = self.inner.map(|inner| &inner[pc..pc + kc]);
-                    let rows = if inner.is_some() {
-                        0..b.rows()
-                    } else {
-                        pc..pc + kc
-                    };
-                    let b = b.block(rows, jc..jc + nc);
-                    match inner {
-                        Some(inner) if b.col_stride() == 1 => {
-                            let chosen = inner.iter().map(|&p| p as usize);
-                            b_row = Some(pack::rows(b, chosen, packed_b));
-                        }
-                        _ => pack::vectors(kernel, b, inner, width, packed_b),
+        let (packed_a, packed_b) = packing.split_at_mut(BLOCK_A);
+        let blocks = Even::new(m, rows)
+            .flat_map(|rows| steps.map(move |steps| (rows, steps)))
+            .flat_map(|(rows, steps)| columns.map(move |columns| (rows, steps, columns)));
+        for ((ic, mc), (pc, kc), (jc, nc)) in blocks {
+            let mut packed_a_row = pack::apart(kc);
+            if pack_a && jc == 0 {
+                let block = a.block(ic..ic + mc, pc..pc + kc);
+                packed_a_row = pack::rows(block, 0..mc, packed_a);
+            }
+            let mut b_row = (!pack_b).then_some(b.row_stride());
+            if pack_b {
+                let inner = self.inner.map(|inner| &inner[pc..pc + kc]);
+                let rows = if inner.is_some() {
+                    0..b.rows()
+                } else {
+                    pc..pc + kc
+                };
+                let b = b.block(rows, jc..jc + nc);
+                match inner {
+                    Some(inner) if b.col_stride() == 1 => {
+                        let chosen = inner.iter().map(|&p| p as usize);
+                        b_row = Some(pack::rows(b, chosen, packed_b));
                     }
+                    _ => pack::vectors(kernel, b, inner, width, packed_b),
                 }
-                for (i, mr) in groups {
-                    let a = if pack_a {
-                        let row = pack::rows(a.block(i..i + mr, pc..pc + kc), 0..mr, packed_a);
-                        Strided {
-                            data: packed_a,
-                            row,
-                            step: 1,
-                        }
-                    } else {
-                        Strided {
-                            data: a.tail(i, pc),
-                            row: a.row_stride(),
-                            step: a.col_stride(),
-                        }
-                    };
-                    let ahead = if fetch_c {
-                        let next = c.tail_mut(i + 2 * mr, jc);
-                        Ahead::new(next, mr, nc, c_row_stride)
-                    } else if !fetch {
-                        Ahead::NONE
-                    } else if columns_of_a {
-                        // This group's share of the rows that the next steps read.
-                        let (first, end) = (kc * i / m, kc * (i + mr) / m);
-                        let next = self.a.tail(0, pc + kc + first);
-                        Ahead::new(next, end - first, m, self.a.col_stride())
-                    } else {
-                        let next = self.a.tail(i + mr, pc);
-                        Ahead::new(next, mr, kc, self.a.row_stride())
-                    };
-                    let from = match self.start {
-                        _ if pc > 0 => From::C,
-                        Start::Zero => From::Zero,
-                        Start::C => From::C,
-                        Start::Row(row) => From::Row(&row[jc..]),
-                    };
-                    let tiles = Tiles {
-                        rows: mr,
-                        columns: nc,
-                        width,
-                        k: kc,
-                        a,
-                        b: if pack_b { packed_b } else { b.tail(pc, jc) },
-                        b_row,
-                        from,
-                        ahead,
-                    };
-                    let mut c_rows = [0; MAX_ROWS];
-                    let c_rows = &mut c_rows[..mr];
-                    for (i, row) in (i..).zip(&mut *c_rows) {
-                        *row = self.row(i) * c.row_stride();
+            }
+            for (ir, mr) in Even::new(mc, kernel.max_rows()) {
+                let i = ic + ir;
+                let a = if pack_a {
+                    Strided {
+                        data: &packed_a[ir * packed_a_row..],
+                        row: packed_a_row,
+                        step: 1,
                     }
-                    kernel.tiles(&tiles, c.tail_mut(0, jc), c_rows);
-                    if let (true, Some(epilogue)) = (pc + kc == k, self.epilogue) {
-                        for i in (i..i + mr).map(|i| self.row(i)) {
-                            epilogue(
-                                self.first_row + i,
-                                self.first_column + jc,
-                                &mut c.row_mut(i)[jc..jc + nc],
-                            );
-                        }
+                } else {
+                    Strided {
+                        data: a.tail(i, pc),
+                        row: a.row_stride(),
+                        step: a.col_stride(),
+                    }
+                };
+                let ahead = if fetch_c {
+                    let next = c.tail_mut(i + 2 * mr, jc);
+                    Ahead::new(next, mr, nc, c_row_stride)
+                } else if !fetch {
+                    Ahead::NONE
+                } else if columns_of_a {
+                    // This group's share of the rows that the next steps read.
+                    let (first, end) = (kc * i / m, kc * (i + mr) / m);
+                    let next = self.a.tail(0, pc + kc + first);
+                    Ahead::new(next, end - first, m, self.a.col_stride())
+                } else {
+                    let next = self.a.tail(i + mr, pc);
+                    Ahead::new(next, mr, kc, self.a.row_stride())
+                };
+                let from = match self.start {
+                    _ if pc > 0 => From::C,
+                    Start::Zero => From::Zero,
+                    Start::C => From::C,
+                    Start::Row(row) => From::Row(&row[jc..]),
+                };
+                let tiles = Tiles {
+                    rows: mr,
+                    columns: nc,
+                    width,
+                    k: kc,
+                    a,
+                    b: if pack_b { packed_b } else { b.tail(pc, jc) },
+                    b_row,
+                    from,
+                    ahead,
+                };
+                let mut c_rows = [0; MAX_ROWS];
+                let c_rows = &mut c_rows[..mr];
+                for (i, row) in (i..).zip(&mut *c_rows) {
+                    *row = self.row(i) * c.row_stride();
+                }
+                kernel.tiles(&tiles, c.tail_mut(0, jc), c_rows);
+                if let (true, Some(epilogue)) = (pc + kc == k, self.epilogue) {
+                    for i in (i..i + mr).map(|i| self.row(i)) {
+                        epilogue(
+                            self.first_row + i,
+                            self.first_column + jc,
+                            &mut c.row_mut(i)[jc..jc + nc],
+                        );
                     }
                 }
             }

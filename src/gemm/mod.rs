@@ -22,7 +22,7 @@ use crate::matrix::{MatMut, MatRef};
 use alloc::{vec, vec::Vec};
 use blocks::Part;
 use kernel::MicroKernel;
-use params::{PACKED_A, PACKED_B};
+use params::{BLOCK_A, PACKED_B};
 
 /// What the sums of a product start from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,7 +93,7 @@ impl<'a> Context<'a> {
 
     /// How many elements of memory `threads` threads pack into.
     pub const fn packing_len(threads: usize) -> usize {
-        threads * (PACKED_A + PACKED_B)
+        threads * (BLOCK_A + PACKED_B)
     }
 
     /// Memory of that length.

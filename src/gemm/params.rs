@@ -2,13 +2,15 @@
 //!
 //! No choice here changes a bit of any product; only its speed depends on it.
 
-/// A packed block of B, 2 MiB: some of it in L2 and the rest in L3, from where
-/// a panel comes as fast as a group of rows of A meets it. Half of that makes
-/// large squares 2 % slower, and twice that is no faster.
-pub(super) const PACKED_B: usize = 1 << 19;
+/// A block of B, packed or where it lies, 512 KiB: it stays in L2 while all
+/// groups of rows of a block of A pass over it.
+pub(super) const BLOCK_B: usize = 1 << 17;
 
-/// A packed group of rows of A, whatever the arm.
-pub(super) const PACKED_A: usize = 16 * (KC_WHOLE + 48);
+/// A block of A, 2 MiB: it comes from L3 once for every block of B.
+pub(super) const BLOCK_A: usize = 1 << 19;
+
+/// Packed rows may be longer than their columns by so much in all.
+pub(super) const PACKED_B: usize = BLOCK_B + 64 * KC_WHOLE;
 
 /// Steps of k in a block, where k is cut: fourteen rows of A (29 KiB) stay in
 /// L1 while B passes.
@@ -22,10 +24,9 @@ pub(super) const KC_WHOLE: usize = 800;
 /// a row of 784 pixels for each step, all of them in L2 (400 KiB).
 pub(super) const KC_COLUMNS: usize = 128;
 
-/// From so many multiply-adds on B is packed if it is read by rows, and what
-/// lies badly in the caches is packed too. Below, packing costs more than it
-/// brings.
-pub(super) const PACK_FROM: usize = 160 << 20;
+/// From so many multiply-adds on operands are packed that lie badly in the
+/// caches. Below, packing costs more than it brings.
+pub(super) const LARGE: usize = 160 << 20;
 
 /// A multiple of this between the rows of an operand, and many of them share a
 /// few sets of L1 (4 KiB from one address to the next of the same set).
