@@ -116,11 +116,14 @@ impl Part<'_> {
                 };
                 let b = b.block(rows, jc..jc + nc);
                 match inner {
-                    Some(inner) if b.col_stride() == 1 => {
+                    _ if b.col_stride() != 1 => {
+                        pack::panels(kernel, b, inner, width, packed_b);
+                    }
+                    Some(inner) => {
                         let chosen = inner.iter().map(|&p| p as usize);
                         b_row = Some(pack::rows(b, chosen, packed_b));
                     }
-                    _ => pack::vectors(kernel, b, inner, width, packed_b),
+                    None => b_row = Some(pack::rows(b, 0..kc, packed_b)),
                 }
             }
             for (ir, mr) in Even::new(mc, kernel.max_rows()) {
@@ -238,8 +241,13 @@ impl Part<'_> {
                 let row = columns.next_multiple_of(kernel.lanes());
                 let (b, b_row) = if pack {
                     let block = rhs.block(pc..pc + kc, j..j + columns);
-                    pack::vectors(kernel, block, None, width, packing);
-                    (&*packing, None)
+                    let b_row = if rhs.col_stride() == 1 {
+                        Some(pack::rows(block, 0..kc, packing))
+                    } else {
+                        pack::panels(kernel, block, None, width, packing);
+                        None
+                    };
+                    (&*packing, b_row)
                 } else {
                     (rhs.tail(pc, j), Some(rhs.row_stride()))
                 };

@@ -4,15 +4,16 @@
 use super::kernel::MicroKernel;
 use crate::matrix::MatRef;
 
-/// Copies a block of B into panels of `width` columns, the last one as wide as
-/// what is left, rounded up to whole vectors with zeros between.
+/// Copies a block of B whose columns are contiguous into panels of `width`
+/// columns, the last one as wide as what is left, rounded up to whole vectors
+/// with zeros between.
 ///
 /// A panel has its rows one after another: with `inner` those that it names,
 /// else all of the block's.
 ///
 /// # Panics
 /// Panics if the panels do not fit `packed`.
-pub(super) fn vectors(
+pub(super) fn panels(
     kernel: MicroKernel,
     block: MatRef<'_>,
     inner: Option<&[u32]>,
@@ -29,19 +30,13 @@ pub(super) fn vectors(
             panel.fill(0.0);
         }
         let block = block.block(0..block.rows(), j..j + columns);
-        if let (None, false) = (inner, block.col_stride() == 1) {
+        let Some(inner) = inner else {
             transpose(kernel, block.t(), panel, row);
             continue;
-        }
-        for (p, to) in panel.chunks_exact_mut(row).enumerate() {
-            let to = &mut to[..columns];
-            match inner {
-                None => copy(to, block.row(p)),
-                Some(inner) => {
-                    for (j, to) in to.iter_mut().enumerate() {
-                        *to = block.at(inner[p] as usize, j);
-                    }
-                }
+        };
+        for (to, &p) in panel.chunks_exact_mut(row).zip(inner) {
+            for (j, to) in to[..columns].iter_mut().enumerate() {
+                *to = block.at(p as usize, j);
             }
         }
     }
@@ -81,17 +76,4 @@ pub(super) fn rows(
 /// them, so that neighbouring rows lie in different sets.
 pub(super) const fn apart(columns: usize) -> usize {
     columns.next_multiple_of(32) + 16
-}
-
-/// A copy of few elements, without the call that a long one is.
-#[inline]
-fn copy(to: &mut [f32], from: &[f32]) {
-    let (to, to_rest) = to.as_chunks_mut::<4>();
-    let (from, from_rest) = from.as_chunks::<4>();
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
-    }
-    for (to, from) in to_rest.iter_mut().zip(from_rest) {
-        *to = *from;
-    }
 }

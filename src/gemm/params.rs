@@ -26,7 +26,7 @@ pub(super) const KC_COLUMNS: usize = 128;
 
 /// From so many multiply-adds on operands are packed that lie badly in the
 /// caches. Below, packing costs more than it brings.
-pub(super) const LARGE: usize = 160 << 20;
+pub(super) const LARGE: usize = 1 << 27;
 
 /// A multiple of this between the rows of an operand, and many of them share a
 /// few sets of L1 (4 KiB from one address to the next of the same set).
