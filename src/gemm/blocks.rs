@@ -22,6 +22,17 @@ pub(super) struct Part<'a> {
     pub(super) first_column: usize,
 }
 
+/// How the blocks of a product are computed.
+struct Plan {
+    /// Columns of a tile.
+    width: usize,
+    pack_a: bool,
+    pack_b: bool,
+    /// Whether later parts of A, or of C, are fetched ahead.
+    fetch_a: bool,
+    fetch_c: bool,
+}
+
 /// The most columns of a tile that is not computed in place.
 const ASIDE_WIDTH: usize = 32;
 
@@ -92,100 +103,137 @@ impl Part<'_> {
         } else {
             BLOCK_A / pack::apart(steps.largest())
         };
-        let fetch = !pack_a && m * k > LONG_A;
-        // With few steps C, that is only written, is what the time goes to.
-        let fetch_c = k <= KC_SHORT && m * n > LONG_C && self.rows.is_none();
-        let c_row_stride = c.row_stride();
+        let plan = Plan {
+            width,
+            pack_a,
+            pack_b,
+            fetch_a: !pack_a && m * k > LONG_A,
+            // With few steps C, that is only written, is what the time goes to.
+            fetch_c: k <= KC_SHORT && m * n > LONG_C && self.rows.is_none(),
+        };
         let (packed_a, packed_b) = packing.split_at_mut(BLOCK_A);
-        let blocks = Even::new(m, rows)
-            .flat_map(|rows| steps.map(move |steps| (rows, steps)))
-            .flat_map(|(rows, steps)| columns.map(move |columns| (rows, steps, columns)));
-        for ((ic, mc), (pc, kc), (jc, nc)) in blocks {
-            let mut packed_a_row = pack::apart(kc);
-            if pack_a && jc == 0 {
-                let block = a.block(ic..ic + mc, pc..pc + kc);
-                packed_a_row = pack::rows(block, 0..mc, packed_a);
-            }
-            let mut b_row = (!pack_b).then_some(b.row_stride());
-            if pack_b {
-                let inner = self.inner.map(|inner| &inner[pc..pc + kc]);
-                let rows = if inner.is_some() {
-                    0..b.rows()
-                } else {
-                    pc..pc + kc
-                };
-                let b = b.block(rows, jc..jc + nc);
-                match inner {
-                    _ if b.col_stride() != 1 => {
-                        pack::panels(kernel, b, inner, width, packed_b);
-                    }
-                    Some(inner) => {
-                        let chosen = inner.iter().map(|&p| p as usize);
-                        b_row = Some(pack::rows(b, chosen, packed_b));
-                    }
-                    None => b_row = Some(pack::rows(b, 0..kc, packed_b)),
+        for (ic, mc) in Even::new(m, rows) {
+            for (pc, kc) in steps {
+                if pack_a {
+                    pack::rows(a.block(ic..ic + mc, pc..pc + kc), 0..mc, packed_a);
+                }
+                for (jc, nc) in columns {
+                    let b_row = if pack_b {
+                        self.pack_b((pc, kc), (jc, nc), width, kernel, packed_b)
+                    } else {
+                        Some(b.row_stride())
+                    };
+                    let block = ((ic, mc), (pc, kc), (jc, nc));
+                    self.block(&plan, block, packed_a, (packed_b, b_row), c, kernel);
                 }
             }
-            for (ir, mr) in Even::new(mc, kernel.max_rows()) {
-                let i = ic + ir;
-                let a = if pack_a {
-                    Strided {
-                        data: &packed_a[ir * packed_a_row..],
-                        row: packed_a_row,
-                        step: 1,
-                    }
-                } else {
-                    Strided {
-                        data: a.tail(i, pc),
-                        row: a.row_stride(),
-                        step: a.col_stride(),
-                    }
-                };
-                let ahead = if fetch_c {
-                    let next = c.tail_mut(i + 2 * mr, jc);
-                    Ahead::new(next, mr, nc, c_row_stride)
-                } else if !fetch {
-                    Ahead::NONE
-                } else if columns_of_a {
-                    // This group's share of the rows that the next steps read.
-                    let (first, end) = (kc * i / m, kc * (i + mr) / m);
-                    let next = self.a.tail(0, pc + kc + first);
-                    Ahead::new(next, end - first, m, self.a.col_stride())
-                } else {
-                    let next = self.a.tail(i + mr, pc);
-                    Ahead::new(next, mr, kc, self.a.row_stride())
-                };
-                let from = match self.start {
-                    _ if pc > 0 => From::C,
-                    Start::Zero => From::Zero,
-                    Start::C => From::C,
-                    Start::Row(row) => From::Row(&row[jc..]),
-                };
-                let tiles = Tiles {
-                    rows: mr,
-                    columns: nc,
-                    width,
-                    k: kc,
-                    a,
-                    b: if pack_b { packed_b } else { b.tail(pc, jc) },
-                    b_row,
-                    from,
-                    ahead,
-                };
-                let mut c_rows = [0; MAX_ROWS];
-                let c_rows = &mut c_rows[..mr];
-                for (i, row) in (i..).zip(&mut *c_rows) {
-                    *row = self.row(i) * c.row_stride();
+        }
+    }
+
+    /// Packs a block of B, and returns how far apart its rows are, or `None` if
+    /// it lies in panels.
+    fn pack_b(
+        &self,
+        (pc, kc): (usize, usize),
+        (jc, nc): (usize, usize),
+        width: usize,
+        kernel: MicroKernel,
+        packed: &mut [f32],
+    ) -> Option<usize> {
+        let columns = jc..jc + nc;
+        let (block, inner) = match self.inner {
+            Some(inner) => (
+                self.b.block(0..self.b.rows(), columns),
+                Some(&inner[pc..pc + kc]),
+            ),
+            None => (self.b.block(pc..pc + kc, columns), None),
+        };
+        match inner {
+            _ if block.col_stride() != 1 => {
+                pack::panels(kernel, block, inner, width, packed);
+                None
+            }
+            Some(inner) => {
+                let chosen = inner.iter().map(|&p| p as usize);
+                Some(pack::rows(block, chosen, packed))
+            }
+            None => Some(pack::rows(block, 0..kc, packed)),
+        }
+    }
+
+    /// A block of rows, steps and columns of the product.
+    #[inline]
+    fn block(
+        &self,
+        plan: &Plan,
+        ((ic, mc), (pc, kc), (jc, nc)): ((usize, usize), (usize, usize), (usize, usize)),
+        packed_a: &[f32],
+        (packed_b, b_row): (&[f32], Option<usize>),
+        c: &mut MatMut<'_>,
+        kernel: MicroKernel,
+    ) {
+        let (a, b) = (self.a, self.b);
+        let (m, k) = (a.rows(), a.cols());
+        let from = match self.start {
+            _ if pc > 0 => From::C,
+            Start::Zero => From::Zero,
+            Start::C => From::C,
+            Start::Row(row) => From::Row(&row[jc..]),
+        };
+        for (ir, mr) in Even::new(mc, kernel.max_rows()) {
+            let i = ic + ir;
+            let lhs = if plan.pack_a {
+                let row = pack::apart(kc);
+                Strided {
+                    data: &packed_a[ir * row..],
+                    row,
+                    step: 1,
                 }
-                kernel.tiles(&tiles, c.tail_mut(0, jc), c_rows);
-                if let (true, Some(epilogue)) = (pc + kc == k, self.epilogue) {
-                    for i in (i..i + mr).map(|i| self.row(i)) {
-                        epilogue(
-                            self.first_row + i,
-                            self.first_column + jc,
-                            &mut c.row_mut(i)[jc..jc + nc],
-                        );
-                    }
+            } else {
+                Strided {
+                    data: a.tail(i, pc),
+                    row: a.row_stride(),
+                    step: a.col_stride(),
+                }
+            };
+            let ahead = if plan.fetch_c {
+                // The next group is too near to arrive in time.
+                let c_row = c.row_stride();
+                Ahead::new(c.tail_mut(i + 2 * mr, jc), mr, nc, c_row)
+            } else if !plan.fetch_a {
+                Ahead::NONE
+            } else if a.col_stride() != 1 {
+                // This group's share of the rows that the next steps read.
+                let (first, end) = (kc * i / m, kc * (i + mr) / m);
+                Ahead::new(a.tail(0, pc + kc + first), end - first, m, a.col_stride())
+            } else {
+                Ahead::new(a.tail(i + mr, pc), mr, kc, a.row_stride())
+            };
+            let tiles = Tiles {
+                rows: mr,
+                columns: nc,
+                width: plan.width,
+                k: kc,
+                a: lhs,
+                b: if plan.pack_b {
+                    packed_b
+                } else {
+                    b.tail(pc, jc)
+                },
+                b_row,
+                from,
+                ahead,
+            };
+            let mut c_rows = [0; MAX_ROWS];
+            let c_rows = &mut c_rows[..mr];
+            for (i, row) in (i..).zip(&mut *c_rows) {
+                *row = self.row(i) * c.row_stride();
+            }
+            kernel.tiles(&tiles, c.tail_mut(0, jc), c_rows);
+            if let (true, Some(epilogue)) = (pc + kc == k, self.epilogue) {
+                for i in (i..i + mr).map(|i| self.row(i)) {
+                    let columns = &mut c.row_mut(i)[jc..jc + nc];
+                    epilogue(self.first_row + i, self.first_column + jc, columns);
                 }
             }
         }

@@ -113,12 +113,26 @@ impl Ahead {
     /// So many rows of `columns` elements, `row_stride` apart, from the
     /// beginning of `data` on.
     pub(super) fn new(data: &[f32], rows: usize, columns: usize, row_stride: usize) -> Self {
+        if data.is_empty() || rows == 0 {
+            return Self::NONE;
+        }
         let row = columns.div_ceil(LINE).max(1);
+        if row_stride > row * LINE {
+            let gap = row_stride - row * LINE;
+            let first = data.as_ptr();
+            return Self {
+                first,
+                rows,
+                row,
+                gap,
+            };
+        }
+        // Rows that leave out no line are one.
         Self {
             first: data.as_ptr(),
-            rows: if data.is_empty() { 0 } else { rows },
-            row,
-            gap: row_stride.saturating_sub(row * LINE),
+            rows: 1,
+            row: (rows * row_stride).div_ceil(LINE).max(1),
+            gap: 0,
         }
     }
 }

@@ -80,13 +80,20 @@ macro_rules! define_tiles {
                 let mut left = tiles.k;
                 while left > 0 {
                     let steps = left.min(LINE);
-                    for _ in 0..tiles.ahead_lines {
-                        prefetch(ahead);
-                        ahead = ahead.wrapping_add(LINE);
-                        ahead_left -= 1;
-                        if ahead_left == 0 {
-                            ahead = ahead.wrapping_add(tiles.ahead_gap);
-                            ahead_left = tiles.ahead_row;
+                    if tiles.ahead_gap == 0 {
+                        for _ in 0..tiles.ahead_lines {
+                            prefetch(ahead);
+                            ahead = ahead.wrapping_add(LINE);
+                        }
+                    } else {
+                        for _ in 0..tiles.ahead_lines {
+                            prefetch(ahead);
+                            ahead = ahead.wrapping_add(LINE);
+                            ahead_left -= 1;
+                            if ahead_left == 0 {
+                                ahead = ahead.wrapping_add(tiles.ahead_gap);
+                                ahead_left = tiles.ahead_row;
+                            }
                         }
                     }
                     for _ in 0..steps {
