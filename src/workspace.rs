@@ -15,6 +15,10 @@ use core::fmt;
 /// from chunk to chunk in the order of the examples, so this changes no bit.
 const CHUNK: usize = 256;
 
+/// Products of fewer multiply-adds than this stay on one thread: twice as many
+/// take some 120 µs there, and waking another thread costs a fourth of that.
+const SERIAL_BELOW: usize = 1 << 23;
+
 /// The memory that passes over a data set need: allocated once, used by every
 /// step.
 #[derive(Clone, Debug)]
@@ -141,7 +145,7 @@ impl Workspace {
                 &self.activations[..len],
                 &mut self.deltas[..len],
                 &mut self.gradient,
-                &mut Context::new(self.threads, &mut self.packing).with_isa(self.isa),
+                &mut context(self.threads, &mut self.packing, self.isa),
             );
         }
         total
@@ -239,7 +243,7 @@ impl Workspace {
         let logits = net.forward(
             Inputs::of_columns(MatRef::new(x, rows, columns.len()), columns),
             &mut self.activations[..len],
-            &mut Context::new(self.threads, &mut self.packing).with_isa(self.isa),
+            &mut context(self.threads, &mut self.packing, self.isa),
         );
         let dlogits = &mut self.deltas[len - rows * classes..len];
         let dlogits = MatMut::new(dlogits, rows, classes);
@@ -249,6 +253,14 @@ impl Workspace {
     fn classes(&self) -> usize {
         self.widths[self.widths.len() - 1]
     }
+}
+
+/// The context of a pass. Between its products there are pauses, after which a
+/// second thread must be woken.
+fn context(threads: usize, packing: &mut [f32], isa: Isa) -> Context<'_> {
+    Context::new(threads, packing)
+        .with_isa(isa)
+        .with_serial_below(SERIAL_BELOW)
 }
 
 /// Whether the weights that meet none of these columns are all finite.

@@ -556,7 +556,7 @@ mod repeating {
     fn threads_change_nothing() {
         let folder = Folder::new();
         // Products large enough that they are worth several threads.
-        let args = "--data data --hidden 160 --batch 100 --epochs 3 --quiet";
+        let args = "--data data --hidden 700 --batch 100 --epochs 2 --quiet";
         for threads in 1..=3 {
             let output = format!("--threads {threads} --out threads{threads}");
             folder.train(&format!("{args} {output}")).ok();

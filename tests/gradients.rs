@@ -305,9 +305,9 @@ fn a_weight_that_is_not_finite_shows_even_if_it_meets_only_zeros() {
 #[cfg(feature = "rayon")]
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    // So large that every product of both passes is shared out.
-    let widths = [200, 100, 60, 10];
-    let data = random_images(300, 200, 10, 2);
+    // So large that the products with X, W2 and its transpose are shared out.
+    let widths = [400, 300, 150, 10];
+    let data = random_images(300, 400, 10, 2);
     let net = Net::new(&widths, Activation::Sigmoid, random_params(&widths, 2));
     let rows: Vec<u32> = (0..300).collect();
     let gradient = |threads| {

@@ -54,6 +54,7 @@ pub type Epilogue<'a> = dyn Fn(usize, usize, &mut [f32]) + Sync + 'a;
 pub struct Context<'a> {
     isa: Isa,
     threads: usize,
+    serial_below: usize,
     packing: &'a mut [f32],
 }
 
@@ -76,6 +77,7 @@ impl<'a> Context<'a> {
         Self {
             isa: Isa::detect(),
             threads,
+            serial_below: params::SERIAL_BELOW,
             packing,
         }
     }
@@ -84,6 +86,20 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn with_isa(self, isa: Isa) -> Self {
         Self { isa, ..self }
+    }
+
+    /// The same with products of fewer multiply-adds than this on one thread
+    /// each (half of it for a product of one row).
+    ///
+    /// Unless this says otherwise the limit is half a million, which suits
+    /// products that follow one another at once. After a pause of some 20 µs
+    /// the threads of a pool sleep, and waking one costs about 30 µs.
+    #[must_use]
+    pub fn with_serial_below(self, multiply_adds: usize) -> Self {
+        Self {
+            serial_below: multiply_adds,
+            ..self
+        }
     }
 
     /// The instruction set that computes.
@@ -209,7 +225,8 @@ impl<'a> Product<'a> {
         let Self(part) = &self;
         part.assert_shapes(&c);
         let kernel = MicroKernel::of(ctx.isa);
-        parallel(part, c, kernel, ctx.threads, ctx.packing);
+        let threads = (ctx.threads, ctx.serial_below);
+        parallel(part, c, kernel, threads, ctx.packing);
     }
 }
 
@@ -248,20 +265,19 @@ impl Part<'_> {
     }
 }
 
-/// Shares the rows of C out among `threads` threads.
+/// Shares the rows of C out among `threads` threads, as long as each product
+/// has `serial_below` multiply-adds or more.
 fn parallel(
     part: &Part<'_>,
     c: MatMut<'_>,
     kernel: MicroKernel,
-    threads: usize,
+    (threads, serial_below): (usize, usize),
     packing: &mut [f32],
 ) {
     #[cfg(feature = "rayon")]
     let is_row = part.a.rows() == 1 && part.rows.is_none();
     #[cfg(feature = "rayon")]
-    if threads > 1
-        && part.a.rows() * part.a.cols() * c.cols() >= params::MIN_PARALLEL >> u8::from(is_row)
-    {
+    if threads > 1 && part.a.rows() * part.a.cols() * c.cols() >= serial_below >> u8::from(is_row) {
         let left = threads / 2;
         let (packing, rest) = packing.split_at_mut(Context::packing_len(left));
         let split = if is_row {
@@ -272,15 +288,15 @@ fn parallel(
         match split {
             Ok([(one, c), (other, d)]) => {
                 rayon::join(
-                    || parallel(&one, c, kernel, left, packing),
-                    || parallel(&other, d, kernel, threads - left, rest),
+                    || parallel(&one, c, kernel, (left, serial_below), packing),
+                    || parallel(&other, d, kernel, (threads - left, serial_below), rest),
                 );
             }
             Err(c) => part.compute(c, kernel, packing),
         }
         return;
     }
-    let _ = threads;
+    let _ = (threads, serial_below);
     part.compute(c, kernel, packing);
 }
 
