@@ -84,7 +84,7 @@ impl Part<'_> {
         let (m, k, n) = (a.rows(), a.cols(), b.cols());
         let width = kernel.max_columns(Even::new(m, kernel.max_rows()).largest());
         let columns_of_a = a.col_stride() != 1;
-        let is_large = m * k * n >= LARGE;
+        let is_large = self.multiply_adds() >= LARGE;
         let pack_b = b.col_stride() != 1
             || self.inner.is_some()
             || is_large && b.row_stride() % ALIASING == 0

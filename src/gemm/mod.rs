@@ -1,13 +1,17 @@
 //! The product of two matrices.
 //!
-//! Blocked and packed as in Goto and van de Geijn, *Anatomy of
-//! High-Performance Matrix Multiplication* (ACM TOMS 34(3), 2008), with the
-//! loops named as in BLIS: blocks of `NC` columns, `KC` steps of k and `MC`
-//! rows, then the register tiles of the micro-kernel.
+//! Blocked as in Goto and van de Geijn, *Anatomy of High-Performance Matrix
+//! Multiplication* (ACM TOMS 34(3), 2008): blocks of rows, of steps of k and of
+//! columns, then the register tiles of the micro-kernel. Operands are packed
+//! only where they would lie badly in the caches.
 //!
 //! Every element of C is one chain of multiply-adds over k in ascending order.
 //! Blocks of k continue the chain from C and threads share out the rows of C,
 //! so neither changes a bit of the result.
+//!
+//! [`gemm()`] computes a product as it is; a [`Product`] also starts from a row
+//! of biases, leaves out what [`pixels`] left out, and finishes the rows of C
+//! while they are in the cache.
 
 mod blocks;
 mod kernel;
@@ -231,6 +235,12 @@ impl<'a> Product<'a> {
 }
 
 impl Part<'_> {
+    /// How many multiply-adds it takes; no more than can be counted.
+    fn multiply_adds(&self) -> usize {
+        let of_a = self.a.rows() * self.a.cols();
+        of_a.saturating_mul(self.b.cols())
+    }
+
     #[inline]
     fn assert_shapes(&self, c: &MatMut<'_>) {
         let Self { a, b, .. } = self;
@@ -277,7 +287,7 @@ fn parallel(
     #[cfg(feature = "rayon")]
     let is_row = part.a.rows() == 1 && part.rows.is_none();
     #[cfg(feature = "rayon")]
-    if threads > 1 && part.a.rows() * part.a.cols() * c.cols() >= serial_below >> u8::from(is_row) {
+    if threads > 1 && part.multiply_adds() >= serial_below >> u8::from(is_row) {
         let left = threads / 2;
         let (packing, rest) = packing.split_at_mut(Context::packing_len(left));
         let split = if is_row {

@@ -9,7 +9,7 @@ pub(super) const BLOCK_B: usize = 1 << 17;
 /// A block of A, 2 MiB: it comes from L3 once for every block of B.
 pub(super) const BLOCK_A: usize = 1 << 19;
 
-/// Packed rows may be longer than their columns by so much in all.
+/// Memory for a packed block of B, whose rows may be longer than its columns.
 pub(super) const PACKED_B: usize = BLOCK_B + 64 * KC_WHOLE;
 
 /// Steps of k in a block, where k is cut: fourteen rows of A (29 KiB) stay in

@@ -48,8 +48,8 @@ pub(super) struct RawTiles {
 pub(super) const LINE: usize = 16;
 
 /// Defines `tile_row` out of what the invoking file defines for its registers:
-/// `Vector`, `LANES`, `Mask`, `zero`, `splat`, `mul_add`, `mask`, `load`,
-/// `store`, `load_part`, `load_last`, `store_part`, `prefetch`.
+/// `LANES`, `zero`, `splat`, `mul_add`, `mask`, `load`, `store`, `load_part`,
+/// `load_last`, `store_part`, `prefetch`.
 macro_rules! define_tiles {
     ($(#[$attribute:meta])*) => {
         /// Computes tiles of `R` rows and `V` vectors, side by side.
