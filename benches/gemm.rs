@@ -23,7 +23,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use handwritten::data::Dataset;
 use handwritten::gemm::pixels;
 use handwritten::init::{Stream, generator};
-use handwritten::{Arm, Beta, Context, Isa, MatMut, MatRef, Matrix, Product, Start, gemm, io};
+use handwritten::{Arm, Beta, Context, Isa, MatMut, MatRef, Matrix, Product, gemm, io, vector};
 use rand_core::Rng;
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -471,7 +471,7 @@ fn compare(filter: &str, csv: &str, isa: Isa) {
     println!("wrote {csv}");
 }
 
-/// Mini-batches of real digits, whose zero columns are left out: the pace as
+/// Mini-batches of real digits, whose zeros are found and left out: the pace as
 /// if all were computed, beside the peak of those that are.
 fn digits(filter: &str, isa: Isa, table: &mut String) {
     let names = ["forward 1, digits", "gradient of W1, digits"];
@@ -487,27 +487,44 @@ fn digits(filter: &str, isa: Isa, table: &mut String) {
         let mut packing = Context::packing(1);
         let mut ctx = Context::new(1, &mut packing).with_isa(isa);
         let (mut z, mut dw) = (vec![0.0; images * hidden], vec![0.0; 784 * hidden]);
-        let (mut columns, mut x) = (vec![0; 784], vec![0.0; images * 784]);
+        let mut x = vec![0.0; images * 784];
+        let (mut masks, mut steps) = (vec![0; 784], vec![0; 784]);
         let flops = 2.0 * (images * 784 * hidden) as f64 / 1e9;
         let (mut peaks, mut forward, mut gradient) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..300 {
-            let batch: Vec<&[u8]> = (0..images)
-                .map(|_| train.image(rng.next_u32() as usize % train.len()))
-                .collect();
-            let kept = pixels::occupied(&batch, &mut columns);
-            let (columns, x) = (&columns[..kept], &mut x[..images * kept]);
-            pixels::pack(isa, &batch, columns, x);
-            let x = MatRef::new(x, images, kept);
+            let mut bytes = Vec::new();
+            for _ in 0..images {
+                bytes.extend_from_slice(train.image(rng.next_u32() as usize % train.len()));
+            }
+            vector::scale_bytes(isa, &bytes, &mut x);
+            let x = MatRef::new(&x, images, 784);
+
             let start = Instant::now();
-            Product::new(x, weights.view())
-                .inner(columns)
-                .compute(MatMut::new(&mut z, images, hidden), &mut ctx);
+            for first in (0..images).step_by(pixels::PANEL) {
+                let rows = first..images.min(first + pixels::PANEL);
+                let panel = &bytes[rows.start * 784..rows.end * 784];
+                let count = pixels::columns(isa, panel, 784, &mut masks, &mut steps);
+                let z = &mut z[rows.start * hidden..rows.end * hidden];
+                Product::new(x.block(rows.clone(), 0..784), weights.view())
+                    .steps(&steps[..count])
+                    .compute(MatMut::new(z, rows.len(), hidden), &mut ctx);
+            }
             forward.push(flops / start.elapsed().as_secs_f64());
+
             let start = Instant::now();
-            Product::new(x.t(), dz.view())
-                .rows(columns)
-                .start(Start::Zero)
-                .compute(MatMut::new(&mut dw, 784, hidden), &mut ctx);
+            for block in (0..784).step_by(pixels::BLOCK) {
+                let masks = &mut masks[..images];
+                pixels::groups(isa, &bytes, 784, block, masks);
+                let groups = (block..784.min(block + pixels::BLOCK)).step_by(pixels::GROUP);
+                for (group, first) in groups.enumerate() {
+                    let columns = first..first + pixels::GROUP;
+                    let count = pixels::images_of(isa, masks, group, &mut steps);
+                    let dw = &mut dw[first * hidden..columns.end * hidden];
+                    Product::new(x.block(0..images, columns).t(), dz.view())
+                        .steps(&steps[..count])
+                        .compute(MatMut::new(dw, pixels::GROUP, hidden), &mut ctx);
+                }
+            }
             gradient.push(flops / start.elapsed().as_secs_f64());
             if peaks.len() < 31 {
                 peaks.push(peak(isa, 1));

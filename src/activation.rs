@@ -1,6 +1,7 @@
 //! Activation functions of the hidden layers.
 
-use crate::vector;
+use crate::isa::Isa;
+use crate::vector::{self, for_each_arm};
 
 /// The activation σ of all hidden layers. The output layer has none: its
 /// numbers are the logits.
@@ -29,11 +30,11 @@ impl Activation {
     }
 
     /// Replaces each z by σ(z).
-    pub fn apply(self, z: &mut [f32]) {
+    pub fn apply(self, isa: Isa, z: &mut [f32]) {
         match self {
-            Self::Sigmoid => vector::sigmoid(z),
-            Self::Relu => vector::relu(z),
-            Self::Tanh => vector::tanh(z),
+            Self::Sigmoid => vector::sigmoid(isa, z),
+            Self::Relu => vector::relu(isa, z),
+            Self::Tanh => vector::tanh(isa, z),
         }
     }
 
@@ -41,13 +42,36 @@ impl Activation {
     ///
     /// # Panics
     /// Panics if the lengths differ.
-    pub fn mul_derivative(self, a: &[f32], gradient: &mut [f32]) {
+    pub fn mul_derivative(self, isa: Isa, a: &[f32], gradient: &mut [f32]) {
         assert_eq!(a.len(), gradient.len(), "activations and their gradients");
-        let pairs = gradient.iter_mut().zip(a);
         match self {
-            Self::Sigmoid => pairs.for_each(|(g, a)| *g *= a * (1.0 - a)),
-            Self::Relu => pairs.for_each(|(g, a)| *g *= if *a > 0.0 { 1.0 } else { 0.0 }),
-            Self::Tanh => pairs.for_each(|(g, a)| *g *= 1.0 - a * a),
+            Self::Sigmoid => mul_sigmoid_derivative(isa, a, gradient),
+            Self::Relu => mul_relu_derivative(isa, a, gradient),
+            Self::Tanh => mul_tanh_derivative(isa, a, gradient),
+        }
+    }
+}
+
+for_each_arm! {
+    fn mul_sigmoid_derivative(a: &[f32], gradient: &mut [f32]) {
+        for (g, a) in gradient.iter_mut().zip(a) {
+            *g *= a * (1.0 - a);
+        }
+    }
+}
+
+for_each_arm! {
+    fn mul_relu_derivative(a: &[f32], gradient: &mut [f32]) {
+        for (g, a) in gradient.iter_mut().zip(a) {
+            *g *= if *a > 0.0 { 1.0 } else { 0.0 };
+        }
+    }
+}
+
+for_each_arm! {
+    fn mul_tanh_derivative(a: &[f32], gradient: &mut [f32]) {
+        for (g, a) in gradient.iter_mut().zip(a) {
+            *g *= 1.0 - a * a;
         }
     }
 }

@@ -27,6 +27,14 @@ pub mod net;
 pub mod optim;
 pub mod schedule;
 #[cfg(feature = "alloc")]
+#[cfg_attr(
+    not(feature = "rayon"),
+    expect(dead_code, reason = "one thread splits nothing")
+)]
+mod share;
+#[cfg(feature = "alloc")]
+mod team;
+#[cfg(feature = "alloc")]
 pub mod train;
 #[cfg(feature = "alloc")]
 pub mod workspace;
@@ -49,5 +57,5 @@ pub use {
     matrix::Matrix,
     net::Net,
     train::{Batch, Config, Observer, train},
-    workspace::{Evaluation, Workspace},
+    workspace::{Evaluation, Update, Workspace},
 };

@@ -1,7 +1,8 @@
 //! Softmax cross-entropy, from the logits.
 
+use crate::isa::Isa;
 use crate::matrix::{MatMut, MatRef};
-use crate::vector;
+use crate::vector::{self, for_each_arm};
 
 /// How the losses of many examples become one number, and so what the
 /// gradient is the gradient of.
@@ -34,81 +35,134 @@ impl Reduction {
     }
 }
 
-/// Adds the loss of each example, `−ln softmax(logits)[label]`, to `total`, in
-/// order, and writes the gradient of `scale` times their sum by the logits,
+/// Writes the loss of each example, `−ln softmax(logits)[label]`, to `losses`,
+/// and the gradient of `scale` times their sum by the logits,
 /// `scale · (softmax(logits) − y)` where y is 1 at the label and 0 elsewhere.
 ///
-/// Shapes: `logits` and `dlogits` B×C, `labels` B. The loss is computed as
-/// `ln Σ exp(z − max z) − (z[label] − max z)`: the largest logit contributes
-/// exp(0), so neither the sum nor its logarithm can overflow or vanish
-/// (Goodfellow et al., *Deep Learning*, section 4.1).
+/// Shapes: `logits` and `dlogits` B×C, `labels` and `losses` B. The loss is
+/// computed as `ln Σ exp(z − max z) − (z[label] − max z)`: the largest logit
+/// contributes exp(0), so neither the sum nor its logarithm can overflow or
+/// vanish (Goodfellow et al., *Deep Learning*, section 4.1).
 ///
 /// # Panics
 /// Panics if the shapes differ or if a label is not below C.
 pub fn softmax_cross_entropy(
+    isa: Isa,
     logits: MatRef<'_>,
     labels: &[u8],
     scale: f32,
     mut dlogits: MatMut<'_>,
-    total: &mut f64,
+    losses: &mut [f32],
 ) {
     let shape = (logits.rows(), logits.cols());
     assert!(
-        (dlogits.rows(), dlogits.cols()) == shape && labels.len() == shape.0,
-        "logits {shape:?}, {} labels, gradient ({}, {})",
+        (dlogits.rows(), dlogits.cols()) == shape
+            && labels.len() == shape.0
+            && losses.len() == shape.0,
+        "logits {shape:?}, {} labels, {} losses, gradient ({}, {})",
         labels.len(),
+        losses.len(),
         dlogits.rows(),
         dlogits.cols()
     );
-    for (i, &label) in labels.iter().enumerate() {
-        let (label, logits) = (usize::from(label), logits.row(i));
-        let probs = dlogits.row_mut(i);
-        probs.copy_from_slice(logits);
-        let (max, sum) = exp_sum(probs);
-        *total += f64::from(vector::ln(sum) - (logits[label] - max));
-        for p in probs.iter_mut() {
-            *p = *p / sum * scale;
+    let (labels, losses) = (labels.chunks(LANES), losses.chunks_mut(LANES));
+    for (i, (labels, losses)) in (0..).step_by(LANES).zip(labels.zip(losses)) {
+        let rows = i..i + labels.len();
+        let logits = logits.block(rows.clone(), 0..shape.1);
+        let dlogits = dlogits.block(rows, 0..shape.1);
+        examples(isa, logits, labels, scale, dlogits, losses);
+    }
+}
+
+/// The examples that are computed together, each in a lane of its own.
+const LANES: usize = 16;
+
+for_each_arm! {
+    fn examples(
+        logits: MatRef<'_>,
+        labels: &[u8],
+        scale: f32,
+        dlogits: MatMut<'_>,
+        losses: &mut [f32],
+    ) {
+        let (mut dlogits, classes) = (dlogits, logits.cols());
+        // Lanes without an example hold zeros, and what comes of them is dropped.
+        let column = |m: MatRef<'_>, j: usize| {
+            let mut lanes = [0.0; LANES];
+            lanes.iter_mut().zip(0..m.rows()).for_each(|(lane, i)| *lane = m.at(i, j));
+            lanes
+        };
+        let mut max = [f32::NEG_INFINITY; LANES];
+        for j in 0..classes {
+            for (max, z) in max.iter_mut().zip(column(logits, j)) {
+                *max = max.max(z);
+            }
         }
-        probs[label] -= scale;
+        let mut sum = [0.0; LANES];
+        for j in 0..classes {
+            let mut p = column(logits, j);
+            for ((p, max), sum) in p.iter_mut().zip(max).zip(&mut sum) {
+                *p = vector::exp_of(*p - max);
+                *sum += *p;
+            }
+            for (i, p) in (0..dlogits.rows()).zip(p) {
+                dlogits.row_mut(i)[j] = p;
+            }
+        }
+        let mut logarithm = sum;
+        for x in &mut logarithm {
+            // The sum is at least 1, infinite or NaN.
+            *x = vector::ln_of(*x);
+        }
+        for (i, (&label, loss)) in labels.iter().zip(losses).enumerate() {
+            let label = usize::from(label);
+            *loss = logarithm[i] - (logits.at(i, label) - max[i]);
+        }
+        for j in 0..classes {
+            let mut p = column(dlogits.as_ref(), j);
+            for (p, sum) in p.iter_mut().zip(sum) {
+                *p = *p / sum * scale;
+            }
+            for (i, p) in (0..dlogits.rows()).zip(p) {
+                dlogits.row_mut(i)[j] = p;
+            }
+        }
+        for (i, &label) in labels.iter().enumerate() {
+            dlogits.row_mut(i)[usize::from(label)] -= scale;
+        }
     }
 }
 
 /// Replaces logits by probabilities: e^z / Σ e^z, for one example.
-pub fn softmax(logits: &mut [f32]) {
-    let (_, sum) = exp_sum(logits);
+pub fn softmax(isa: Isa, logits: &mut [f32]) {
+    let max = vector::max(logits);
+    for z in logits.iter_mut() {
+        *z -= max;
+    }
+    vector::exp(isa, logits);
+    let sum = vector::sum(logits);
     for p in logits {
         *p /= sum;
     }
-}
-
-/// Replaces each z by exp(z − max z); returns max z and the sum of the
-/// exponentials.
-fn exp_sum(z: &mut [f32]) -> (f32, f32) {
-    let max = vector::max(z);
-    for z in z.iter_mut() {
-        *z -= max;
-    }
-    vector::exp(z);
-    (max, vector::sum(z))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn loss(logits: &[f32], label: u8) -> f64 {
+    fn loss(logits: &[f32], label: u8) -> f32 {
         let mut dlogits = [0.0; 16];
         let (logits, n) = (MatRef::new(logits, 1, logits.len()), logits.len());
         let dlogits = MatMut::new(&mut dlogits[..n], 1, n);
-        let mut total = 0.0;
-        softmax_cross_entropy(logits, &[label], 1.0, dlogits, &mut total);
-        total
+        let mut loss = [0.0];
+        softmax_cross_entropy(Isa::detect(), logits, &[label], 1.0, dlogits, &mut loss);
+        loss[0]
     }
 
     #[test]
     fn equal_logits_cost_the_logarithm_of_the_number_of_classes() {
         for z in [0.0, 1e30, -1e30] {
-            assert!((loss(&[z; 10], 3) - 10_f64.ln()).abs() < 1e-6);
+            assert!((loss(&[z; 10], 3) - 10_f32.ln()).abs() < 1e-6);
         }
     }
 
@@ -130,16 +184,17 @@ mod tests {
     fn gradients_are_probabilities_less_the_truth() {
         let logits = [1.0, 2.0, 3.0, 0.0, 0.0, 0.0];
         let mut dlogits = [0.0; 6];
-        let mut total = 0.0;
+        let mut losses = [0.0; 2];
         softmax_cross_entropy(
+            Isa::detect(),
             MatRef::new(&logits, 2, 3),
             &[2, 0],
             0.5,
             MatMut::new(&mut dlogits, 2, 3),
-            &mut total,
+            &mut losses,
         );
         let mut probs = [1.0, 2.0, 3.0];
-        softmax(&mut probs);
+        softmax(Isa::detect(), &mut probs);
         let sum = 1_f64.exp() + 2_f64.exp() + 3_f64.exp();
         for (p, z) in probs.into_iter().zip([1.0_f64, 2.0, 3.0]) {
             assert!((f64::from(p) - z.exp() / sum).abs() < 1e-7);
@@ -155,6 +210,7 @@ mod tests {
         for (d, e) in dlogits.into_iter().zip(expected) {
             assert!((d - e).abs() < 1e-7, "{dlogits:?}");
         }
+        let total: f64 = losses.into_iter().map(f64::from).sum();
         assert!((total - (sum.ln() - 3.0 + 3_f64.ln())).abs() < 1e-6);
     }
 }

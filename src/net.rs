@@ -19,6 +19,9 @@ use crate::vector;
 #[cfg(feature = "alloc")]
 use alloc::{vec, vec::Vec};
 
+/// The most layers with parameters that a net has.
+pub const MAX_DEPTH: usize = 16;
+
 /// The number of weights and biases of a net whose layers have these widths,
 /// from the inputs to the classes.
 pub const fn params_len(widths: &[usize]) -> usize {
@@ -53,35 +56,6 @@ pub struct NetRef<'a> {
     params: &'a [f32],
 }
 
-/// The inputs of a mini-batch, B×D.
-///
-/// Columns that are zero in all examples may be left out: they change no bit
-/// of what the net makes of the examples or of a gradient, as long as the
-/// numbers that they would meet are finite (see [`crate::gemm::pixels`]).
-#[derive(Clone, Copy, Debug)]
-pub struct Inputs<'a> {
-    x: MatRef<'a>,
-    columns: Option<&'a [u32]>,
-}
-
-impl<'a> Inputs<'a> {
-    /// The inputs of which `x` has these columns, and all others are zero.
-    ///
-    /// # Panics
-    /// Panics if `x` does not have as many columns.
-    pub fn of_columns(x: MatRef<'a>, columns: &'a [u32]) -> Self {
-        assert_eq!(x.cols(), columns.len(), "columns of the inputs");
-        let columns = Some(columns);
-        Self { x, columns }
-    }
-}
-
-impl<'a> From<MatRef<'a>> for Inputs<'a> {
-    fn from(x: MatRef<'a>) -> Self {
-        Self { x, columns: None }
-    }
-}
-
 /// The parameters of one layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Layer<'a> {
@@ -96,8 +70,9 @@ impl<'a> NetRef<'a> {
     /// with these parameters.
     ///
     /// # Panics
-    /// Panics if there are fewer than two widths or one of them is 0, or if
-    /// there are not [`params_len`] parameters.
+    /// Panics if there are fewer than two widths or more than [`MAX_DEPTH`]
+    /// and one, if one of them is 0, or if there are not [`params_len`]
+    /// parameters.
     pub fn new(widths: &'a [usize], activation: Activation, params: &'a [f32]) -> Self {
         assert_widths(widths);
         assert_eq!(
@@ -162,30 +137,26 @@ impl<'a> NetRef<'a> {
     /// The forward pass: fills `activations`, layer after layer, and returns
     /// the logits, B×C.
     ///
-    /// Shapes: `inputs` B×D; `activations` holds [`activations_len`] elements.
+    /// Shapes: `x` B×D; `activations` holds [`activations_len`] elements.
     ///
     /// # Panics
     /// Panics if the shapes do not fit the net.
     pub fn forward<'b>(
         &self,
-        inputs: impl Into<Inputs<'b>>,
+        x: MatRef<'b>,
         activations: &'b mut [f32],
         ctx: &mut Context<'_>,
     ) -> MatRef<'b> {
-        let Inputs { x, mut columns } = inputs.into();
         let examples = x.rows();
         assert_eq!(activations.len(), activations_len(self.widths, examples));
-        let (mut input, mut rest) = (x, activations);
+        let (isa, mut input, mut rest) = (ctx.isa(), x, activations);
         for l in 0..self.depth() {
             let Layer { weights, biases } = self.layer(l);
             let (a, after) = rest.split_at_mut(examples * biases.len());
             // Z = b + A·W: the chains of the product start from the biases.
             let mut z = Product::new(input, weights).start(Start::Row(biases));
-            if let Some(columns) = columns.take() {
-                z = z.inner(columns);
-            }
             // A = σ(Z), part by part as the sums are complete
-            let sigma = |_, _, z: &mut [f32]| self.activation.apply(z);
+            let sigma = |_, _, z: &mut [f32]| self.activation.apply(isa, z);
             if l + 1 < self.depth() {
                 z = z.epilogue(&sigma);
             }
@@ -198,23 +169,22 @@ impl<'a> NetRef<'a> {
     /// The backward pass: adds the gradient of the loss by every parameter to
     /// `gradient`.
     ///
-    /// Shapes: `inputs` B×D and `activations` as [`NetRef::forward`] had and left
+    /// Shapes: `x` B×D and `activations` as [`NetRef::forward`] had and left
     /// them; `deltas`, laid out like `activations`, holds the gradient by the
     /// logits in its last block, and receives those of the hidden layers in
     /// the others; `gradient` is laid out like the parameters.
     ///
     /// # Panics
     /// Panics if the shapes do not fit the net.
-    pub fn backward<'b>(
+    pub fn backward(
         &self,
-        inputs: impl Into<Inputs<'b>>,
+        x: MatRef<'_>,
         activations: &[f32],
         deltas: &mut [f32],
         gradient: &mut [f32],
         ctx: &mut Context<'_>,
     ) {
-        let Inputs { x, columns } = inputs.into();
-        let examples = x.rows();
+        let (isa, examples) = (ctx.isa(), x.rows());
         assert_eq!(activations.len(), activations_len(self.widths, examples));
         assert_eq!(deltas.len(), activations.len());
         assert_eq!(gradient.len(), self.params.len());
@@ -227,16 +197,12 @@ impl<'a> NetRef<'a> {
             let (dw, db) = layer.split_at_mut(inputs * outputs);
             // db += Σ rows dZ
             for i in 0..examples {
-                vector::add(db, dz.row(i));
+                vector::add(isa, db, dz.row(i));
             }
             // dW += Aᵀ·dZ, where the first layer's A is X
             let dw = MatMut::new(dw, inputs, outputs);
             if l == 0 {
-                let mut product = Product::new(x.t(), dz).start(Start::C);
-                if let Some(columns) = columns {
-                    product = product.rows(columns);
-                }
-                product.compute(dw, ctx);
+                Product::new(x.t(), dz).start(Start::C).compute(dw, ctx);
             } else {
                 let a = self.activation_of(l - 1, activations);
                 Product::new(a.t(), dz).start(Start::C).compute(dw, ctx);
@@ -245,7 +211,7 @@ impl<'a> NetRef<'a> {
                 let da = MatMut::new(&mut rest[start..], examples, inputs);
                 let times_derivative = |i: usize, j: usize, da: &mut [f32]| {
                     let a = &a.row(i)[j..j + da.len()];
-                    self.activation.mul_derivative(a, da);
+                    self.activation.mul_derivative(isa, a, da);
                 };
                 Product::new(dz, self.layer(l).weights.t())
                     .epilogue(&times_derivative)
@@ -284,7 +250,7 @@ impl Net {
     /// A net with random parameters.
     ///
     /// # Panics
-    /// Panics if there are fewer than two widths or one of them is 0.
+    /// Panics if the widths are not as [`NetRef::new`] wants them.
     pub fn random<R: rand_core::Rng + ?Sized>(
         widths: &[usize],
         activation: Activation,
@@ -329,7 +295,7 @@ impl Net {
 
 fn assert_widths(widths: &[usize]) {
     assert!(
-        widths.len() >= 2 && !widths.contains(&0),
+        (2..=MAX_DEPTH + 1).contains(&widths.len()) && !widths.contains(&0),
         "layers of widths {widths:?}"
     );
 }

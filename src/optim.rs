@@ -1,6 +1,8 @@
 //! The optimiser: gradient descent with momentum.
 
+use crate::isa::Isa;
 use crate::net::params_len;
+use crate::vector::for_each_arm;
 
 /// Gradient descent with momentum (Polyak's heavy ball, or Nesterov's).
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -32,6 +34,7 @@ impl Momentum {
     /// Panics if one of the slices does not fit the widths.
     pub fn step(
         &self,
+        isa: Isa,
         widths: &[usize],
         params: &mut [f32],
         velocity: &mut [f32],
@@ -44,23 +47,72 @@ impl Momentum {
         let mut start = 0;
         for shape in widths.windows(2) {
             let (inputs, outputs) = (shape[0], shape[1]);
-            for (len, decay) in [(inputs * outputs, self.weight_decay), (outputs, 0.0)] {
+            for (len, is_bias) in [(inputs * outputs, false), (outputs, true)] {
                 let tensor = start..start + len;
                 start = tensor.end;
-                let parameters = params[tensor.clone()]
-                    .iter_mut()
-                    .zip(&mut velocity[tensor.clone()])
-                    .zip(&gradient[tensor]);
-                for ((w, v), g) in parameters {
-                    let step = learning_rate * (g + decay * *w);
-                    *v = self.momentum * *v - step;
-                    *w += if self.nesterov {
-                        self.momentum * *v - step
-                    } else {
-                        *v
-                    };
-                }
+                self.step_tensor(
+                    isa,
+                    is_bias,
+                    &mut params[tensor.clone()],
+                    &mut velocity[tensor.clone()],
+                    &gradient[tensor],
+                    learning_rate,
+                );
             }
+        }
+    }
+
+    /// The same of some parameters that are all weights, or all biases.
+    ///
+    /// # Panics
+    /// Panics if the slices differ in length.
+    pub fn step_tensor(
+        &self,
+        isa: Isa,
+        is_bias: bool,
+        params: &mut [f32],
+        velocity: &mut [f32],
+        gradient: &[f32],
+        learning_rate: f32,
+    ) {
+        assert!(
+            params.len() == gradient.len() && velocity.len() == gradient.len(),
+            "parameters, velocities and gradients of different lengths"
+        );
+        let decay = if is_bias { 0.0 } else { self.weight_decay };
+        let rule = if self.nesterov { nesterov } else { polyak };
+        let rates = (self.momentum, decay, learning_rate);
+        rule(isa, params, velocity, gradient, rates);
+    }
+}
+
+for_each_arm! {
+    fn polyak(
+        params: &mut [f32],
+        velocity: &mut [f32],
+        gradient: &[f32],
+        rates: (f32, f32, f32),
+    ) {
+        let (momentum, decay, learning_rate) = rates;
+        for ((w, v), g) in params.iter_mut().zip(velocity).zip(gradient) {
+            *v = momentum * *v - learning_rate * (g + decay * *w);
+            *w += *v;
+        }
+    }
+}
+
+for_each_arm! {
+    fn nesterov(
+        params: &mut [f32],
+        velocity: &mut [f32],
+        gradient: &[f32],
+        rates: (f32, f32, f32),
+    ) {
+        let (momentum, decay, learning_rate) = rates;
+        for ((w, v), g) in params.iter_mut().zip(velocity).zip(gradient) {
+            let step = learning_rate * (g + decay * *w);
+            *v = momentum * *v - step;
+            *w += momentum * *v - step;
         }
     }
 }
@@ -78,7 +130,14 @@ mod tests {
         };
         let (mut params, mut velocity) = ([1.0, 1.0], [0.0, 0.0]);
         for gradient in [[2.0, 2.0], [4.0, 4.0]] {
-            rule.step(&[1, 1], &mut params, &mut velocity, &gradient, 0.25);
+            rule.step(
+                Isa::detect(),
+                &[1, 1],
+                &mut params,
+                &mut velocity,
+                &gradient,
+                0.25,
+            );
         }
         (params, velocity)
     }

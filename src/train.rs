@@ -7,7 +7,8 @@ use crate::loss::Reduction;
 use crate::net::Net;
 use crate::optim::Momentum;
 use crate::schedule::{LearningRate, Schedule};
-use crate::workspace::{Tensor, Workspace};
+use crate::team::Team;
+use crate::workspace::{Tensor, Update, Workspace};
 use alloc::{vec, vec::Vec};
 use core::fmt;
 
@@ -160,6 +161,20 @@ pub fn train(
     workspace: &mut Workspace,
     observer: &mut impl Observer,
 ) -> Result<Outcome, NonFinite> {
+    Team::with(workspace.threads(), |team| {
+        train_with(team, net, (train, val), config, workspace, observer)
+    })
+}
+
+/// The same with a team that stays together for the whole run.
+fn train_with(
+    team: &mut Team<'_>,
+    net: &mut Net,
+    (train, val): (&Subset<'_>, &Subset<'_>),
+    config: &Config,
+    workspace: &mut Workspace,
+    observer: &mut impl Observer,
+) -> Result<Outcome, NonFinite> {
     assert!(config.epochs > 0, "training for no epochs");
     assert!(
         !train.is_empty() && !val.is_empty(),
@@ -174,7 +189,6 @@ pub fn train(
     assert!(batch > 0, "mini-batches of no examples");
 
     let steps = train.len().div_ceil(batch);
-    let widths = net.view().widths().to_vec();
     let mut velocity = vec![0.0; net.view().params().len()];
     let mut rng = generator(config.seed, Stream::Shuffle);
     let mut order = train.indices().to_vec();
@@ -194,7 +208,13 @@ pub fn train(
         let mut learning_rate = 0.0;
         for (step, batch) in (1..).zip(order.chunks(batch)) {
             let data = train.dataset();
-            let sum = workspace.compute_gradient(net.view(), data, batch, config.reduction);
+            learning_rate = rate.at((epoch - 1) * steps + step - 1, steps, config.epochs);
+            let update = Update {
+                rule: config.optimizer,
+                learning_rate: learning_rate as f32,
+                reduction: config.reduction,
+            };
+            let sum = workspace.step_with(team, net, &mut velocity, data, batch, &update);
             if !sum.is_finite() {
                 let tensor = workspace.first_not_finite(net.view());
                 return Err(NonFinite {
@@ -203,14 +223,6 @@ pub fn train(
                     tensor,
                 });
             }
-            learning_rate = rate.at((epoch - 1) * steps + step - 1, steps, config.epochs);
-            config.optimizer.step(
-                &widths,
-                net.params_mut(),
-                &mut velocity,
-                workspace.gradient(),
-                learning_rate as f32,
-            );
             total += sum;
             observer.on_step(&Step {
                 epoch,
@@ -221,7 +233,7 @@ pub fn train(
             });
         }
 
-        let validation = workspace.evaluate(net.view(), val, config.reduction);
+        let validation = workspace.evaluate_with(team, net.view(), val, config.reduction);
         if !validation.loss.is_finite() {
             let tensor = workspace.first_not_finite(net.view());
             return Err(NonFinite {

@@ -1,63 +1,133 @@
 //! Elementwise functions and sums over slices.
 //!
 //! The functions are polynomials of our own, made of IEEE additions,
-//! multiplications and divisions only, none of them fused: they give the same
-//! bits on every target and in every build. A slice's remainder goes through
-//! the same vector code, so an element's value does not depend on where it
-//! stands.
+//! multiplications and divisions only, none of them fused and none behind a
+//! branch: they give the same bits on every target, with every instruction set
+//! and in every build, and an element's value does not depend on where it
+//! stands. Each loop is written once, on plain numbers, and compiled for the
+//! vectors of each arm.
 
-use wide::{f32x8, i32x8};
+use crate::isa::Isa;
 
 /// ln 2 in two parts, the first so short that its product with an exponent of
 /// `f32` is exact.
 const LN_2_HIGH: f32 = 355.0 / 512.0;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 
-/// Replaces each element by `f` of it.
-#[inline]
-fn map(xs: &mut [f32], f: impl Fn(f32x8) -> f32x8) {
-    let (vectors, rest) = xs.as_chunks_mut::<8>();
-    for x in vectors {
-        *x = f(f32x8::new(*x)).to_array();
+/// 1/255 in two parts, the first so short that its product with a byte is
+/// exact.
+const PER_BYTE_HIGH: f32 = 16_448.0 / 4_194_304.0;
+const PER_BYTE_LOW: f32 = (1.0 / 255.0 - 16_448.0 / 4_194_304.0_f64) as f32;
+
+/// Compiles a function for the widest vectors of each arm, and calls the one
+/// that its first argument, an [`Isa`], names. Arms whose vectors every build
+/// for their architecture has need no copy.
+macro_rules! for_each_arm {
+    ($(#[$about:meta])* $public:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
+        $(#[$about])*
+        #[allow(unsafe_code)]
+        $public fn $name(isa: Isa, $($arg: $type),*) $(-> $out)? {
+            #[inline(always)]
+            fn plain($($arg: $type),*) $(-> $out)? $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f")]
+                fn avx512($($arg: $type),*) $(-> $out)? {
+                    plain($($arg),*)
+                }
+                #[target_feature(enable = "avx2")]
+                fn avx2($($arg: $type),*) $(-> $out)? {
+                    plain($($arg),*)
+                }
+                match isa.arm() {
+                    $crate::isa::Arm::Avx512 => {
+                        // SAFETY: an `Isa` proves that the machine has AVX-512.
+                        return unsafe { avx512($($arg),*) };
+                    }
+                    $crate::isa::Arm::Avx2 => {
+                        // SAFETY: an `Isa` proves that the machine has AVX2.
+                        return unsafe { avx2($($arg),*) };
+                    }
+                    _ => {}
+                }
+            }
+            let _ = isa;
+            plain($($arg),*)
+        }
+    };
+}
+pub(crate) use for_each_arm;
+
+for_each_arm! {
+    /// eˣ for each element, within 2 units in the last place; subnormal results,
+    /// infinities and NaN as IEEE arithmetic would have them.
+    pub fn exp(xs: &mut [f32]) {
+        for x in xs {
+            *x = exp_of(*x);
+        }
     }
-    if !rest.is_empty() {
-        let mut padded = [0.0; 8];
-        padded[..rest.len()].copy_from_slice(rest);
-        let y = f(f32x8::new(padded)).to_array();
-        rest.copy_from_slice(&y[..rest.len()]);
+}
+
+for_each_arm! {
+    /// The logistic function 1 / (1 + e⁻ˣ) for each element.
+    pub fn sigmoid(xs: &mut [f32]) {
+        for x in xs {
+            *x = sigmoid_of(*x);
+        }
     }
 }
 
-/// eˣ for each element, within 2 units in the last place; subnormal results,
-/// infinities and NaN as IEEE arithmetic would have them.
-pub fn exp(xs: &mut [f32]) {
-    map(xs, exp8);
-}
-
-/// The logistic function 1 / (1 + e⁻ˣ) for each element.
-pub fn sigmoid(xs: &mut [f32]) {
-    map(xs, sigmoid8);
-}
-
-/// The hyperbolic tangent of each element.
-pub fn tanh(xs: &mut [f32]) {
-    map(xs, tanh8);
-}
-
-/// `max(x, 0)` for each element. NaN stays NaN, so that a broken weight shows.
-pub fn relu(xs: &mut [f32]) {
-    map(xs, |x| x.simd_lt(f32x8::ZERO).select(f32x8::ZERO, x));
-}
-
-/// `xs += ys`.
-///
-/// # Panics
-/// Panics if the lengths differ.
-pub fn add(xs: &mut [f32], ys: &[f32]) {
-    assert_eq!(xs.len(), ys.len(), "sum of slices of different lengths");
-    for (x, y) in xs.iter_mut().zip(ys) {
-        *x += y;
+for_each_arm! {
+    /// The hyperbolic tangent of each element.
+    pub fn tanh(xs: &mut [f32]) {
+        for x in xs {
+            *x = tanh_of(*x);
+        }
     }
+}
+
+for_each_arm! {
+    /// `max(x, 0)` for each element. NaN stays NaN, so that a broken weight shows.
+    pub fn relu(xs: &mut [f32]) {
+        for x in xs {
+            *x = if *x < 0.0 { 0.0 } else { *x };
+        }
+    }
+}
+
+for_each_arm! {
+    /// Each byte divided by 255 and rounded once.
+    ///
+    /// # Panics
+    /// Panics if the lengths differ.
+    pub fn scale_bytes(bytes: &[u8], xs: &mut [f32]) {
+        assert_eq!(bytes.len(), xs.len(), "bytes and their quotients");
+        for (x, &byte) in xs.iter_mut().zip(bytes) {
+            *x = scaled(byte);
+        }
+    }
+}
+
+for_each_arm! {
+    /// `xs += ys`.
+    ///
+    /// # Panics
+    /// Panics if the lengths differ.
+    pub fn add(xs: &mut [f32], ys: &[f32]) {
+        assert_eq!(xs.len(), ys.len(), "sum of slices of different lengths");
+        for (x, y) in xs.iter_mut().zip(ys) {
+            *x += y;
+        }
+    }
+}
+
+/// The quotient by 255, rounded to the nearest `f32`.
+#[inline(always)]
+pub(crate) fn scaled(byte: u8) -> f32 {
+    // A product with 1/255 itself is off in the last bit for 126 of the 256
+    // values; a division takes several times as long.
+    let x = f32::from(byte);
+    x * PER_BYTE_HIGH + x * PER_BYTE_LOW
 }
 
 /// The largest element, −∞ for none. NaN is passed over.
@@ -77,25 +147,26 @@ pub fn argmax(xs: &[f32]) -> usize {
     xs.iter().position(|&x| x == max).unwrap_or(0)
 }
 
-/// Whether no element is infinite or NaN.
-pub fn all_finite(xs: &[f32]) -> bool {
-    // Without an early end the loop is vectorised.
-    xs.iter().fold(true, |all, x| all & x.is_finite())
+for_each_arm! {
+    /// Whether no element is infinite or NaN.
+    pub fn all_finite(xs: &[f32]) -> bool {
+        // Without an early end the loop is vectorised.
+        xs.iter().fold(true, |all, x| all & x.is_finite())
+    }
 }
 
 /// x = n·ln 2 + r with |r| ≤ ln 2 / 2, then 2ⁿ·eʳ, where eʳ is the polynomial
 /// of Cephes' `expf` (S. L. Moshier, netlib.org/cephes).
-#[inline]
-fn exp8(x: f32x8) -> f32x8 {
+#[inline(always)]
+pub(crate) fn exp_of(x: f32) -> f32 {
     // Beyond these bounds the result is 0 or infinite.
-    let bounded = x
-        .fast_max(f32x8::splat(-104.0))
-        .fast_min(f32x8::splat(89.0));
+    let bounded = if x > -104.0 { x } else { -104.0 };
+    let bounded = if bounded < 89.0 { bounded } else { 89.0 };
     // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits.
-    let magic = f32x8::splat(12_582_912.0);
-    let shifted = bounded * f32x8::splat(core::f32::consts::LOG2_E) + magic;
+    let magic = 12_582_912.0_f32;
+    let shifted = bounded * core::f32::consts::LOG2_E + magic;
     let n = shifted - magic;
-    let r = bounded - n * f32x8::splat(LN_2_HIGH) - n * f32x8::splat(LN_2_LOW);
+    let r = bounded - n * LN_2_HIGH - n * LN_2_LOW;
     let p = polynomial(
         r,
         [
@@ -107,41 +178,36 @@ fn exp8(x: f32x8) -> f32x8 {
             0.5,
         ],
     );
-    let p = p * (r * r) + r + f32x8::ONE;
+    let p = p * (r * r) + r + 1.0;
     // 2ⁿ in two factors, since n reaches below and above the exponents of f32.
-    let n = i32x8::new(
-        shifted
-            .to_array()
-            .map(|s| s.to_bits() as i32 - 12_582_912_f32.to_bits() as i32),
-    );
-    let half = n >> 1_i32;
+    let n = shifted.to_bits() as i32 - magic.to_bits() as i32;
+    let half = n >> 1;
     let y = p * power_of_two(half) * power_of_two(n - half);
-    x.is_nan().select(x, y)
+    if x.is_nan() { x } else { y }
 }
 
 /// 2ⁿ, for n from −126 to 127.
-#[inline]
-fn power_of_two(n: i32x8) -> f32x8 {
-    let bits = (n + i32x8::splat(127)) << 23_i32;
-    f32x8::new(bits.to_array().map(|b| f32::from_bits(b as u32)))
+#[inline(always)]
+fn power_of_two(n: i32) -> f32 {
+    f32::from_bits(((n + 127) << 23) as u32)
 }
 
 /// The exponential of a number that is never positive neither overflows nor,
 /// where the result matters, loses digits.
-#[inline]
-fn sigmoid8(x: f32x8) -> f32x8 {
-    let e = exp8(-x.abs());
-    let y = x.simd_lt(f32x8::ZERO).select(e, f32x8::ONE);
-    y / (f32x8::ONE + e)
+#[inline(always)]
+fn sigmoid_of(x: f32) -> f32 {
+    let e = exp_of(-x.abs());
+    let y = if x < 0.0 { e } else { 1.0 };
+    y / (1.0 + e)
 }
 
 /// Near zero the odd polynomial of Cephes' `tanhf`, elsewhere
 /// 1 − 2 / (e²ˣ + 1).
-#[inline]
-fn tanh8(x: f32x8) -> f32x8 {
+#[inline(always)]
+fn tanh_of(x: f32) -> f32 {
     let size = x.abs();
-    let far = f32x8::ONE - f32x8::splat(2.0) / (exp8(size + size) + f32x8::ONE);
-    let far = x.simd_lt(f32x8::ZERO).select(-far, far);
+    let far = 1.0 - 2.0 / (exp_of(size + size) + 1.0);
+    let far = if x < 0.0 { -far } else { far };
     let square = x * x;
     let p = polynomial(
         square,
@@ -154,56 +220,56 @@ fn tanh8(x: f32x8) -> f32x8 {
         ],
     );
     let near = p * square * x + x;
-    size.simd_lt(f32x8::splat(0.625)).select(near, far)
+    if size < 0.625 { near } else { far }
 }
 
 /// The polynomial with these coefficients, the highest power's first, by
 /// Horner's rule.
-#[inline]
-fn polynomial<const N: usize>(x: f32x8, coefficients: [f32; N]) -> f32x8 {
-    coefficients
-        .into_iter()
-        .fold(f32x8::ZERO, |sum, c| sum * x + f32x8::splat(c))
+#[inline(always)]
+fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
+    coefficients.into_iter().fold(0.0, |sum, c| sum * x + c)
 }
 
-/// The natural logarithm, within 2 units in the last place, of a positive
-/// normal number.
+/// The natural logarithm, within 2 units in the last place.
+pub fn ln(x: f32) -> f32 {
+    match x {
+        0.0 => f32::NEG_INFINITY,
+        x if x < 0.0 => f32::NAN,
+        x if x < f32::MIN_POSITIVE => ln_of(x * 16_777_216.0) - 24.0 * core::f32::consts::LN_2,
+        x => ln_of(x),
+    }
+}
+
+/// The logarithm of a positive normal number, of infinity or of NaN.
 ///
 /// x = 2ⁿ·m with m from √½ to √2, then n·ln 2 + ln m, where ln m is the
 /// polynomial of Cephes' `logf`.
-pub fn ln(x: f32) -> f32 {
-    if !(f32::MIN_POSITIVE..=f32::MAX).contains(&x) {
-        return match x {
-            0.0 => f32::NEG_INFINITY,
-            f32::INFINITY => x,
-            x if x > 0.0 => ln(x * 16_777_216.0) - 24.0 * core::f32::consts::LN_2,
-            _ => f32::NAN,
-        };
-    }
+#[inline(always)]
+pub(crate) fn ln_of(x: f32) -> f32 {
     let bits = x.to_bits();
-    let mut n = (bits >> 23) as i32 - 126;
-    let mut m = f32::from_bits((bits & 0x007f_ffff) | 0x3f00_0000);
-    if m < core::f32::consts::FRAC_1_SQRT_2 {
-        n -= 1;
-        m += m;
-    }
-    let (n, r) = (n as f32, m - 1.0);
-    let p = [
-        7.037_683_6e-2,
-        -1.151_461e-1,
-        1.167_699_9e-1,
-        -1.242_014_1e-1,
-        1.424_932_3e-1,
-        -1.666_805_7e-1,
-        2.000_071_5e-1,
-        -2.499_999_4e-1,
-        3.333_333e-1,
-    ]
-    .into_iter()
-    .fold(0.0, |sum, c| sum * r + c);
+    let n = (bits >> 23) as i32 - 126;
+    let m = f32::from_bits((bits & 0x007f_ffff) | 0x3f00_0000);
+    let is_low = m < core::f32::consts::FRAC_1_SQRT_2;
+    let n = (if is_low { n - 1 } else { n }) as f32;
+    let r = (if is_low { m + m } else { m }) - 1.0;
+    let p = polynomial(
+        r,
+        [
+            7.037_683_6e-2,
+            -1.151_461e-1,
+            1.167_699_9e-1,
+            -1.242_014_1e-1,
+            1.424_932_3e-1,
+            -1.666_805_7e-1,
+            2.000_071_5e-1,
+            -2.499_999_4e-1,
+            3.333_333e-1,
+        ],
+    );
     let square = r * r;
     let tail = p * r * square + n * LN_2_LOW - 0.5 * square;
-    r + tail + n * LN_2_HIGH
+    let y = r + tail + n * LN_2_HIGH;
+    if x < f32::INFINITY { y } else { x }
 }
 
 /// The square root, correctly rounded.
@@ -253,22 +319,22 @@ mod tests {
     }
 
     /// The worst error of `f` over every `step`-th float of a range of bits.
-    fn worst(f: fn(&mut [f32]), truth: fn(f64) -> f64, bits: core::ops::Range<u32>) -> f64 {
+    fn worst(f: fn(Isa, &mut [f32]), truth: fn(f64) -> f64, bits: core::ops::Range<u32>) -> f64 {
         let mut worst = 0.0_f64;
         for sign in [1.0, -1.0] {
             for b in bits.clone().step_by(1009) {
                 let x = sign * f32::from_bits(b);
                 let mut y = [x];
-                f(&mut y);
+                f(Isa::detect(), &mut y);
                 worst = worst.max(ulps(y[0], truth(f64::from(x))));
             }
         }
         worst
     }
 
-    fn of(f: fn(&mut [f32]), x: f32) -> f32 {
+    fn of(f: fn(Isa, &mut [f32]), x: f32) -> f32 {
         let mut y = [x];
-        f(&mut y);
+        f(Isa::detect(), &mut y);
         y[0]
     }
 
@@ -297,7 +363,10 @@ mod tests {
         assert!(logistic <= 3.0, "{logistic} ulp");
         let hyperbolic = worst(tanh, f64::tanh, everywhere);
         assert!(hyperbolic <= 3.0, "{hyperbolic} ulp");
-        for (f, low, high) in [(sigmoid as fn(&mut [f32]), 0.0, 1.0), (tanh, -1.0, 1.0)] {
+        for (f, low, high) in [
+            (sigmoid as fn(Isa, &mut [f32]), 0.0, 1.0),
+            (tanh, -1.0, 1.0),
+        ] {
             assert_eq!(of(f, f32::NEG_INFINITY), low);
             assert_eq!(of(f, f32::INFINITY), high);
             assert!(of(f, f32::NAN).is_nan());
@@ -315,7 +384,7 @@ mod tests {
             f32::INFINITY,
             f32::NAN,
         ];
-        relu(&mut xs);
+        relu(Isa::detect(), &mut xs);
         assert_eq!(xs[..6], [0.0, 0.0, 0.0, 2.0, 0.0, f32::INFINITY]);
         assert!(xs[6].is_nan());
     }
@@ -337,18 +406,32 @@ mod tests {
     }
 
     #[test]
-    fn an_element_does_not_depend_on_its_place() {
+    fn an_element_depends_neither_on_its_place_nor_on_the_arm() {
         for f in [exp, sigmoid, tanh, relu] {
             let xs: [f32; 37] = core::array::from_fn(|i| i as f32 / 3.0 - 6.0);
-            for start in 0..9 {
-                for end in start..xs.len() {
-                    let mut ys = xs;
-                    f(&mut ys[start..end]);
-                    for i in 0..xs.len() {
-                        let inside = (start..end).contains(&i);
-                        assert_eq!(ys[i], if inside { of(f, xs[i]) } else { xs[i] });
+            for isa in Isa::available() {
+                for start in 0..9 {
+                    for end in start..xs.len() {
+                        let mut ys = xs;
+                        f(isa, &mut ys[start..end]);
+                        for i in 0..xs.len() {
+                            let inside = (start..end).contains(&i);
+                            assert_eq!(ys[i], if inside { of(f, xs[i]) } else { xs[i] });
+                        }
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_is_divided_exactly() {
+        let bytes: [u8; 256] = core::array::from_fn(|i| i as u8);
+        for isa in Isa::available() {
+            let mut xs = [f32::NAN; 256];
+            scale_bytes(isa, &bytes, &mut xs);
+            for (byte, x) in bytes.into_iter().zip(xs) {
+                assert_eq!(x, f32::from(byte) / 255.0, "{}", isa.name());
             }
         }
     }
@@ -380,9 +463,12 @@ mod tests {
         );
         assert_eq!((max(&[-3.0, -1.0]), argmax(&[1.0, 3.0, 3.0])), (-1.0, 1));
         let mut xs = [1.0, 2.0];
-        add(&mut xs, &[10.0, 20.0]);
+        add(Isa::detect(), &mut xs, &[10.0, 20.0]);
         assert_eq!((xs, sum(&xs)), ([11.0, 22.0], 33.0));
-        assert!(all_finite(&[0.0; 9]));
-        assert!(!all_finite(&[0.0, f32::NAN]) && !all_finite(&[f32::INFINITY, 0.0]));
+        assert!(all_finite(Isa::detect(), &[0.0; 9]));
+        assert!(
+            !all_finite(Isa::detect(), &[0.0, f32::NAN])
+                && !all_finite(Isa::detect(), &[f32::INFINITY, 0.0])
+        );
     }
 }

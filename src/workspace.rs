@@ -1,12 +1,13 @@
 //! Scratch memory, and the passes over examples that use it.
 
 use crate::data::{Dataset, Subset};
-use crate::gemm::{Context, pixels};
 use crate::isa::Isa;
-use crate::loss::{Reduction, softmax_cross_entropy};
-use crate::matrix::{MatMut, MatRef};
+use crate::loss::Reduction;
 use crate::metrics::Confusion;
-use crate::net::{Inputs, NetRef, activations_len, params_len};
+use crate::net::{Net, NetRef, activations_len, params_len};
+use crate::optim::Momentum;
+use crate::share::{Examples, Layers, Parameters, Pass, Scratch, Sums, Values, share_out};
+use crate::team::Team;
 use crate::vector;
 use alloc::{vec, vec::Vec};
 use core::fmt;
@@ -15,29 +16,37 @@ use core::fmt;
 /// from chunk to chunk in the order of the examples, so this changes no bit.
 const CHUNK: usize = 256;
 
-/// Products of fewer multiply-adds than this stay on one thread: twice as many
-/// take some 120 µs there, and waking another thread costs a fourth of that.
-const SERIAL_BELOW: usize = 1 << 23;
+/// A thread more for each so many multiply-adds of a chunk, of those that
+/// there are where no pixel is zero.
+const WORTH_A_THREAD: usize = 1 << 19;
 
 /// The memory that passes over a data set need: allocated once, used by every
 /// step.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     widths: Vec<usize>,
-    threads: usize,
     isa: Isa,
     /// Examples of the pass that has just been made.
     rows: usize,
-    /// The columns of the examples that are not zero throughout, as many of
-    /// these places as are `occupied`, and the pixels in them.
-    columns: Vec<u32>,
-    occupied: usize,
-    pixels: Vec<f32>,
+    bytes: Vec<u8>,
     labels: Vec<u8>,
+    losses: Vec<f32>,
     activations: Vec<f32>,
     deltas: Vec<f32>,
     gradient: Vec<f32>,
-    packing: Vec<f32>,
+    /// One for each thread.
+    scratch: Vec<Scratch>,
+}
+
+/// How parameters move in a step.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Update {
+    /// The rule.
+    pub rule: Momentum,
+    /// Its learning rate η.
+    pub learning_rate: f32,
+    /// Which loss descends: the mean or the sum over the step's examples.
+    pub reduction: Reduction,
 }
 
 /// Loss and predictions on a set of examples.
@@ -79,24 +88,23 @@ impl fmt::Display for Tensor {
 
 impl Workspace {
     /// Memory for a net with layers of these widths, on at most `threads`
-    /// threads (see [`Context::new`]).
+    /// threads of the rayon pool that the caller is in (without the feature
+    /// `rayon`, one). Their number changes no bit of any result.
     ///
     /// # Panics
     /// Panics if `threads` is 0.
     pub fn new(widths: &[usize], threads: usize) -> Self {
         assert!(threads > 0, "passes on no thread");
         Self {
-            threads,
             isa: Isa::detect(),
             rows: 0,
-            pixels: vec![0.0; CHUNK * widths[0]],
-            columns: vec![0; widths[0]],
-            occupied: 0,
+            bytes: vec![0; CHUNK * widths[0]],
             labels: vec![0; CHUNK],
+            losses: vec![0.0; CHUNK],
             activations: vec![0.0; activations_len(widths, CHUNK)],
             deltas: vec![0.0; activations_len(widths, CHUNK)],
             gradient: vec![0.0; params_len(widths)],
-            packing: Context::packing(threads),
+            scratch: vec![Scratch::new(widths[0], CHUNK); threads],
             widths: widths.to_vec(),
         }
     }
@@ -107,8 +115,8 @@ impl Workspace {
         Self { isa, ..self }
     }
 
-    /// The gradient that [`Workspace::compute_gradient`] left, laid out like
-    /// the parameters of the net.
+    /// The gradient that the last step or [`Workspace::compute_gradient`] left,
+    /// laid out like the parameters of the net.
     pub fn gradient(&self) -> &[f32] {
         &self.gradient
     }
@@ -130,23 +138,66 @@ impl Workspace {
         reduction: Reduction,
     ) -> f64 {
         let scale = reduction.scale(batch.len()) as f32;
-        self.gradient.fill(0.0);
+        if batch.is_empty() {
+            self.gradient.fill(0.0);
+        }
+        Team::with(self.pieces(batch.len()), |team| {
+            let mut total = 0.0;
+            for (i, chunk) in batch.chunks(CHUNK).enumerate() {
+                self.pass(team, net, data, chunk, Some(scale), &mut total);
+                if !f64::is_finite(total) {
+                    break;
+                }
+                self.sums(team, i > 0, None, &mut [], &mut []);
+            }
+            total
+        })
+    }
+
+    /// Makes a step of training: the same as [`Workspace::compute_gradient`]
+    /// and [`Momentum::step`], bit for bit, but each parameter moves as soon as
+    /// its gradient is complete. Returns the sum of the losses before the step;
+    /// where it is not finite no parameter has moved.
+    ///
+    /// # Panics
+    /// Panics where those do.
+    pub fn step(
+        &mut self,
+        net: &mut Net,
+        velocity: &mut [f32],
+        data: &Dataset,
+        batch: &[u32],
+        update: &Update,
+    ) -> f64 {
+        Team::with(self.pieces(batch.len()), |team| {
+            self.step_with(team, net, velocity, data, batch, update)
+        })
+    }
+
+    /// The same with a team that is there.
+    pub(crate) fn step_with(
+        &mut self,
+        team: &mut Team<'_>,
+        net: &mut Net,
+        velocity: &mut [f32],
+        data: &Dataset,
+        batch: &[u32],
+        update: &Update,
+    ) -> f64 {
+        assert_eq!(velocity.len(), self.gradient.len(), "velocities of a net");
+        let scale = Some(update.reduction.scale(batch.len()) as f32);
+        let chunks = batch.len().div_ceil(CHUNK);
         let mut total = 0.0;
-        for chunk in batch.chunks(CHUNK) {
-            self.forward(net, data, chunk, scale, &mut total);
+        for (i, chunk) in (1..).zip(batch.chunks(CHUNK)) {
+            self.pass(team, net.view(), data, chunk, scale, &mut total);
             if !f64::is_finite(total) {
                 break;
             }
-            let len = activations_len(&self.widths, chunk.len());
-            let columns = &self.columns[..self.occupied];
-            let x = &self.pixels[..chunk.len() * columns.len()];
-            net.backward(
-                Inputs::of_columns(MatRef::new(x, chunk.len(), columns.len()), columns),
-                &self.activations[..len],
-                &mut self.deltas[..len],
-                &mut self.gradient,
-                &mut context(self.threads, &mut self.packing, self.isa),
-            );
+            if i < chunks {
+                self.sums(team, i > 1, None, &mut [], &mut []);
+            } else {
+                self.sums(team, i > 1, Some(*update), net.params_mut(), velocity);
+            }
         }
         total
     }
@@ -162,10 +213,23 @@ impl Workspace {
         data: &Subset<'_>,
         reduction: Reduction,
     ) -> Evaluation {
+        Team::with(self.pieces(data.len()), |team| {
+            self.evaluate_with(team, net, data, reduction)
+        })
+    }
+
+    /// The same with a team that is there.
+    pub(crate) fn evaluate_with(
+        &mut self,
+        team: &mut Team<'_>,
+        net: NetRef<'_>,
+        data: &Subset<'_>,
+        reduction: Reduction,
+    ) -> Evaluation {
         let mut total = 0.0;
         let mut confusion = Confusion::new(self.classes());
         for chunk in data.indices().chunks(CHUNK) {
-            self.forward(net, data.dataset(), chunk, 1.0, &mut total);
+            self.pass(team, net, data.dataset(), chunk, None, &mut total);
             if !f64::is_finite(total) {
                 break;
             }
@@ -186,16 +250,16 @@ impl Workspace {
     pub(crate) fn first_not_finite(&self, net: NetRef<'_>) -> Tensor {
         for l in 0..net.depth() {
             let layer = net.layer(l);
-            if !vector::all_finite(layer.weights.as_slice()) {
+            if !vector::all_finite(self.isa, layer.weights.as_slice()) {
                 return Tensor::Weights(l + 1);
             }
-            if !vector::all_finite(layer.biases) {
+            if !vector::all_finite(self.isa, layer.biases) {
                 return Tensor::Biases(l + 1);
             }
         }
         let activations = &self.activations[..activations_len(&self.widths, self.rows)];
         for l in 0..net.depth() {
-            if !vector::all_finite(net.activation_of(l, activations).as_slice()) {
+            if !vector::all_finite(self.isa, net.activation_of(l, activations).as_slice()) {
                 let hidden = l + 1 < net.depth();
                 return if hidden {
                     Tensor::Activations(l + 1)
@@ -207,70 +271,91 @@ impl Workspace {
         Tensor::Loss
     }
 
-    /// One chunk through the net: leaves pixels, labels, activations and the
-    /// gradient by the logits, and adds the losses to `total`.
-    fn forward(
+    /// One chunk through the net: leaves pixels, labels, activations and, if
+    /// there is a scale, deltas; adds the losses to `total`.
+    fn pass(
         &mut self,
+        team: &mut Team<'_>,
         net: NetRef<'_>,
         data: &Dataset,
         chunk: &[u32],
-        scale: f32,
+        scale: Option<f32>,
         total: &mut f64,
     ) {
         assert_eq!(net.widths(), self.widths, "a net and its workspace");
-        let (rows, classes) = (chunk.len(), self.classes());
-        self.rows = rows;
-        let mut images = [&[][..]; CHUNK];
-        for ((&i, image), label) in chunk.iter().zip(&mut images).zip(&mut self.labels) {
-            *image = data.image(i as usize);
-            *label = data.label(i as usize);
-        }
-        let (images, labels) = (&images[..rows], &self.labels[..rows]);
         assert_eq!(data.features(), self.widths[0], "pixels of an image");
-        self.occupied = pixels::occupied(images, &mut self.columns);
-        // A weight that is not finite shows, even if it meets only zeros.
-        if !dropped_rows_are_finite(net, &self.columns[..self.occupied]) {
-            self.occupied = self.columns.len();
-            self.columns
-                .iter_mut()
-                .zip(0..)
-                .for_each(|(column, i)| *column = i);
-        }
-        let columns = &self.columns[..self.occupied];
-        let x = &mut self.pixels[..rows * columns.len()];
-        pixels::pack(self.isa, images, columns, x);
+        let (rows, pieces) = (chunk.len(), self.pieces(chunk.len()));
         let len = activations_len(&self.widths, rows);
-        let logits = net.forward(
-            Inputs::of_columns(MatRef::new(x, rows, columns.len()), columns),
-            &mut self.activations[..len],
-            &mut context(self.threads, &mut self.packing, self.isa),
-        );
-        let dlogits = &mut self.deltas[len - rows * classes..len];
-        let dlogits = MatMut::new(dlogits, rows, classes);
-        softmax_cross_entropy(logits, labels, scale, dlogits, total);
+        self.rows = rows;
+        let examples = Examples {
+            pass: Pass {
+                net,
+                isa: self.isa,
+                data,
+                scale,
+            },
+            indices: chunk,
+            bytes: &mut self.bytes[..rows * self.widths[0]],
+            labels: &mut self.labels[..rows],
+            activations: Layers::new(&mut self.activations[..len], &self.widths, rows),
+            deltas: Layers::new(&mut self.deltas[..len], &self.widths, rows),
+            losses: &mut self.losses[..rows],
+            scratch: &mut self.scratch,
+        };
+        share_out(team, examples, pieces);
+        for &loss in &self.losses[..rows] {
+            *total += f64::from(loss);
+        }
+    }
+
+    /// The gradient of the chunk that has just been passed through the net,
+    /// added to that of the chunks before if it goes on from them; and the
+    /// parameters' step, if they are to move.
+    fn sums(
+        &mut self,
+        team: &mut Team<'_>,
+        goes_on: bool,
+        update: Option<Update>,
+        params: &mut [f32],
+        velocity: &mut [f32],
+    ) {
+        let (rows, pieces) = (self.rows, self.pieces(self.rows));
+        let len = activations_len(&self.widths, rows);
+        let parameters = Parameters {
+            sums: Sums {
+                isa: self.isa,
+                widths: &self.widths,
+                rows,
+                bytes: &self.bytes[..rows * self.widths[0]],
+                activations: &self.activations[..len],
+                deltas: &self.deltas[..len],
+                goes_on,
+                update,
+            },
+            first: 0,
+            values: Values {
+                gradient: &mut self.gradient,
+                params,
+                velocity,
+            },
+            scratch: &mut self.scratch,
+        };
+        share_out(team, parameters, pieces);
+    }
+
+    /// The most threads that a pass is shared out among.
+    pub(crate) fn threads(&self) -> usize {
+        self.scratch.len()
+    }
+
+    /// How many threads a chunk of so many examples is shared out among.
+    fn pieces(&self, rows: usize) -> usize {
+        let work = params_len(&self.widths).saturating_mul(rows);
+        let worth = work / WORTH_A_THREAD;
+        self.scratch.len().min(worth.max(1)).min(rows.max(1))
     }
 
     fn classes(&self) -> usize {
         self.widths[self.widths.len() - 1]
     }
-}
-
-/// The context of a pass. Between its products there are pauses, after which a
-/// second thread must be woken.
-fn context(threads: usize, packing: &mut [f32], isa: Isa) -> Context<'_> {
-    Context::new(threads, packing)
-        .with_isa(isa)
-        .with_serial_below(SERIAL_BELOW)
-}
-
-/// Whether the weights that meet none of these columns are all finite.
-fn dropped_rows_are_finite(net: NetRef<'_>, columns: &[u32]) -> bool {
-    let weights = net.layer(0).weights;
-    let mut next = 0;
-    let ends = columns.iter().map(|&column| column as usize);
-    ends.chain([weights.rows()]).all(|end| {
-        let dropped = weights.block(next..end, 0..weights.cols());
-        next = end + 1;
-        vector::all_finite(dropped.as_slice())
-    })
 }

@@ -11,7 +11,7 @@ use handwritten::init::{Stream, generator, shuffle};
 use handwritten::train::{Epoch, NonFinite, Outcome, Step};
 use handwritten::workspace::Tensor;
 use handwritten::{
-    Activation, Batch, Config, LearningRate, Momentum, Net, Observer, Reduction, Schedule,
+    Activation, Batch, Config, Isa, LearningRate, Momentum, Net, Observer, Reduction, Schedule,
     Workspace, train,
 };
 use rand_core::Rng;
@@ -310,9 +310,14 @@ fn the_pieces_make_the_run_bit_for_bit() {
                 let rate = config.learning_rate.at(done, 13, 3) as f32;
                 let gradient = workspace.gradient();
                 let params = pieces.params_mut();
-                config
-                    .optimizer
-                    .step(&WIDTHS, params, &mut velocity, gradient, rate);
+                config.optimizer.step(
+                    Isa::detect(),
+                    &WIDTHS,
+                    params,
+                    &mut velocity,
+                    gradient,
+                    rate,
+                );
                 done += 1;
             }
         }
@@ -560,7 +565,14 @@ fn a_full_batch_is_one_step_an_epoch_in_the_given_order() {
         for _ in 0..2 {
             workspace.compute_gradient(net.view(), &data, order, Reduction::Mean);
             let gradient = workspace.gradient();
-            PLAIN.step(&WIDTHS, net.params_mut(), &mut velocity, gradient, 0.5);
+            PLAIN.step(
+                Isa::detect(),
+                &WIDTHS,
+                net.params_mut(),
+                &mut velocity,
+                gradient,
+                0.5,
+            );
         }
         bits(&net)
     };

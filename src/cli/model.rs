@@ -203,7 +203,7 @@ fn floats(tensors: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<
     }
     let (quads, _) = tensor.data().as_chunks::<4>();
     let values: Vec<f32> = quads.iter().map(|&quad| f32::from_le_bytes(quad)).collect();
-    if !crate::vector::all_finite(&values) {
+    if !crate::vector::all_finite(crate::Isa::detect(), &values) {
         return Err(format!("tensor {name} holds numbers that are not finite"));
     }
     Ok(values)

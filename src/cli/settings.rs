@@ -2,6 +2,7 @@
 
 use super::Failure;
 use crate::data::Split;
+use crate::net::MAX_DEPTH;
 use crate::{Activation, Batch, Config, Init, LearningRate, Momentum, Reduction, Schedule};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -223,6 +224,13 @@ impl Flags {
                     if let Some(width) = widths.iter().find(|width| width.get() > MAX_WIDTH) {
                         return Err(Failure::usage(format!(
                             "hidden layers have at most {MAX_WIDTH} units, not {width}"
+                        )));
+                    }
+                    if widths.len() >= MAX_DEPTH {
+                        return Err(Failure::usage(format!(
+                            "a net has at most {} hidden layers, not {}",
+                            MAX_DEPTH - 1,
+                            widths.len()
                         )));
                     }
                     widths.into_iter().map(NonZeroUsize::get).collect()

@@ -2,7 +2,7 @@
 
 use super::Split;
 use super::idx::{self, IdxError};
-use crate::gemm::pixels::scaled;
+use crate::vector::scaled;
 use alloc::{vec, vec::Vec};
 use core::fmt;
 

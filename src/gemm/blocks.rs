@@ -1,6 +1,6 @@
 //! The loops over blocks of a product, on one thread.
 
-use super::kernel::{Ahead, From, MAX_ROWS, MicroKernel, Strided, Tiles};
+use super::kernel::{Ahead, From, Listed, MAX_ROWS, MicroKernel, Strided, Tiles};
 use super::pack;
 use super::params::*;
 use super::{Epilogue, Start};
@@ -11,10 +11,8 @@ use crate::matrix::{MatMut, MatRef};
 pub(super) struct Part<'a> {
     pub(super) a: MatRef<'a>,
     pub(super) b: MatRef<'a>,
-    /// Which rows of B the columns of A meet; all if `None`.
-    pub(super) inner: Option<&'a [u32]>,
-    /// Which rows of C the rows of A make; all if `None`.
-    pub(super) rows: Option<&'a [u32]>,
+    /// The steps of k that are taken; all if `None`.
+    pub(super) steps: Option<&'a [u32]>,
     pub(super) start: Start<'a>,
     pub(super) epilogue: Option<&'a Epilogue<'a>>,
     /// The row and the column of the whole C that are the first here.
@@ -44,17 +42,12 @@ impl Part<'_> {
     #[inline]
     pub(super) fn compute(&self, mut c: MatMut<'_>, kernel: MicroKernel, packing: &mut [f32]) {
         let (m, n) = (self.a.rows(), self.b.cols());
-        if self.rows.is_some() {
-            match self.start {
-                Start::Zero => (0..c.rows()).for_each(|i| c.row_mut(i).fill(0.0)),
-                Start::C => {}
-                Start::Row(row) => c.fill_rows(row),
-            }
-        }
         if m == 0 || n == 0 {
             return;
         }
-        if self.is_narrow(kernel)
+        if let Some(steps) = self.steps {
+            self.listed(steps, &mut c, kernel);
+        } else if self.is_narrow(kernel)
             && kernel.has_narrow(n)
             && self.a.col_stride() == 1
             && self.b.col_stride() == 1
@@ -74,8 +67,39 @@ impl Part<'_> {
         n < 2 * lanes
             && 4 * n <= 3 * n.next_multiple_of(lanes)
             && m >= lanes
-            && self.rows.is_none()
-            && self.inner.is_none()
+            && self.steps.is_none()
+    }
+
+    /// Some steps of k only, and nothing packed.
+    fn listed(&self, steps: &[u32], c: &mut MatMut<'_>, kernel: MicroKernel) {
+        let (a, b, n) = (self.a, self.b, self.b.cols());
+        let from = match self.start {
+            Start::Zero => From::Zero,
+            Start::C => From::C,
+            Start::Row(row) => From::Row(row),
+        };
+        for (i, rows) in Even::new(a.rows(), kernel.max_listed_rows()) {
+            let tiles = Listed {
+                rows,
+                columns: n,
+                steps,
+                a: Strided {
+                    data: a.tail(i, 0),
+                    row: a.row_stride(),
+                    step: a.col_stride(),
+                },
+                b: b.tail(0, 0),
+                b_row: b.row_stride(),
+                from,
+            };
+            let c_row = c.row_stride();
+            kernel.listed(&tiles, c.tail_mut(i, 0), c_row);
+            if let Some(epilogue) = self.epilogue {
+                for i in i..i + rows {
+                    epilogue(self.first_row + i, self.first_column, c.row_mut(i));
+                }
+            }
+        }
     }
 
     /// Vectors along the rows of C.
@@ -86,7 +110,6 @@ impl Part<'_> {
         let columns_of_a = a.col_stride() != 1;
         let is_large = self.multiply_adds() >= LARGE;
         let pack_b = b.col_stride() != 1
-            || self.inner.is_some()
             || is_large && b.row_stride() % ALIASING == 0
             || kernel.wants_whole_vectors() && n % kernel.lanes() != 0;
         let pack_a = is_large && !columns_of_a && a.row_stride() % ALIASING == 0;
@@ -109,13 +132,13 @@ impl Part<'_> {
             pack_b,
             fetch_a: !pack_a && m * k > LONG_A,
             // With few steps C, that is only written, is what the time goes to.
-            fetch_c: k <= KC_SHORT && m * n > LONG_C && self.rows.is_none(),
+            fetch_c: k <= KC_SHORT && m * n > LONG_C,
         };
         let (packed_a, packed_b) = packing.split_at_mut(BLOCK_A);
         for (ic, mc) in Even::new(m, rows) {
             for (pc, kc) in steps {
                 if pack_a {
-                    pack::rows(a.block(ic..ic + mc, pc..pc + kc), 0..mc, packed_a);
+                    pack::rows(a.block(ic..ic + mc, pc..pc + kc), packed_a);
                 }
                 for (jc, nc) in columns {
                     let b_row = if pack_b {
@@ -140,25 +163,12 @@ impl Part<'_> {
         kernel: MicroKernel,
         packed: &mut [f32],
     ) -> Option<usize> {
-        let columns = jc..jc + nc;
-        let (block, inner) = match self.inner {
-            Some(inner) => (
-                self.b.block(0..self.b.rows(), columns),
-                Some(&inner[pc..pc + kc]),
-            ),
-            None => (self.b.block(pc..pc + kc, columns), None),
-        };
-        match inner {
-            _ if block.col_stride() != 1 => {
-                pack::panels(kernel, block, inner, width, packed);
-                None
-            }
-            Some(inner) => {
-                let chosen = inner.iter().map(|&p| p as usize);
-                Some(pack::rows(block, chosen, packed))
-            }
-            None => Some(pack::rows(block, 0..kc, packed)),
+        let block = self.b.block(pc..pc + kc, jc..jc + nc);
+        if block.col_stride() != 1 {
+            pack::panels(kernel, block, width, packed);
+            return None;
         }
+        Some(pack::rows(block, packed))
     }
 
     /// A block of rows, steps and columns of the product.
@@ -224,26 +234,14 @@ impl Part<'_> {
                 from,
                 ahead,
             };
-            let mut c_rows = [0; MAX_ROWS];
-            let c_rows = &mut c_rows[..mr];
-            for (i, row) in (i..).zip(&mut *c_rows) {
-                *row = self.row(i) * c.row_stride();
-            }
-            kernel.tiles(&tiles, c.tail_mut(0, jc), c_rows);
+            let c_row = c.row_stride();
+            kernel.tiles(&tiles, c.tail_mut(i, jc), c_row);
             if let (true, Some(epilogue)) = (pc + kc == k, self.epilogue) {
-                for i in (i..i + mr).map(|i| self.row(i)) {
+                for i in i..i + mr {
                     let columns = &mut c.row_mut(i)[jc..jc + nc];
                     epilogue(self.first_row + i, self.first_column + jc, columns);
                 }
             }
-        }
-    }
-
-    /// The row of C, in this part, that row `i` of A makes.
-    fn row(&self, i: usize) -> usize {
-        match self.rows {
-            Some(rows) => rows[i] as usize - self.first_row,
-            None => i,
         }
     }
 
@@ -290,9 +288,9 @@ impl Part<'_> {
                 let (b, b_row) = if pack {
                     let block = rhs.block(pc..pc + kc, j..j + columns);
                     let b_row = if rhs.col_stride() == 1 {
-                        Some(pack::rows(block, 0..kc, packing))
+                        Some(pack::rows(block, packing))
                     } else {
-                        pack::panels(kernel, block, None, width, packing);
+                        pack::panels(kernel, block, width, packing);
                         None
                     };
                     (&*packing, b_row)
@@ -309,7 +307,6 @@ impl Part<'_> {
                     let next = rhs.tail(pc + kc + first, 0);
                     Ahead::new(next, end - first, m, rhs.row_stride())
                 };
-                let aside_rows: [usize; MAX_ROWS] = core::array::from_fn(|i| i * row);
                 for (i, mr) in groups {
                     match from {
                         Start::Zero => {}
@@ -342,7 +339,7 @@ impl Part<'_> {
                         },
                         ahead: if i == 0 { ahead } else { Ahead::NONE },
                     };
-                    kernel.tiles(&tiles, &mut aside, &aside_rows[..mr]);
+                    kernel.tiles(&tiles, &mut aside, row);
                     let c_row = c.row_stride();
                     let tile = MatRef::with_row_stride(&aside, mr, columns, row);
                     pack::transpose(kernel, tile, c.tail_mut(j, i), c_row);

@@ -10,8 +10,8 @@
 //! so neither changes a bit of the result.
 //!
 //! [`gemm()`] computes a product as it is; a [`Product`] also starts from a row
-//! of biases, leaves out what [`pixels`] left out, and finishes the rows of C
-//! while they are in the cache.
+//! of biases, takes the steps of k in which there is something to add ([`pixels`]
+//! finds them), and finishes the rows of C while they are in the cache.
 
 mod blocks;
 mod kernel;
@@ -178,8 +178,7 @@ impl<'a> Product<'a> {
         Self(Part {
             a,
             b,
-            inner: None,
-            rows: None,
+            steps: None,
             start: Start::Zero,
             epilogue: None,
             first_row: 0,
@@ -194,22 +193,19 @@ impl<'a> Product<'a> {
         Self(Part { start, ..self.0 })
     }
 
-    /// Column `p` of A meets row `inner[p]` of B, and the other rows of B meet
-    /// none: A has been packed without its columns that are zero.
+    /// The steps of k that are taken, in this order; the others are left out.
+    ///
+    /// A step in which a row of A is zero changes no bit of that row of C whose
+    /// terms are finite, so a few rows of A may leave out those that are zero in
+    /// all of them: see [`pixels`].
+    ///
+    /// [`Product::compute`] panics if one is not below k, or if B is a transposed
+    /// view.
     #[must_use]
     #[inline]
-    pub fn inner(self, inner: &'a [u32]) -> Self {
-        let inner = Some(inner);
-        Self(Part { inner, ..self.0 })
-    }
-
-    /// Row `i` of A makes row `rows[i]` of C; the other rows of C are what
-    /// they start from. The rows must ascend.
-    #[must_use]
-    #[inline]
-    pub fn rows(self, rows: &'a [u32]) -> Self {
-        let rows = Some(rows);
-        Self(Part { rows, ..self.0 })
+    pub fn steps(self, steps: &'a [u32]) -> Self {
+        let steps = Some(steps);
+        Self(Part { steps, ..self.0 })
     }
 
     /// What is done to C when its sums are complete.
@@ -237,7 +233,7 @@ impl<'a> Product<'a> {
 impl Part<'_> {
     /// How many multiply-adds it takes; no more than can be counted.
     fn multiply_adds(&self) -> usize {
-        let of_a = self.a.rows() * self.a.cols();
+        let of_a = self.a.rows() * self.steps.map_or(self.a.cols(), <[u32]>::len);
         of_a.saturating_mul(self.b.cols())
     }
 
@@ -245,9 +241,7 @@ impl Part<'_> {
     fn assert_shapes(&self, c: &MatMut<'_>) {
         let Self { a, b, .. } = self;
         assert!(
-            self.inner.map_or(b.rows(), <[u32]>::len) == a.cols()
-                && self.rows.map_or(c.rows(), <[u32]>::len) == a.rows()
-                && c.cols() == b.cols(),
+            a.cols() == b.rows() && c.rows() == a.rows() && c.cols() == b.cols(),
             "product of {}×{} and {}×{} into {}×{}",
             a.rows(),
             a.cols(),
@@ -264,12 +258,16 @@ impl Part<'_> {
                 c.cols()
             );
         }
-        if let Some(rows) = self.rows {
+        if let Some(steps) = self.steps {
+            let last = steps.iter().fold(0, |last, &step| last.max(step));
             assert!(
-                rows.is_sorted_by(|a, b| a < b)
-                    && rows.last().is_none_or(|&last| (last as usize) < c.rows()),
-                "rows that do not ascend within {}",
-                c.rows()
+                steps.is_empty() || (last as usize) < a.cols(),
+                "step {last} of {}",
+                a.cols()
+            );
+            assert!(
+                b.col_stride() == 1 || b.cols() <= 1,
+                "listed steps of a transposed B"
             );
         }
     }
@@ -285,7 +283,7 @@ fn parallel(
     packing: &mut [f32],
 ) {
     #[cfg(feature = "rayon")]
-    let is_row = part.a.rows() == 1 && part.rows.is_none();
+    let is_row = part.a.rows() == 1;
     #[cfg(feature = "rayon")]
     if threads > 1 && part.multiply_adds() >= serial_below >> u8::from(is_row) {
         let left = threads / 2;
@@ -334,21 +332,14 @@ fn split_rows<'p, 'c>(
         return Err(c);
     }
     let above = (m * left).div_ceil(threads);
-    // Where that part of C ends.
-    let cut = match part.rows {
-        Some(rows) => rows[above] as usize - part.first_row,
-        None => above,
-    };
-    let (top, bottom) = c.split_rows(cut);
+    let (top, bottom) = c.split_rows(above);
     let upper = Part {
         a: part.a.block(0..above, 0..k),
-        rows: part.rows.map(|rows| &rows[..above]),
         ..*part
     };
     let lower = Part {
         a: part.a.block(above..m, 0..k),
-        rows: part.rows.map(|rows| &rows[above..]),
-        first_row: part.first_row + cut,
+        first_row: part.first_row + above,
         ..*part
     };
     Ok([(upper, top), (lower, bottom)])

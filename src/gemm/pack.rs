@@ -6,22 +6,12 @@ use crate::matrix::MatRef;
 
 /// Copies a block of B whose columns are contiguous into panels of `width`
 /// columns, the last one as wide as what is left, rounded up to whole vectors
-/// with zeros between.
-///
-/// A panel has its rows one after another: with `inner` those that it names,
-/// else all of the block's.
+/// with zeros between. A panel has its rows one after another.
 ///
 /// # Panics
 /// Panics if the panels do not fit `packed`.
-pub(super) fn panels(
-    kernel: MicroKernel,
-    block: MatRef<'_>,
-    inner: Option<&[u32]>,
-    width: usize,
-    packed: &mut [f32],
-) {
-    let k = inner.map_or(block.rows(), <[u32]>::len);
-    let n = block.cols();
+pub(super) fn panels(kernel: MicroKernel, block: MatRef<'_>, width: usize, packed: &mut [f32]) {
+    let (k, n) = (block.rows(), block.cols());
     for j in (0..n).step_by(width) {
         let columns = width.min(n - j);
         let row = columns.next_multiple_of(kernel.lanes());
@@ -29,16 +19,7 @@ pub(super) fn panels(
         if row > columns {
             panel.fill(0.0);
         }
-        let block = block.block(0..block.rows(), j..j + columns);
-        let Some(inner) = inner else {
-            transpose(kernel, block.t(), panel, row);
-            continue;
-        };
-        for (to, &p) in panel.chunks_exact_mut(row).zip(inner) {
-            for (j, to) in to[..columns].iter_mut().enumerate() {
-                *to = block.at(p as usize, j);
-            }
-        }
+        transpose(kernel, block.block(0..k, j..j + columns).t(), panel, row);
     }
 }
 
@@ -58,15 +39,11 @@ pub(super) fn transpose(kernel: MicroKernel, block: MatRef<'_>, to: &mut [f32], 
     }
 }
 
-/// Copies contiguous rows of `block`, those that `chosen` names in turn, and
-/// returns how far apart they are then.
-pub(super) fn rows(
-    block: MatRef<'_>,
-    chosen: impl Iterator<Item = usize>,
-    packed: &mut [f32],
-) -> usize {
+/// Copies the contiguous rows of `block`, and returns how far apart they are
+/// then.
+pub(super) fn rows(block: MatRef<'_>, packed: &mut [f32]) -> usize {
     let apart = apart(block.cols());
-    for (i, packed) in chosen.zip(packed.chunks_mut(apart)) {
+    for (i, packed) in (0..block.rows()).zip(packed.chunks_mut(apart)) {
         packed[..block.cols()].copy_from_slice(block.row(i));
     }
     apart

@@ -3,7 +3,7 @@
 //! Twelve of sixteen YMM registers hold the tile, two a row of B and one an
 //! element of A. Shape as in BLIS (`config/haswell`).
 
-use super::tile::{LINE, RawTiles, define_tiles, tiles};
+use super::tile::{LINE, RawTiles, define_tiles, listed, tiles};
 use super::{Kernel, pixels, transpose};
 use core::arch::x86_64::*;
 
@@ -18,8 +18,17 @@ pub(super) static KERNEL: Kernel = Kernel {
         5: 1 2;
         6: 1 2;
     },
+    listed: listed! {
+        1: 1 2;
+        2: 1 2;
+        3: 1 2;
+        4: 1 2;
+        5: 1 2;
+        6: 1 2;
+    },
     transpose: transpose_block,
-    pixels: pixels::plain,
+    places: pixels::places,
+    groups: pixels::groups,
     narrow: &[],
     mul_add: scalar_mul_add,
 };

@@ -5,8 +5,8 @@
 //! vectors, since two FMA units of latency 4 want eight chains or more. Masks
 //! make the last vector as short as the matrix, at no cost.
 
-use super::tile::{LINE, RawTiles, define_tiles, tiles};
-use super::{Kernel, narrow, pixels, transpose};
+use super::tile::{LINE, RawTiles, define_tiles, listed, tiles};
+use super::{Kernel, narrow, transpose};
 use core::arch::x86_64::*;
 
 pub(super) static KERNEL: Kernel = Kernel {
@@ -28,8 +28,17 @@ pub(super) static KERNEL: Kernel = Kernel {
         13: 1 2;
         14: 1 2;
     },
+    listed: listed! {
+        1: 1 2 3 4;
+        2: 1 2 3 4;
+        3: 1 2 3 4;
+        4: 1 2 3 4;
+        5: 1 2 3 4;
+        6: 1 2 3 4;
+    },
     transpose: transpose_block,
-    pixels: pack_pixels,
+    places,
+    groups,
     narrow: &[
         narrow_rows::<1>,
         narrow_rows::<2>,
@@ -48,6 +57,7 @@ pub(super) static KERNEL: Kernel = Kernel {
 };
 
 type Vector = __m512;
+type Mask = __mmask16;
 const LANES: usize = 16;
 
 define_tiles! {
@@ -75,8 +85,8 @@ fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
 /// The first `lanes` of a vector.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn mask(lanes: usize) -> __mmask16 {
-    !(!0 << lanes) as __mmask16
+fn mask(lanes: usize) -> Mask {
+    !(!0 << lanes) as Mask
 }
 
 #[inline]
@@ -107,7 +117,7 @@ unsafe fn store(p: *mut f32, x: Vector) {
 /// `p` is followed by the lanes that `mask` names.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn load_part(p: *const f32, mask: __mmask16) -> Vector {
+unsafe fn load_part(p: *const f32, mask: Mask) -> Vector {
     // SAFETY: the caller's word; lanes outside the mask are not touched.
     unsafe { _mm512_maskz_loadu_ps(mask, p) }
 }
@@ -118,7 +128,7 @@ unsafe fn load_part(p: *const f32, mask: __mmask16) -> Vector {
 /// `p` is followed by the lanes that `mask` names.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn load_last(p: *const f32, mask: __mmask16) -> Vector {
+unsafe fn load_last(p: *const f32, mask: Mask) -> Vector {
     // SAFETY: the caller's word.
     unsafe { load_part(p, mask) }
 }
@@ -128,7 +138,7 @@ unsafe fn load_last(p: *const f32, mask: __mmask16) -> Vector {
 /// them.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn store_part(p: *mut f32, mask: __mmask16, x: Vector) {
+unsafe fn store_part(p: *mut f32, mask: Mask, x: Vector) {
     // SAFETY: the caller's word; lanes outside the mask are not touched.
     unsafe { _mm512_mask_storeu_ps(p, mask, x) }
 }
@@ -140,36 +150,43 @@ fn scalar_mul_add(a: f32, b: f32, c: f32) -> f32 {
     _mm_cvtss_f32(_mm_fmadd_ss(a, b, c))
 }
 
-/// Packs pixels: sixteen are widened, divided and compressed in registers.
+/// See [`MicroKernel::places`](super::MicroKernel::places).
 ///
 /// # Safety
-/// As [`pixels::Group`] says.
+/// There is room for as many places as there are masks.
 #[target_feature(enable = "avx512f")]
-unsafe fn pack_pixels(group: &pixels::Group<'_>) {
-    let wanted = group.mask;
-    let kept = mask(wanted.count_ones() as usize);
-    let (divisor, reciprocal) = (splat(255.0), splat(1.0 / 255.0));
-    for (i, image) in group.images.iter().enumerate() {
-        let mut part = [0; LANES];
-        let pixels = match image[group.first..].first_chunk() {
-            Some(whole) => whole,
-            None => {
-                part[..group.columns].copy_from_slice(&image[group.first..][..group.columns]);
-                &part
-            }
-        };
-        // SAFETY: sixteen bytes.
-        let bytes = unsafe { _mm_loadu_si128(pixels.as_ptr().cast()) };
-        let x = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
-        // One step of Newton's method makes the quotient exact; a test holds
-        // it for all 256 values.
-        let quotient = _mm512_mul_ps(x, reciprocal);
-        let error = _mm512_fnmadd_ps(quotient, divisor, x);
-        let quotient = mul_add(error, reciprocal, quotient);
-        let quotient = _mm512_maskz_compress_ps(wanted, quotient);
-        // SAFETY: the row has as many elements as the mask has bits.
-        unsafe { store_part(group.to.add(i * group.to_row), kept, quotient) };
+unsafe fn places(masks: &[u16], bits: u16, places: *mut u32) -> usize {
+    let (wanted, step) = (
+        _mm512_set1_epi32(bits.into()),
+        _mm512_set1_epi32(LANES as i32),
+    );
+    let mut place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    let mut count = 0;
+    let (whole, rest) = masks.as_chunks::<LANES>();
+    let mut last = [0; LANES];
+    last[..rest.len()].copy_from_slice(rest);
+    for masks in whole.iter().chain([&last]) {
+        // SAFETY: sixteen masks; places that `there` does not name are not
+        // written, so no more are than there are masks.
+        unsafe {
+            let masks = _mm512_cvtepu16_epi32(_mm256_loadu_si256(masks.as_ptr().cast()));
+            let there = _mm512_test_epi32_mask(masks, wanted);
+            let found = _mm512_maskz_compress_epi32(there, place);
+            let kept = there.count_ones() as usize;
+            _mm512_mask_storeu_epi32(places.add(count).cast(), mask(kept), found);
+            count += kept;
+        }
+        place = _mm512_add_epi32(place, step);
     }
+    count
+}
+
+/// See [`MicroKernel::groups`](super::MicroKernel::groups).
+#[target_feature(enable = "avx512f")]
+fn groups(pixels: &[u8; 64]) -> u16 {
+    // SAFETY: sixty-four bytes.
+    let pixels = unsafe { _mm512_loadu_si512(pixels.as_ptr().cast()) };
+    _mm512_test_epi32_mask(pixels, pixels)
 }
 
 /// See [`Kernel::transpose`].

@@ -21,8 +21,8 @@ use tile::{LINE, RawTiles};
 /// The most rows that a tile of any arm has.
 pub(super) const MAX_ROWS: usize = 14;
 
-/// Where every row of a tile starts from when it is the same.
-static SAME_ROW: [usize; MAX_ROWS] = [0; MAX_ROWS];
+/// Computes tiles of the steps that the slice lists.
+type ListedTiles = unsafe fn(&RawTiles, &[u32]);
 
 /// What an arm computes with.
 pub(super) struct Kernel {
@@ -33,8 +33,11 @@ pub(super) struct Kernel {
     partial_loads: bool,
     /// For each number of rows from 1 on, the tiles of 1, 2, … vectors.
     tiles: &'static [&'static [unsafe fn(&RawTiles)]],
+    /// The same of tiles whose steps are listed, for fewer rows.
+    listed: &'static [&'static [ListedTiles]],
     transpose: unsafe fn(&transpose::Block),
-    pixels: unsafe fn(&pixels::Group<'_>),
+    places: unsafe fn(&[u16], u16, *mut u32) -> usize,
+    groups: unsafe fn(&[u8; 64]) -> u16,
     /// For 1, 2, … columns of C, products of contiguous rows whose vectors are
     /// along the rows of C; none where registers are too few for it.
     narrow: &'static [unsafe fn(&narrow::Rows)],
@@ -85,6 +88,21 @@ pub(super) struct Tiles<'a> {
     pub(super) b_row: Option<usize>,
     pub(super) from: From<'a>,
     pub(super) ahead: Ahead,
+}
+
+/// The operands of tiles that lie side by side, of some steps of k only.
+pub(super) struct Listed<'a> {
+    /// Rows of A and C: one tile.
+    pub(super) rows: usize,
+    /// Columns of B and C.
+    pub(super) columns: usize,
+    /// The steps that are taken.
+    pub(super) steps: &'a [u32],
+    pub(super) a: Strided<'a>,
+    pub(super) b: &'a [f32],
+    /// From a row of B to the next.
+    pub(super) b_row: usize,
+    pub(super) from: From<'a>,
 }
 
 /// A block of memory that later tiles will touch, to be fetched into the cache
@@ -167,6 +185,11 @@ impl MicroKernel {
         self.0.tiles[rows - 1].len() * self.0.lanes
     }
 
+    /// The most rows that a tile of listed steps has.
+    pub(super) fn max_listed_rows(self) -> usize {
+        self.0.listed.len()
+    }
+
     /// Whether B must be readable up to a whole number of vectors.
     pub(super) fn wants_whole_vectors(self) -> bool {
         !self.0.partial_loads
@@ -179,13 +202,13 @@ impl MicroKernel {
         unsafe { (self.0.mul_add)(a, b, c) }
     }
 
-    /// Computes rows of C, each of which starts where `c_rows` says.
+    /// Computes rows of C, `c_row` apart.
     ///
     /// # Panics
     /// Panics if the arm has no tile of that size, or if an operand reaches
     /// outside its slice.
     #[inline]
-    pub(super) fn tiles(self, tiles: &Tiles<'_>, c: &mut [f32], c_rows: &[usize]) {
+    pub(super) fn tiles(self, tiles: &Tiles<'_>, c: &mut [f32], c_row: usize) {
         let (lanes, bits) = (self.0.lanes, self.0.lanes.trailing_zeros());
         let functions = self.0.tiles[tiles.rows - 1];
         let vectors = tiles.width >> bits;
@@ -216,9 +239,9 @@ impl MicroKernel {
             b_step: b_row,
             b_tile,
             start: core::ptr::null(),
-            start_rows: c_rows.as_ptr(),
+            start_row: c_row,
             c: c.as_mut_ptr(),
-            c_rows: c_rows.as_ptr(),
+            c_row,
             last,
             ahead: tiles.ahead.first,
             ahead_lines: if tiles.ahead.rows == 0 || tiles.k == 0 {
@@ -235,7 +258,7 @@ impl MicroKernel {
             From::C => raw.start = raw.c,
             From::Row(row) => {
                 assert!(row.len() >= tiles.columns, "a start of {}", row.len());
-                (raw.start, raw.start_rows) = (row.as_ptr(), SAME_ROW.as_ptr());
+                (raw.start, raw.start_row) = (row.as_ptr(), 0);
             }
         }
         // Of the last tile, whose rows may be shorter than those before it.
@@ -266,9 +289,8 @@ impl MicroKernel {
                 tiles.columns
             );
         }
-        let fits = |&row: &usize| row + tiles.columns <= c.len();
         assert!(
-            c_rows.len() == tiles.rows && c_rows.iter().all(fits),
+            c.len() >= (tiles.rows - 1) * c_row + tiles.columns,
             "{}×{} beyond C",
             tiles.rows,
             tiles.columns
@@ -297,49 +319,104 @@ impl MicroKernel {
         }
     }
 
-    /// Writes the pixels of a group of columns as `f32`, divided by 255: those
-    /// of the columns from `first` on whose bits `mask` has, side by side, the
-    /// rows of different images `to_row` apart.
+    /// Computes rows of C, `c_row` apart, of listed steps.
     ///
     /// # Panics
-    /// Panics if an image lacks one of the columns, or if a row reaches
-    /// outside the slice.
-    pub(super) fn pixels(
-        self,
-        images: &[&[u8]],
-        (first, mask): (usize, u16),
-        to: &mut [f32],
-        to_row: usize,
-    ) {
-        let Some(last) = images.len().checked_sub(1) else {
+    /// Panics if the arm has no tile of so many rows, or if an operand reaches
+    /// outside its slice.
+    #[inline]
+    pub(super) fn listed(self, tiles: &Listed<'_>, c: &mut [f32], c_row: usize) {
+        let Listed { rows, columns, .. } = *tiles;
+        let functions = self.0.listed[rows - 1];
+        let width = functions.len() * self.0.lanes;
+        let Some(last) = columns.checked_sub(1) else {
             return;
         };
-        let columns = (u16::BITS - mask.leading_zeros()) as usize;
-        for image in images {
+        assert!(
+            c.len() > (rows - 1) * c_row + last,
+            "{rows}×{columns} beyond C"
+        );
+        if !tiles.steps.is_empty() {
+            let step = tiles.steps.iter().fold(0, |last, &step| last.max(step)) as usize;
             assert!(
-                image.len() >= first + columns,
-                "column {} of an image of {}",
-                first + columns - 1,
-                image.len()
+                tiles.a.data.len() > (rows - 1) * tiles.a.row + step * tiles.a.step
+                    && tiles.b.len() > step * tiles.b_row + last,
+                "step {step} of {rows}×{columns} beyond A or B"
             );
         }
-        assert!(
-            to.len() >= last * to_row + mask.count_ones() as usize,
-            "rows of pixels beyond {}",
-            to.len()
-        );
-        let group = pixels::Group {
-            images,
-            first,
-            columns,
-            mask,
-            to: to.as_mut_ptr(),
-            to_row,
+        let (start, start_row) = match tiles.from {
+            From::Zero => (core::ptr::null(), 0),
+            From::C => (c.as_ptr(), c_row),
+            From::Row(row) => {
+                assert!(row.len() > last, "a start of {}", row.len());
+                (row.as_ptr(), 0)
+            }
         };
+        // Whole tiles, then one of the vectors that are left.
+        let (count, rest) = (columns / width, columns % width);
+        let mut raw = RawTiles {
+            count,
+            k: 0,
+            a: tiles.a.data.as_ptr(),
+            a_row: tiles.a.row,
+            a_step: tiles.a.step,
+            b: tiles.b.as_ptr(),
+            b_step: tiles.b_row,
+            b_tile: width,
+            start,
+            start_row,
+            c: c.as_mut_ptr(),
+            c_row,
+            last: self.0.lanes,
+            ahead: core::ptr::null(),
+            ahead_lines: 0,
+            ahead_row: 0,
+            ahead_gap: 0,
+        };
+        // SAFETY: an `Isa` proves that the machine has the arm's instructions;
+        // the assertions hold the last element of each operand inside its
+        // slice, and C is borrowed for this call alone. (The start may be C
+        // itself: a tile reads its start before it writes.)
+        unsafe {
+            if count > 0 {
+                functions[functions.len() - 1](&raw, tiles.steps);
+            }
+            if rest > 0 {
+                let (at, vectors) = (count * width, rest.div_ceil(self.0.lanes));
+                raw.count = 1;
+                raw.b = raw.b.wrapping_add(at);
+                raw.c = raw.c.add(at);
+                if !raw.start.is_null() {
+                    raw.start = raw.start.add(at);
+                }
+                raw.last = rest - (vectors - 1) * self.0.lanes;
+                functions[vectors - 1](&raw, tiles.steps);
+            }
+        }
+    }
+
+    /// Writes the places of `masks` that have one of the bits of `bits` to
+    /// `places`, and returns how many there are.
+    ///
+    /// # Panics
+    /// Panics if there are fewer places to write to than masks.
+    pub(super) fn places(self, masks: &[u16], bits: u16, places: &mut [u32]) -> usize {
+        assert!(
+            places.len() >= masks.len(),
+            "{} places of {}",
+            places.len(),
+            masks.len()
+        );
         // SAFETY: an `Isa` proves that the machine has the arm's instructions,
-        // and the assertions hold each image's columns and the last row inside
-        // their slices.
-        unsafe { (self.0.pixels)(&group) }
+        // and there is room for every place.
+        unsafe { (self.0.places)(masks, bits, places.as_mut_ptr()) }
+    }
+
+    /// Which of sixteen groups of four pixels each have one that is not zero:
+    /// a bit for each group.
+    pub(super) fn groups(self, pixels: &[u8; 64]) -> u16 {
+        // SAFETY: an `Isa` proves that the machine has the arm's instructions.
+        unsafe { (self.0.groups)(pixels) }
     }
 
     /// Whether [`MicroKernel::narrow`] knows products with so many columns.

@@ -3,7 +3,7 @@
 //! Twenty-four of 32 registers hold the tile, four a row of B and one an
 //! element of A.
 
-use super::tile::{LINE, RawTiles, define_tiles, tiles};
+use super::tile::{LINE, RawTiles, define_tiles, listed, tiles};
 use super::{Kernel, pixels, transpose};
 use core::arch::aarch64::*;
 
@@ -18,13 +18,23 @@ pub(super) static KERNEL: Kernel = Kernel {
         5: 1 2 3 4;
         6: 1 2 3 4;
     },
+    listed: listed! {
+        1: 1 2 3 4;
+        2: 1 2 3 4;
+        3: 1 2 3 4;
+        4: 1 2 3 4;
+        5: 1 2 3 4;
+        6: 1 2 3 4;
+    },
     transpose: transpose::plain,
-    pixels: pixels::plain,
+    places: pixels::places,
+    groups: pixels::groups,
     narrow: &[],
     mul_add: scalar_mul_add,
 };
 
 type Vector = float32x4_t;
+type Mask = usize;
 const LANES: usize = 4;
 
 define_tiles! {
@@ -82,6 +92,10 @@ unsafe fn store(p: *mut f32, x: Vector) {
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn load_part(p: *const f32, lanes: usize) -> Vector {
+    if lanes == LANES {
+        // SAFETY: the caller's word.
+        return unsafe { load(p) };
+    }
     let mut whole = [0.0; LANES];
     // SAFETY: the caller's word.
     whole[..lanes].copy_from_slice(unsafe { core::slice::from_raw_parts(p, lanes) });

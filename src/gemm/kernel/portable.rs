@@ -4,7 +4,7 @@
 //! element of A one. `wide` chooses its registers when it is compiled, so this
 //! kernel is as wide as the build's target allows, not the machine.
 
-use super::tile::{LINE, RawTiles, define_tiles, tiles};
+use super::tile::{LINE, RawTiles, define_tiles, listed, tiles};
 use super::{Kernel, pixels, transpose};
 use wide::f32x8;
 
@@ -17,13 +17,21 @@ pub(super) static KERNEL: Kernel = Kernel {
         3: 1;
         4: 1;
     },
+    listed: listed! {
+        1: 1;
+        2: 1;
+        3: 1;
+        4: 1;
+    },
     transpose: transpose::plain,
-    pixels: pixels::plain,
+    places: pixels::places,
+    groups: pixels::groups,
     narrow: &[],
     mul_add: scalar_mul_add,
 };
 
 type Vector = f32x8;
+type Mask = usize;
 const LANES: usize = 8;
 
 define_tiles! {}
@@ -73,6 +81,10 @@ unsafe fn store(p: *mut f32, x: Vector) {
 /// `p` is followed by the first `lanes`.
 #[inline]
 unsafe fn load_part(p: *const f32, lanes: usize) -> Vector {
+    if lanes == LANES {
+        // SAFETY: the caller's word.
+        return unsafe { load(p) };
+    }
     let mut whole = [0.0; LANES];
     // SAFETY: the caller's word.
     whole[..lanes].copy_from_slice(unsafe { core::slice::from_raw_parts(p, lanes) });

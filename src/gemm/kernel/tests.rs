@@ -57,20 +57,16 @@ fn check_tiles(kernel: MicroKernel, rows: usize, k: usize, columns: usize) {
             b.truncate(first);
         }
         let start = many(columns, &mut next);
-        let places: Vec<usize> = (0..rows)
-            .map(|i| (rows - 1 - i) * (columns + 5) + 2)
-            .collect();
-        let mut c = vec![GUARD; rows * (columns + 5) + 2];
-        for &place in &places {
-            for c in &mut c[place..place + columns] {
-                *c = next();
-            }
+        let c_row = columns + 5;
+        let mut c = vec![GUARD; rows * c_row];
+        for row in c.chunks_mut(c_row) {
+            row[..columns].fill_with(&mut next);
         }
         let mut expected = c.clone();
-        for (i, &place) in places.iter().enumerate() {
-            for j in 0..columns {
-                let start = [0.0, c[place + j], start[j]][from];
-                expected[place + j] = (0..k).fold(start, |sum, p| {
+        for (i, row_of_c) in expected.chunks_mut(c_row).enumerate() {
+            for (j, expected) in row_of_c[..columns].iter_mut().enumerate() {
+                let start = [0.0, *expected, start[j]][from];
+                *expected = (0..k).fold(start, |sum, p| {
                     kernel.mul_add(a[i * row + p * step], dense[p * columns + j], sum)
                 });
             }
@@ -98,7 +94,7 @@ fn check_tiles(kernel: MicroKernel, rows: usize, k: usize, columns: usize) {
                 _ => Ahead::NONE,
             },
         };
-        kernel.tiles(&tiles, &mut c, &places);
+        kernel.tiles(&tiles, &mut c, c_row);
         assert_eq!(c, expected, "{rows}×{k}×{columns}, case {case}");
     }
 }
@@ -118,6 +114,68 @@ fn tiles_of_every_size() {
             check_tiles(kernel, rows, 33, 2 * width + lanes + 1);
         }
     }
+}
+
+#[test]
+fn listed_steps_of_tiles_of_every_size() {
+    for isa in Isa::available() {
+        let kernel = MicroKernel::of(isa);
+        let lanes = kernel.lanes();
+        for rows in 1..=kernel.max_listed_rows() {
+            for columns in [0, 1, lanes - 1, lanes, lanes + 1, 4 * lanes, 9 * lanes + 1] {
+                for steps in [&[][..], &[7], &[0, 1, 2], &[8, 3, 3, 0]] {
+                    for (from, a_row) in [(0, 1), (1, 9), (2, 1)] {
+                        check_listed(kernel, (rows, columns), steps, from, a_row);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Tiles of some of nine steps; `a_row` is 1 for a transposed A.
+fn check_listed(
+    kernel: MicroKernel,
+    (rows, columns): (usize, usize),
+    steps: &[u32],
+    from: usize,
+    a_row: usize,
+) {
+    let mut next = numbers(true);
+    let (k, b_row, c_row) = (9, columns + 2, columns + 3);
+    let a = many(rows * k, &mut next);
+    let (row, step) = if a_row == 1 { (1, rows) } else { (k, 1) };
+    let last = steps
+        .iter()
+        .max()
+        .map_or(0, |&last| last as usize * b_row + columns);
+    let (b, start) = (many(last, &mut next), many(columns, &mut next));
+    let mut c = many(rows * c_row, &mut next);
+    let mut expected = c.clone();
+    for (i, row_of_c) in expected.chunks_mut(c_row).enumerate() {
+        for (j, expected) in row_of_c[..columns].iter_mut().enumerate() {
+            let start = [0.0, *expected, start[j]][from];
+            *expected = steps.iter().fold(start, |sum, &p| {
+                let p = p as usize;
+                kernel.mul_add(a[i * row + p * step], b[p * b_row + j], sum)
+            });
+        }
+    }
+    let tiles = Listed {
+        rows,
+        columns,
+        steps,
+        a: Strided {
+            data: &a,
+            row,
+            step,
+        },
+        b: &b,
+        b_row,
+        from: [From::Zero, From::C, From::Row(&start)][from],
+    };
+    kernel.listed(&tiles, &mut c, c_row);
+    assert_eq!(c, expected, "{rows}×{columns}, steps {steps:?}");
 }
 
 #[test]
@@ -203,7 +261,7 @@ fn short(of_a: usize, of_b: usize, of_c: usize) {
         from: From::C,
         ahead: Ahead::NONE,
     };
-    kernel.tiles(&tiles, &mut c[of_c..], &[0, 4]);
+    kernel.tiles(&tiles, &mut c[of_c..], 4);
 }
 
 #[test]
@@ -227,6 +285,49 @@ fn a_tile_beyond_b_is_refused() {
 #[should_panic(expected = "2×4 beyond C")]
 fn a_tile_beyond_c_is_refused() {
     short(0, 0, 1);
+}
+
+/// A 2×4 tile of the second of two steps, whose operands are shorter than they
+/// must be by so many.
+fn short_listed(of_a: usize, of_b: usize, of_c: usize) {
+    let (a, b, mut c) = ([0.0; 4], [0.0; 8], [0.0; 8]);
+    let tiles = Listed {
+        rows: 2,
+        columns: 4,
+        steps: &[1],
+        a: Strided {
+            data: &a[of_a..],
+            row: 2,
+            step: 1,
+        },
+        b: &b[of_b..],
+        b_row: 4,
+        from: From::C,
+    };
+    MicroKernel::of(Isa::detect()).listed(&tiles, &mut c[of_c..], 4);
+}
+
+#[test]
+fn operands_of_listed_steps_may_end_with_their_last_element() {
+    short_listed(0, 0, 0);
+}
+
+#[test]
+#[should_panic(expected = "step 1 of 2×4 beyond A or B")]
+fn a_step_beyond_a_is_refused() {
+    short_listed(1, 0, 0);
+}
+
+#[test]
+#[should_panic(expected = "step 1 of 2×4 beyond A or B")]
+fn a_step_beyond_b_is_refused() {
+    short_listed(0, 1, 0);
+}
+
+#[test]
+#[should_panic(expected = "2×4 beyond C")]
+fn a_listed_tile_beyond_c_is_refused() {
+    short_listed(0, 0, 1);
 }
 
 #[test]

@@ -11,9 +11,9 @@
 ///
 /// The element of A in row `i` and step `p` is at `a + i·a_row + p·a_step`.
 /// For the first tile, the row of B of step `p` is at `b + p·b_step` and row
-/// `i` of C at `c + c_rows[i]`; for each further one B is `b_tile` on and C as
+/// `i` of C at `c + i·c_row`; for each further one B is `b_tile` on and C as
 /// far as a tile is wide. The chains start from row `i` at
-/// `start + start_rows[i]`, on as C is, or from zero where `start` is null. Of
+/// `start + i·start_row`, on as C is, or from zero where `start` is null. Of
 /// the last vector of the last tile only `last` lanes, at least one, are
 /// inside the matrices.
 ///
@@ -31,9 +31,9 @@ pub(super) struct RawTiles {
     pub(super) b_step: usize,
     pub(super) b_tile: usize,
     pub(super) start: *const f32,
-    pub(super) start_rows: *const usize,
+    pub(super) start_row: usize,
     pub(super) c: *mut f32,
-    pub(super) c_rows: *const usize,
+    pub(super) c_row: usize,
     pub(super) last: usize,
     /// What later tiles will touch, to be fetched into the cache meanwhile:
     /// so many cache lines for every [`LINE`] steps, from `ahead` on and in
@@ -47,9 +47,9 @@ pub(super) struct RawTiles {
 /// The elements of a cache line.
 pub(super) const LINE: usize = 16;
 
-/// Defines `tile_row` out of what the invoking file defines for its registers:
-/// `LANES`, `zero`, `splat`, `mul_add`, `mask`, `load`, `store`, `load_part`,
-/// `load_last`, `store_part`, `prefetch`.
+/// Defines `tile_row` and `listed_row` out of what the invoking file defines for
+/// its registers: `Vector`, `Mask`, `LANES`, `zero`, `splat`, `mul_add`, `mask`,
+/// `load`, `store`, `load_part`, `load_last`, `store_part`, `prefetch`.
 macro_rules! define_tiles {
     ($(#[$attribute:meta])*) => {
         /// Computes tiles of `R` rows and `V` vectors, side by side.
@@ -63,19 +63,8 @@ macro_rules! define_tiles {
             let (mut ahead, mut ahead_left) = (tiles.ahead, tiles.ahead_row);
             for tile in 0..tiles.count {
                 let mask = mask(if tile + 1 < tiles.count { LANES } else { tiles.last });
-                let mut acc = [[zero(); V]; R];
-                if !tiles.start.is_null() {
-                    for (i, acc) in acc.iter_mut().enumerate() {
-                        for (v, acc) in acc.iter_mut().enumerate() {
-                            // SAFETY: row `i` of the start, by the caller's word.
-                            *acc = unsafe {
-                                let row = tiles.start.add(*tiles.start_rows.add(i));
-                                let from = row.add((tile * V + v) * LANES);
-                                if v + 1 < V { load(from) } else { load_part(from, mask) }
-                            };
-                        }
-                    }
-                }
+                // SAFETY: the caller's word.
+                let mut acc = unsafe { begin::<R, V>(tiles, tile, mask) };
                 let (mut a, mut b) = (tiles.a, tiles.b.wrapping_add(tile * tiles.b_tile));
                 let mut left = tiles.k;
                 while left > 0 {
@@ -118,14 +107,96 @@ macro_rules! define_tiles {
                     }
                     left -= steps;
                 }
-                for (i, acc) in acc.iter().enumerate() {
-                    for (v, acc) in acc.iter().enumerate() {
-                        // SAFETY: row `i` of C.
-                        unsafe {
-                            let row = tiles.c.add(*tiles.c_rows.add(i));
-                            let to = row.add((tile * V + v) * LANES);
-                            if v + 1 < V { store(to, *acc) } else { store_part(to, mask, *acc) }
+                // SAFETY: the caller's word.
+                unsafe { end(tiles, tile, mask, acc) };
+            }
+        }
+
+        /// The same of those steps only that `steps` lists: step `p` is at
+        /// `p·a_step` in A and at `p·b_step` in B.
+        ///
+        /// # Safety
+        /// As for `tile_row`, of the steps in the list.
+        $(#[$attribute])*
+        unsafe fn listed_row<const R: usize, const V: usize>(tiles: &RawTiles, steps: &[u32]) {
+            for tile in 0..tiles.count {
+                let mask = mask(if tile + 1 < tiles.count { LANES } else { tiles.last });
+                // SAFETY: the caller's word.
+                let mut acc = unsafe { begin::<R, V>(tiles, tile, mask) };
+                let b = tiles.b.wrapping_add(tile * tiles.b_tile);
+                for &step in steps {
+                    let step = step as usize;
+                    let (a, b) = (
+                        tiles.a.wrapping_add(step * tiles.a_step),
+                        b.wrapping_add(step * tiles.b_step),
+                    );
+                    let mut row = [zero(); V];
+                    for (v, row) in row.iter_mut().enumerate() {
+                        // SAFETY: the row of B of this step.
+                        *row = unsafe {
+                            let from = b.add(v * LANES);
+                            if v + 1 < V { load(from) } else { load_part(from, mask) }
+                        };
+                    }
+                    for (i, acc) in acc.iter_mut().enumerate() {
+                        // SAFETY: row `i` of A in this step.
+                        let a = splat(unsafe { *a.add(i * tiles.a_row) });
+                        for (acc, b) in acc.iter_mut().zip(row) {
+                            *acc = mul_add(a, b, *acc);
                         }
+                    }
+                }
+                // SAFETY: the caller's word.
+                unsafe { end(tiles, tile, mask, acc) };
+            }
+        }
+
+        /// What the chains of a tile start from.
+        ///
+        /// # Safety
+        /// As for `tile_row`.
+        #[inline]
+        $(#[$attribute])*
+        unsafe fn begin<const R: usize, const V: usize>(
+            tiles: &RawTiles,
+            tile: usize,
+            mask: Mask,
+        ) -> [[Vector; V]; R] {
+            let mut acc = [[zero(); V]; R];
+            if !tiles.start.is_null() {
+                for (i, acc) in acc.iter_mut().enumerate() {
+                    for (v, acc) in acc.iter_mut().enumerate() {
+                        // SAFETY: row `i` of the start, by the caller's word.
+                        *acc = unsafe {
+                            let row = tiles.start.add(i * tiles.start_row);
+                            let from = row.add((tile * V + v) * LANES);
+                            if v + 1 < V { load(from) } else { load_part(from, mask) }
+                        };
+                    }
+                }
+            }
+            acc
+        }
+
+        /// Stores a tile.
+        ///
+        /// # Safety
+        /// As for `tile_row`.
+        #[inline]
+        $(#[$attribute])*
+        unsafe fn end<const R: usize, const V: usize>(
+            tiles: &RawTiles,
+            tile: usize,
+            mask: Mask,
+            acc: [[Vector; V]; R],
+        ) {
+            for (i, acc) in acc.iter().enumerate() {
+                for (v, acc) in acc.iter().enumerate() {
+                    // SAFETY: row `i` of C.
+                    unsafe {
+                        let row = tiles.c.add(i * tiles.c_row);
+                        let to = row.add((tile * V + v) * LANES);
+                        if v + 1 < V { store(to, *acc) } else { store_part(to, mask, *acc) }
                     }
                 }
             }
@@ -141,4 +212,11 @@ macro_rules! tiles {
     };
 }
 
-pub(super) use {define_tiles, tiles};
+/// The same of tiles whose steps are listed.
+macro_rules! listed {
+    ($($rows:literal: $($vectors:literal)+;)+) => {
+        &[$(&[$(listed_row::<$rows, $vectors> as unsafe fn(&RawTiles, &[u32])),+]),+]
+    };
+}
+
+pub(super) use {define_tiles, listed, tiles};

@@ -1,0 +1,489 @@
+//! A chunk of a mini-batch through the net, shared out among threads.
+//!
+//! The same mathematics as [`NetRef::forward`] and [`NetRef::backward`], bit
+//! for bit, in two parts with one synchronisation after each. An example's
+//! forward pass, loss and deltas need no other example, so threads share out
+//! the examples first ([`Examples`]); then they share out the parameters
+//! ([`Parameters`]), whose gradients sum over all examples, in order. A share
+//! passes over memory once: pixels become numbers while their zeros are found,
+//! activations and their derivatives are made in the products' epilogues, and
+//! parameters move as soon as their gradients are complete.
+//!
+//! [`NetRef::forward`]: crate::net::NetRef::forward
+//! [`NetRef::backward`]: crate::net::NetRef::backward
+
+use crate::data::Dataset;
+use crate::gemm::{Context, Product, Start, pixels};
+use crate::isa::Isa;
+use crate::loss::softmax_cross_entropy;
+use crate::matrix::{MatMut, MatRef};
+use crate::net::{MAX_DEPTH, NetRef};
+#[cfg(feature = "rayon")]
+use crate::team::MAX_PIECES;
+use crate::team::Team;
+use crate::vector;
+use crate::workspace::Update;
+use alloc::{vec, vec::Vec};
+use core::ops::Range;
+#[cfg(feature = "rayon")]
+use std::sync::{Mutex, PoisonError};
+
+/// What can be shared out among threads.
+pub(crate) trait Share: Sized + Send {
+    /// The first `left` of `pieces` equal shares of it, and the others.
+    fn split(self, left: usize, pieces: usize) -> (Self, Self);
+
+    /// Does its work.
+    fn run(self);
+}
+
+/// Runs a share in `pieces`, on as many threads as the team has.
+pub(crate) fn share_out<S: Share>(team: &mut Team<'_>, share: S, pieces: usize) {
+    #[cfg(feature = "rayon")]
+    if pieces > 1 {
+        let pieces = pieces.min(MAX_PIECES);
+        let slots: [Mutex<Option<S>>; MAX_PIECES] = core::array::from_fn(|_| Mutex::new(None));
+        let slot = |piece: usize| slots[piece].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rest = share;
+        for piece in 1..pieces {
+            let (one, others) = rest.split(1, pieces - piece + 1);
+            *slot(piece) = Some(one);
+            rest = others;
+        }
+        *slot(0) = Some(rest);
+        return team.run(pieces, &|piece| {
+            let share = slot(piece).take();
+            share.into_iter().for_each(Share::run);
+        });
+    }
+    let _ = (team, pieces);
+    share.run();
+}
+
+/// What a thread needs for itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Scratch {
+    packing: Vec<f32>,
+    /// Pixels as numbers, no more of them than stay in L1.
+    x: Vec<f32>,
+    masks: Vec<u16>,
+    steps: Vec<u32>,
+}
+
+impl Scratch {
+    /// For images of so many pixels, in chunks of so many.
+    pub(crate) fn new(features: usize, chunk: usize) -> Self {
+        Self {
+            packing: Context::packing(1),
+            x: vec![0.0; (pixels::PANEL * features).max(pixels::BLOCK * chunk)],
+            masks: vec![0; features.max(chunk)],
+            steps: vec![0; features.max(chunk)],
+        }
+    }
+}
+
+/// A block of numbers for each layer, with a row for each example.
+pub(crate) struct Layers<'a>([&'a mut [f32]; MAX_DEPTH]);
+
+impl<'a> Layers<'a> {
+    /// Layers of these widths, from the inputs on, in a slice: layer after
+    /// layer, of `rows` examples.
+    pub(crate) fn new(mut flat: &'a mut [f32], widths: &[usize], rows: usize) -> Self {
+        let mut layers = <[&mut [f32]; MAX_DEPTH]>::default();
+        for (layer, width) in layers.iter_mut().zip(&widths[1..]) {
+            (*layer, flat) = flat.split_at_mut(rows * width);
+        }
+        Self(layers)
+    }
+
+    fn split(self, rows: usize, widths: &[usize]) -> (Self, Self) {
+        let mut above = <[&mut [f32]; MAX_DEPTH]>::default();
+        let mut below = <[&mut [f32]; MAX_DEPTH]>::default();
+        let parts = above.iter_mut().zip(&mut below);
+        for ((layer, width), (above, below)) in self.0.into_iter().zip(&widths[1..]).zip(parts) {
+            (*above, *below) = layer.split_at_mut(rows * width);
+        }
+        (Self(above), Self(below))
+    }
+}
+
+/// What all shares of examples have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Pass<'a> {
+    pub(crate) net: NetRef<'a>,
+    pub(crate) isa: Isa,
+    pub(crate) data: &'a Dataset,
+    /// What the gradient of each example's loss is multiplied by, or `None` if
+    /// no gradient is wanted.
+    pub(crate) scale: Option<f32>,
+}
+
+/// Examples to be passed through the net.
+pub(crate) struct Examples<'a> {
+    pub(crate) pass: Pass<'a>,
+    /// Their numbers in the data set.
+    pub(crate) indices: &'a [u32],
+    /// Their pixels.
+    pub(crate) bytes: &'a mut [u8],
+    pub(crate) labels: &'a mut [u8],
+    pub(crate) activations: Layers<'a>,
+    /// The gradient of the loss by the sums of each layer.
+    pub(crate) deltas: Layers<'a>,
+    pub(crate) losses: &'a mut [f32],
+    /// One for each thread.
+    pub(crate) scratch: &'a mut [Scratch],
+}
+
+impl Share for Examples<'_> {
+    fn split(self, left: usize, pieces: usize) -> (Self, Self) {
+        let rows = self.indices.len() * left / pieces;
+        let widths = self.pass.net.widths();
+        let (indices, other_indices) = self.indices.split_at(rows);
+        let (bytes, other_bytes) = self.bytes.split_at_mut(rows * widths[0]);
+        let (labels, other_labels) = self.labels.split_at_mut(rows);
+        let (activations, other_activations) = self.activations.split(rows, widths);
+        let (deltas, other_deltas) = self.deltas.split(rows, widths);
+        let (losses, other_losses) = self.losses.split_at_mut(rows);
+        let (scratch, other_scratch) = self.scratch.split_at_mut(left);
+        let one = Self {
+            pass: self.pass,
+            indices,
+            bytes,
+            labels,
+            activations,
+            deltas,
+            losses,
+            scratch,
+        };
+        let other = Self {
+            pass: self.pass,
+            indices: other_indices,
+            bytes: other_bytes,
+            labels: other_labels,
+            activations: other_activations,
+            deltas: other_deltas,
+            losses: other_losses,
+            scratch: other_scratch,
+        };
+        (one, other)
+    }
+
+    fn run(mut self) {
+        self.first_layer();
+        self.further_layers();
+        if self.pass.scale.is_some() {
+            self.deltas();
+        }
+    }
+}
+
+impl Examples<'_> {
+    /// A = σ(b + X·W) of the first layer, a few images at a time, without the
+    /// columns that are zero in all of them.
+    fn first_layer(&mut self) {
+        let Pass { net, isa, data, .. } = self.pass;
+        let (features, width) = (net.widths()[0], net.widths()[1]);
+        let layer = net.layer(0);
+        let [
+            Scratch {
+                packing,
+                x,
+                masks,
+                steps,
+            },
+            ..,
+        ] = self.scratch
+        else {
+            unreachable!("a share without scratch");
+        };
+        // A weight that is not finite shows, even if it meets only zeros.
+        let may_leave_out = vector::all_finite(isa, layer.weights.as_slice());
+        let ctx = &mut Context::new(1, packing).with_isa(isa);
+        let sigma = |_, _, z: &mut [f32]| net.activation().apply(isa, z);
+        let panels = self.indices.chunks(pixels::PANEL);
+        let panels = panels.zip(self.labels.chunks_mut(pixels::PANEL));
+        let bytes = self.bytes.chunks_mut(pixels::PANEL * features);
+        let a = self.activations.0[0].chunks_mut(pixels::PANEL * width);
+        for (((indices, labels), bytes), a) in panels.zip(bytes).zip(a) {
+            let x = &mut x[..bytes.len()];
+            let images = bytes.chunks_exact_mut(features);
+            for ((&i, image), label) in indices.iter().zip(images).zip(labels) {
+                image.copy_from_slice(data.image(i as usize));
+                *label = data.label(i as usize);
+            }
+            vector::scale_bytes(isa, bytes, x);
+            let count = if may_leave_out {
+                pixels::columns(isa, bytes, features, masks, steps)
+            } else {
+                (0..)
+                    .zip(&mut steps[..features])
+                    .for_each(|(j, step)| *step = j);
+                features
+            };
+            let rows = indices.len();
+            let mut z = Product::new(MatRef::new(x, rows, features), layer.weights)
+                .steps(&steps[..count])
+                .start(Start::Row(layer.biases));
+            if net.depth() > 1 {
+                z = z.epilogue(&sigma);
+            }
+            z.compute(MatMut::new(a, rows, width), ctx);
+        }
+    }
+
+    /// A = σ(b + A·W) of the layers after the first, and the losses.
+    fn further_layers(&mut self) {
+        let Pass { net, isa, .. } = self.pass;
+        let (widths, rows, last) = (net.widths(), self.indices.len(), net.depth() - 1);
+        let ctx = &mut Context::new(1, &mut self.scratch[0].packing).with_isa(isa);
+        let sigma = |_, _, z: &mut [f32]| net.activation().apply(isa, z);
+        for l in 1..net.depth() {
+            let layer = net.layer(l);
+            let (before, after) = self.activations.0.split_at_mut(l);
+            let input = MatRef::new(before[l - 1], rows, widths[l]);
+            let mut z = Product::new(input, layer.weights).start(Start::Row(layer.biases));
+            if l < last {
+                z = z.epilogue(&sigma);
+            }
+            z.compute(MatMut::new(after[0], rows, widths[l + 1]), ctx);
+        }
+        softmax_cross_entropy(
+            isa,
+            MatRef::new(self.activations.0[last], rows, widths[last + 1]),
+            self.labels,
+            self.pass.scale.unwrap_or(1.0),
+            MatMut::new(self.deltas.0[last], rows, widths[last + 1]),
+            self.losses,
+        );
+    }
+
+    /// dZ of the layer below = dZ·Wᵀ ⊙ σ′(Z).
+    fn deltas(&mut self) {
+        let Pass { net, isa, .. } = self.pass;
+        let (widths, rows) = (net.widths(), self.indices.len());
+        let ctx = &mut Context::new(1, &mut self.scratch[0].packing).with_isa(isa);
+        for l in (1..net.depth()).rev() {
+            let (before, after) = self.deltas.0.split_at_mut(l);
+            let dz = MatRef::new(after[0], rows, widths[l + 1]);
+            let a = MatRef::new(self.activations.0[l - 1], rows, widths[l]);
+            let times_derivative = |i: usize, j: usize, da: &mut [f32]| {
+                let a = &a.row(i)[j..j + da.len()];
+                net.activation().mul_derivative(isa, a, da);
+            };
+            Product::new(dz, net.layer(l).weights.t())
+                .epilogue(&times_derivative)
+                .compute(MatMut::new(before[l - 1], rows, widths[l]), ctx);
+        }
+    }
+}
+
+/// What all shares of parameters have in common: what the examples left.
+#[derive(Clone, Copy)]
+pub(crate) struct Sums<'a> {
+    pub(crate) isa: Isa,
+    pub(crate) widths: &'a [usize],
+    pub(crate) rows: usize,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) activations: &'a [f32],
+    pub(crate) deltas: &'a [f32],
+    /// Whether the sums go on from those of the chunk before.
+    pub(crate) goes_on: bool,
+    /// How the parameters move; `None` if they do not.
+    pub(crate) update: Option<Update>,
+}
+
+impl Sums<'_> {
+    /// What the sums start from.
+    fn start(&self) -> Start<'static> {
+        if self.goes_on { Start::C } else { Start::Zero }
+    }
+}
+
+/// Parameters whose gradients are to be summed.
+pub(crate) struct Parameters<'a> {
+    pub(crate) sums: Sums<'a>,
+    /// The number of the first, among all parameters of the net.
+    pub(crate) first: usize,
+    pub(crate) values: Values<'a>,
+    /// One for each thread.
+    pub(crate) scratch: &'a mut [Scratch],
+}
+
+/// Parameters, what their gradients are summed in, and their velocities. Those
+/// that do not move have a gradient only.
+pub(crate) struct Values<'a> {
+    pub(crate) gradient: &'a mut [f32],
+    pub(crate) params: &'a mut [f32],
+    pub(crate) velocity: &'a mut [f32],
+}
+
+impl Values<'_> {
+    fn split(self, cut: usize) -> (Self, Self) {
+        let moving = cut.min(self.params.len());
+        let (gradient, other_gradient) = self.gradient.split_at_mut(cut);
+        let (params, other_params) = self.params.split_at_mut(moving);
+        let (velocity, other_velocity) = self.velocity.split_at_mut(moving);
+        let one = Self {
+            gradient,
+            params,
+            velocity,
+        };
+        let other = Self {
+            gradient: other_gradient,
+            params: other_params,
+            velocity: other_velocity,
+        };
+        (one, other)
+    }
+
+    /// Moves parameters whose gradients are complete, if they are to move.
+    fn update(&mut self, sums: &Sums<'_>, range: Range<usize>, is_bias: bool) {
+        if let Some(update) = &sums.update {
+            update.rule.step_tensor(
+                sums.isa,
+                is_bias,
+                &mut self.params[range.clone()],
+                &mut self.velocity[range.clone()],
+                &self.gradient[range],
+                update.learning_rate,
+            );
+        }
+    }
+}
+
+impl Share for Parameters<'_> {
+    fn split(self, left: usize, pieces: usize) -> (Self, Self) {
+        let cut = self.cut(self.values.gradient.len() * left / pieces);
+        let (values, other_values) = self.values.split(cut);
+        let (scratch, other_scratch) = self.scratch.split_at_mut(left);
+        let one = Self {
+            sums: self.sums,
+            first: self.first,
+            values,
+            scratch,
+        };
+        let other = Self {
+            sums: self.sums,
+            first: self.first + cut,
+            values: other_values,
+            scratch: other_scratch,
+        };
+        (one, other)
+    }
+
+    fn run(mut self) {
+        let (widths, rows) = (self.sums.widths, self.sums.rows);
+        // The layer's first parameter, and its first activation.
+        let (mut start, mut block) = (0, 0);
+        let mut input = MatRef::new(&[], 0, 0);
+        for (l, shape) in widths.windows(2).enumerate() {
+            let (inputs, outputs) = (shape[0], shape[1]);
+            let range = block..block + rows * outputs;
+            let dz = MatRef::new(&self.sums.deltas[range.clone()], rows, outputs);
+            // The rows of W that this share has, and the biases below them.
+            let end = self.first + self.values.gradient.len();
+            let row = |at: usize| (at.max(start) - start).div_ceil(outputs).min(inputs + 1);
+            let (from, to) = (row(self.first), row(end));
+            if l == 0 {
+                self.first_weights(from..to.min(inputs), dz);
+            } else if from < to.min(inputs) {
+                self.weights(start, from..to.min(inputs), input, dz);
+            }
+            if from <= inputs && to > inputs {
+                self.biases(start + inputs * outputs, dz);
+            }
+            start += (inputs + 1) * outputs;
+            input = MatRef::new(&self.sums.activations[range.clone()], rows, outputs);
+            block = range.end;
+        }
+    }
+}
+
+impl Parameters<'_> {
+    /// Where these parameters may be cut, not far from the one that is `near`
+    /// from the first: between two rows of weights, of the first layer's at the
+    /// end of a group of pixels.
+    fn cut(&self, near: usize) -> usize {
+        let near = self.first + near;
+        let mut start = 0;
+        for (l, shape) in self.sums.widths.windows(2).enumerate() {
+            let (inputs, outputs) = (shape[0], shape[1]);
+            if near < start + (inputs + 1) * outputs {
+                let group = if l == 0 { pixels::GROUP } else { 1 };
+                let row = (near - start) / outputs / group * group;
+                return (start + row * outputs).max(self.first) - self.first;
+            }
+            start += (inputs + 1) * outputs;
+        }
+        self.values.gradient.len()
+    }
+
+    /// dW += Xᵀ·dZ of rows of the first layer, a few pixels at a time, without
+    /// the images in which all of them are zero.
+    fn first_weights(&mut self, rows: Range<usize>, dz: MatRef<'_>) {
+        let Sums { isa, bytes, .. } = self.sums;
+        let (features, outputs, images) = (self.sums.widths[0], dz.cols(), dz.rows());
+        let Scratch {
+            packing,
+            x,
+            masks,
+            steps,
+        } = &mut self.scratch[0];
+        let ctx = &mut Context::new(1, packing).with_isa(isa);
+        let masks = &mut masks[..images];
+        for first in rows.clone().step_by(pixels::BLOCK) {
+            let block = first..rows.end.min(first + pixels::BLOCK);
+            let x = &mut x[..images * block.len()];
+            let columns = bytes
+                .chunks_exact(features)
+                .map(|image| &image[block.clone()]);
+            for (x, columns) in x.chunks_exact_mut(block.len()).zip(columns) {
+                vector::scale_bytes(isa, columns, x);
+            }
+            pixels::groups(isa, bytes, features, first, masks);
+            for (group, first) in (0..block.len()).step_by(pixels::GROUP).enumerate() {
+                let columns = first..block.len().min(first + pixels::GROUP);
+                let x = MatRef::new(&x[..images * block.len()], images, block.len());
+                let count = pixels::images_of(isa, masks, group, steps);
+                let at = |pixel: usize| (block.start + pixel) * outputs - self.first;
+                let range = at(columns.start)..at(columns.end);
+                let dw = &mut self.values.gradient[range.clone()];
+                Product::new(x.block(0..images, columns.clone()).t(), dz)
+                    .steps(&steps[..count])
+                    .start(self.sums.start())
+                    .compute(MatMut::new(dw, columns.len(), outputs), ctx);
+                self.values.update(&self.sums, range, false);
+            }
+        }
+    }
+
+    /// dW += Aᵀ·dZ of rows of a further layer, whose parameters begin at
+    /// `start`.
+    fn weights(&mut self, start: usize, rows: Range<usize>, a: MatRef<'_>, dz: MatRef<'_>) {
+        let Sums { isa, .. } = self.sums;
+        let outputs = dz.cols();
+        let at = |row: usize| start + row * outputs - self.first;
+        let range = at(rows.start)..at(rows.end);
+        let dw = &mut self.values.gradient[range.clone()];
+        Product::new(a.block(0..a.rows(), rows.clone()).t(), dz)
+            .start(self.sums.start())
+            .compute(
+                MatMut::new(dw, rows.len(), outputs),
+                &mut Context::new(1, &mut self.scratch[0].packing).with_isa(isa),
+            );
+        self.values.update(&self.sums, range, false);
+    }
+
+    /// db += Σ rows dZ, of the biases that begin at `start`.
+    fn biases(&mut self, start: usize, dz: MatRef<'_>) {
+        let range = start - self.first..start - self.first + dz.cols();
+        let db = &mut self.values.gradient[range.clone()];
+        if !self.sums.goes_on {
+            db.fill(0.0);
+        }
+        for i in 0..dz.rows() {
+            vector::add(self.sums.isa, db, dz.row(i));
+        }
+        self.values.update(&self.sums, range, true);
+    }
+}
