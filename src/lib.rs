@@ -37,6 +37,8 @@ mod team;
 #[cfg(feature = "alloc")]
 pub mod train;
 #[cfg(feature = "alloc")]
+mod units;
+#[cfg(feature = "alloc")]
 pub mod workspace;
 
 #[cfg(feature = "cli")]

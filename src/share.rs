@@ -107,12 +107,141 @@ impl<'a> Layers<'a> {
     }
 }
 
+/// The images of a mini-batch, gathered.
+#[derive(Clone, Debug)]
+pub(crate) struct Images {
+    features: usize,
+    bytes: Vec<u8>,
+    labels: Vec<u8>,
+    /// For each panel of images as many places as there are pixels, and how
+    /// many of them are taken: the columns that are not zero in all of them.
+    columns: Vec<u32>,
+    counts: Vec<u32>,
+}
+
+impl Images {
+    /// Room for so many images of so many pixels each.
+    pub(crate) fn new(features: usize, images: usize) -> Self {
+        let panels = images.div_ceil(pixels::PANEL);
+        Self {
+            features,
+            bytes: vec![0; images * features],
+            labels: vec![0; images],
+            columns: vec![0; panels * features],
+            counts: vec![0; panels],
+        }
+    }
+
+    /// The first images, to gather these into them.
+    ///
+    /// # Panics
+    /// Panics if there are more of them than there is room for.
+    pub(crate) fn gather<'a>(&'a mut self, data: &'a Dataset, indices: &'a [u32]) -> Gather<'a> {
+        let (images, panels) = (indices.len(), indices.len().div_ceil(pixels::PANEL));
+        Gather {
+            data,
+            indices,
+            bytes: &mut self.bytes[..images * self.features],
+            labels: &mut self.labels[..images],
+            columns: &mut self.columns[..panels * self.features],
+            counts: &mut self.counts[..panels],
+        }
+    }
+
+    /// The first images, gathered.
+    pub(crate) fn gathered(&self, images: usize) -> Gathered<'_> {
+        let panels = images.div_ceil(pixels::PANEL);
+        Gathered {
+            features: self.features,
+            bytes: &self.bytes[..images * self.features],
+            labels: &self.labels[..images],
+            columns: &self.columns[..panels * self.features],
+            counts: &self.counts[..panels],
+        }
+    }
+}
+
+/// Images to be gathered.
+pub(crate) struct Gather<'a> {
+    data: &'a Dataset,
+    indices: &'a [u32],
+    bytes: &'a mut [u8],
+    labels: &'a mut [u8],
+    columns: &'a mut [u32],
+    counts: &'a mut [u32],
+}
+
+impl<'a> Gather<'a> {
+    pub(crate) fn split(self, left: usize, pieces: usize) -> (Self, Self) {
+        let (features, panel) = (self.data.features(), pixels::PANEL);
+        let panels = self.counts.len() * left / pieces;
+        let images = self.indices.len().min(panels * panel);
+        let (indices, other_indices) = self.indices.split_at(images);
+        let (bytes, other_bytes) = self.bytes.split_at_mut(images * features);
+        let (labels, other_labels) = self.labels.split_at_mut(images);
+        let (columns, other_columns) = self.columns.split_at_mut(panels * features);
+        let (counts, other_counts) = self.counts.split_at_mut(panels);
+        let one = Self {
+            data: self.data,
+            indices,
+            bytes,
+            labels,
+            columns,
+            counts,
+        };
+        let other = Self {
+            data: self.data,
+            indices: other_indices,
+            bytes: other_bytes,
+            labels: other_labels,
+            columns: other_columns,
+            counts: other_counts,
+        };
+        (one, other)
+    }
+
+    /// Copies the images and finds their columns.
+    pub(crate) fn run(self, isa: Isa, scratch: &mut Scratch) -> Gathered<'a> {
+        let features = self.data.features();
+        let panels = self.indices.chunks(pixels::PANEL);
+        let panels = panels.zip(self.labels.chunks_mut(pixels::PANEL));
+        let bytes = self.bytes.chunks_mut(pixels::PANEL * features);
+        let columns = self.columns.chunks_exact_mut(features);
+        let found = columns.zip(&mut *self.counts);
+        for (((indices, labels), bytes), (columns, count)) in panels.zip(bytes).zip(found) {
+            let images = bytes.chunks_exact_mut(features);
+            for ((&i, image), label) in indices.iter().zip(images).zip(labels) {
+                image.copy_from_slice(self.data.image(i as usize));
+                *label = self.data.label(i as usize);
+            }
+            let masks = &mut scratch.masks;
+            *count = pixels::columns(isa, bytes, features, masks, columns) as u32;
+        }
+        Gathered {
+            features,
+            bytes: self.bytes,
+            labels: self.labels,
+            columns: self.columns,
+            counts: self.counts,
+        }
+    }
+}
+
+/// Gathered images.
+#[derive(Clone, Copy)]
+pub(crate) struct Gathered<'a> {
+    features: usize,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) labels: &'a [u8],
+    columns: &'a [u32],
+    counts: &'a [u32],
+}
+
 /// What all shares of examples have in common.
 #[derive(Clone, Copy)]
 pub(crate) struct Pass<'a> {
     pub(crate) net: NetRef<'a>,
     pub(crate) isa: Isa,
-    pub(crate) data: &'a Dataset,
     /// What the gradient of each example's loss is multiplied by, or `None` if
     /// no gradient is wanted.
     pub(crate) scale: Option<f32>,
@@ -121,11 +250,7 @@ pub(crate) struct Pass<'a> {
 /// Examples to be passed through the net.
 pub(crate) struct Examples<'a> {
     pub(crate) pass: Pass<'a>,
-    /// Their numbers in the data set.
-    pub(crate) indices: &'a [u32],
-    /// Their pixels.
-    pub(crate) bytes: &'a mut [u8],
-    pub(crate) labels: &'a mut [u8],
+    pub(crate) images: Gather<'a>,
     pub(crate) activations: Layers<'a>,
     /// The gradient of the loss by the sums of each layer.
     pub(crate) deltas: Layers<'a>,
@@ -136,20 +261,16 @@ pub(crate) struct Examples<'a> {
 
 impl Share for Examples<'_> {
     fn split(self, left: usize, pieces: usize) -> (Self, Self) {
-        let rows = self.indices.len() * left / pieces;
         let widths = self.pass.net.widths();
-        let (indices, other_indices) = self.indices.split_at(rows);
-        let (bytes, other_bytes) = self.bytes.split_at_mut(rows * widths[0]);
-        let (labels, other_labels) = self.labels.split_at_mut(rows);
+        let (images, other_images) = self.images.split(left, pieces);
+        let rows = images.indices.len();
         let (activations, other_activations) = self.activations.split(rows, widths);
         let (deltas, other_deltas) = self.deltas.split(rows, widths);
         let (losses, other_losses) = self.losses.split_at_mut(rows);
         let (scratch, other_scratch) = self.scratch.split_at_mut(left);
         let one = Self {
             pass: self.pass,
-            indices,
-            bytes,
-            labels,
+            images,
             activations,
             deltas,
             losses,
@@ -157,9 +278,7 @@ impl Share for Examples<'_> {
         };
         let other = Self {
             pass: self.pass,
-            indices: other_indices,
-            bytes: other_bytes,
-            labels: other_labels,
+            images: other_images,
             activations: other_activations,
             deltas: other_deltas,
             losses: other_losses,
@@ -168,61 +287,55 @@ impl Share for Examples<'_> {
         (one, other)
     }
 
-    fn run(mut self) {
-        self.first_layer();
-        self.further_layers();
-        if self.pass.scale.is_some() {
-            self.deltas();
+    fn run(self) {
+        let Self {
+            pass,
+            mut activations,
+            mut deltas,
+            losses,
+            ..
+        } = self;
+        let scratch = &mut self.scratch[0];
+        let images = self.images.run(pass.isa, scratch);
+        pass.first_layer(images, activations.0[0], scratch);
+        pass.further_layers(&mut activations, losses.len(), scratch);
+        pass.losses(images.labels, &activations, &mut deltas, losses);
+        if pass.scale.is_some() {
+            pass.deltas(&activations, &mut deltas, losses.len(), scratch);
         }
     }
 }
 
-impl Examples<'_> {
+impl Pass<'_> {
     /// A = σ(b + X·W) of the first layer, a few images at a time, without the
     /// columns that are zero in all of them.
-    fn first_layer(&mut self) {
-        let Pass { net, isa, data, .. } = self.pass;
-        let (features, width) = (net.widths()[0], net.widths()[1]);
+    pub(crate) fn first_layer(&self, images: Gathered<'_>, a: &mut [f32], scratch: &mut Scratch) {
+        let Self { net, isa, .. } = *self;
+        let (features, width) = (images.features, net.widths()[1]);
         let layer = net.layer(0);
-        let [
-            Scratch {
-                packing,
-                x,
-                masks,
-                steps,
-            },
-            ..,
-        ] = self.scratch
-        else {
-            unreachable!("a share without scratch");
-        };
+        let Scratch {
+            packing, x, steps, ..
+        } = scratch;
         // A weight that is not finite shows, even if it meets only zeros.
         let may_leave_out = vector::all_finite(isa, layer.weights.as_slice());
+        if !may_leave_out {
+            let steps = &mut steps[..features];
+            steps.iter_mut().zip(0..).for_each(|(step, j)| *step = j);
+        }
         let ctx = &mut Context::new(1, packing).with_isa(isa);
         let sigma = |_, _, z: &mut [f32]| net.activation().apply(isa, z);
-        let panels = self.indices.chunks(pixels::PANEL);
-        let panels = panels.zip(self.labels.chunks_mut(pixels::PANEL));
-        let bytes = self.bytes.chunks_mut(pixels::PANEL * features);
-        let a = self.activations.0[0].chunks_mut(pixels::PANEL * width);
-        for (((indices, labels), bytes), a) in panels.zip(bytes).zip(a) {
-            let x = &mut x[..bytes.len()];
-            let images = bytes.chunks_exact_mut(features);
-            for ((&i, image), label) in indices.iter().zip(images).zip(labels) {
-                image.copy_from_slice(data.image(i as usize));
-                *label = data.label(i as usize);
-            }
+        let bytes = images.bytes.chunks(pixels::PANEL * features);
+        let a = a.chunks_mut(pixels::PANEL * width);
+        let found = images.columns.chunks_exact(features).zip(images.counts);
+        for ((bytes, a), (columns, &count)) in bytes.zip(a).zip(found) {
+            let (rows, x) = (a.len() / width, &mut x[..bytes.len()]);
             vector::scale_bytes(isa, bytes, x);
-            let count = if may_leave_out {
-                pixels::columns(isa, bytes, features, masks, steps)
-            } else {
-                (0..)
-                    .zip(&mut steps[..features])
-                    .for_each(|(j, step)| *step = j);
-                features
+            let steps = match may_leave_out {
+                true => &columns[..count as usize],
+                false => &steps[..features],
             };
-            let rows = indices.len();
             let mut z = Product::new(MatRef::new(x, rows, features), layer.weights)
-                .steps(&steps[..count])
+                .steps(steps)
                 .start(Start::Row(layer.biases));
             if net.depth() > 1 {
                 z = z.epilogue(&sigma);
@@ -231,41 +344,59 @@ impl Examples<'_> {
         }
     }
 
-    /// A = σ(b + A·W) of the layers after the first, and the losses.
-    fn further_layers(&mut self) {
-        let Pass { net, isa, .. } = self.pass;
-        let (widths, rows, last) = (net.widths(), self.indices.len(), net.depth() - 1);
-        let ctx = &mut Context::new(1, &mut self.scratch[0].packing).with_isa(isa);
+    /// A = σ(b + A·W) of the layers after the first.
+    fn further_layers(&self, activations: &mut Layers<'_>, rows: usize, scratch: &mut Scratch) {
+        let Self { net, isa, .. } = *self;
+        let widths = net.widths();
+        let ctx = &mut Context::new(1, &mut scratch.packing).with_isa(isa);
         let sigma = |_, _, z: &mut [f32]| net.activation().apply(isa, z);
         for l in 1..net.depth() {
             let layer = net.layer(l);
-            let (before, after) = self.activations.0.split_at_mut(l);
+            let (before, after) = activations.0.split_at_mut(l);
             let input = MatRef::new(before[l - 1], rows, widths[l]);
             let mut z = Product::new(input, layer.weights).start(Start::Row(layer.biases));
-            if l < last {
+            if l + 1 < net.depth() {
                 z = z.epilogue(&sigma);
             }
             z.compute(MatMut::new(after[0], rows, widths[l + 1]), ctx);
         }
+    }
+
+    /// The losses, and the gradient by the logits.
+    fn losses(
+        &self,
+        labels: &[u8],
+        activations: &Layers<'_>,
+        deltas: &mut Layers<'_>,
+        losses: &mut [f32],
+    ) {
+        let (last, rows) = (self.net.depth() - 1, losses.len());
+        let classes = self.net.widths()[last + 1];
         softmax_cross_entropy(
-            isa,
-            MatRef::new(self.activations.0[last], rows, widths[last + 1]),
-            self.labels,
-            self.pass.scale.unwrap_or(1.0),
-            MatMut::new(self.deltas.0[last], rows, widths[last + 1]),
-            self.losses,
+            self.isa,
+            MatRef::new(activations.0[last], rows, classes),
+            labels,
+            self.scale.unwrap_or(1.0),
+            MatMut::new(deltas.0[last], rows, classes),
+            losses,
         );
     }
 
     /// dZ of the layer below = dZ·Wᵀ ⊙ σ′(Z).
-    fn deltas(&mut self) {
-        let Pass { net, isa, .. } = self.pass;
-        let (widths, rows) = (net.widths(), self.indices.len());
-        let ctx = &mut Context::new(1, &mut self.scratch[0].packing).with_isa(isa);
+    pub(crate) fn deltas(
+        &self,
+        activations: &Layers<'_>,
+        deltas: &mut Layers<'_>,
+        rows: usize,
+        scratch: &mut Scratch,
+    ) {
+        let Self { net, isa, .. } = *self;
+        let widths = net.widths();
+        let ctx = &mut Context::new(1, &mut scratch.packing).with_isa(isa);
         for l in (1..net.depth()).rev() {
-            let (before, after) = self.deltas.0.split_at_mut(l);
+            let (before, after) = deltas.0.split_at_mut(l);
             let dz = MatRef::new(after[0], rows, widths[l + 1]);
-            let a = MatRef::new(self.activations.0[l - 1], rows, widths[l]);
+            let a = MatRef::new(activations.0[l - 1], rows, widths[l]);
             let times_derivative = |i: usize, j: usize, da: &mut [f32]| {
                 let a = &a.row(i)[j..j + da.len()];
                 net.activation().mul_derivative(isa, a, da);
@@ -434,12 +565,7 @@ impl Parameters<'_> {
         for first in rows.clone().step_by(pixels::BLOCK) {
             let block = first..rows.end.min(first + pixels::BLOCK);
             let x = &mut x[..images * block.len()];
-            let columns = bytes
-                .chunks_exact(features)
-                .map(|image| &image[block.clone()]);
-            for (x, columns) in x.chunks_exact_mut(block.len()).zip(columns) {
-                vector::scale_bytes(isa, columns, x);
-            }
+            vector::scale_columns(isa, bytes, features, first, block.len(), x);
             pixels::groups(isa, bytes, features, first, masks);
             for (group, first) in (0..block.len()).step_by(pixels::GROUP).enumerate() {
                 let columns = first..block.len().min(first + pixels::GROUP);

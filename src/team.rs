@@ -198,3 +198,46 @@ mod of_one {
         }
     }
 }
+
+#[cfg(all(test, feature = "rayon"))]
+mod tests {
+    use super::*;
+    use core::sync::atomic::{AtomicUsize, Ordering};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    #[test]
+    fn every_piece_is_done_once() {
+        for threads in [1, 2, 5] {
+            Team::with(threads, |team| {
+                for pieces in [1, 2, 3, 7, MAX_PIECES] {
+                    for _ in 0..200 {
+                        let done = [const { AtomicUsize::new(0) }; MAX_PIECES];
+                        team.run(pieces, &|piece| {
+                            done[piece].fetch_add(1, Ordering::Relaxed);
+                        });
+                        for (piece, done) in done.into_iter().enumerate() {
+                            assert_eq!(done.into_inner(), usize::from(piece < pieces));
+                        }
+                    }
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_panic_reaches_who_handed_out_the_work_and_leaves_the_team_whole() {
+        Team::with(2, |team| {
+            for broken in 0..4 {
+                let done = AtomicUsize::new(0);
+                let job = |piece| {
+                    assert_ne!(piece, broken, "broken piece");
+                    done.fetch_add(1, Ordering::Relaxed);
+                };
+                let result = catch_unwind(AssertUnwindSafe(|| team.run(4, &job)));
+                assert!(result.is_err());
+                assert_eq!(done.into_inner(), 3);
+            }
+            team.run(2, &|_| {});
+        });
+    }
+}

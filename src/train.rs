@@ -196,6 +196,7 @@ fn train_with(
     let mut best_epoch = 0;
     let mut lowest = f64::INFINITY;
     let mut history = Vec::new();
+    let mut units = workspace.units(net.view(), batch);
 
     for epoch in 1..=config.epochs {
         if config.batch != Batch::Full {
@@ -204,9 +205,13 @@ fn train_with(
             order.copy_from_slice(train.indices());
             shuffle(&mut order, &mut rng);
         }
+        if let Some(units) = &mut units {
+            units.load(net.view().params(), &velocity);
+        }
         let mut total = 0.0;
         let mut learning_rate = 0.0;
-        for (step, batch) in (1..).zip(order.chunks(batch)) {
+        let mut batches = (1..).zip(order.chunks(batch)).peekable();
+        while let Some((step, batch)) = batches.next() {
             let data = train.dataset();
             learning_rate = rate.at((epoch - 1) * steps + step - 1, steps, config.epochs);
             let update = Update {
@@ -214,8 +219,19 @@ fn train_with(
                 learning_rate: learning_rate as f32,
                 reduction: config.reduction,
             };
-            let sum = workspace.step_with(team, net, &mut velocity, data, batch, &update);
+            let sum = match &mut units {
+                Some(units) => {
+                    let next = batches.peek().map_or(&[][..], |&(_, next)| next);
+                    units.step(team, data, batch, next, &update)
+                }
+                None => workspace.step_with(team, net, &mut velocity, data, batch, &update),
+            };
             if !sum.is_finite() {
+                if let Some(units) = &units {
+                    units.store(net.params_mut(), &mut velocity);
+                    // The workspace has not seen this mini-batch.
+                    workspace.compute_gradient(net.view(), data, batch, config.reduction);
+                }
                 let tensor = workspace.first_not_finite(net.view());
                 return Err(NonFinite {
                     epoch,
@@ -233,6 +249,9 @@ fn train_with(
             });
         }
 
+        if let Some(units) = &units {
+            units.store(net.params_mut(), &mut velocity);
+        }
         let validation = workspace.evaluate_with(team, net.view(), val, config.reduction);
         if !validation.loss.is_finite() {
             let tensor = workspace.first_not_finite(net.view());

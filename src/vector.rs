@@ -109,6 +109,32 @@ for_each_arm! {
 }
 
 for_each_arm! {
+    /// The same of some columns of rows that have `row` bytes each: those from
+    /// `first` on, `columns` of them, side by side.
+    ///
+    /// # Panics
+    /// Panics if the rows have no such columns, or if there are more or fewer
+    /// rows of quotients.
+    pub fn scale_columns(
+        bytes: &[u8],
+        row: usize,
+        first: usize,
+        columns: usize,
+        xs: &mut [f32],
+    ) {
+        assert!(
+            bytes.len() / row * columns == xs.len() && first + columns <= row,
+            "columns of bytes and their quotients"
+        );
+        for (bytes, xs) in bytes.chunks_exact(row).zip(xs.chunks_exact_mut(columns)) {
+            for (x, &byte) in xs.iter_mut().zip(&bytes[first..][..columns]) {
+                *x = scaled(byte);
+            }
+        }
+    }
+}
+
+for_each_arm! {
     /// `xs += ys`.
     ///
     /// # Panics

@@ -6,8 +6,9 @@ use crate::loss::Reduction;
 use crate::metrics::Confusion;
 use crate::net::{Net, NetRef, activations_len, params_len};
 use crate::optim::Momentum;
-use crate::share::{Examples, Layers, Parameters, Pass, Scratch, Sums, Values, share_out};
+use crate::share::{Examples, Images, Layers, Parameters, Pass, Scratch, Sums, Values, share_out};
 use crate::team::Team;
+use crate::units::Units;
 use crate::vector;
 use alloc::{vec, vec::Vec};
 use core::fmt;
@@ -28,8 +29,7 @@ pub struct Workspace {
     isa: Isa,
     /// Examples of the pass that has just been made.
     rows: usize,
-    bytes: Vec<u8>,
-    labels: Vec<u8>,
+    images: Images,
     losses: Vec<f32>,
     activations: Vec<f32>,
     deltas: Vec<f32>,
@@ -98,8 +98,7 @@ impl Workspace {
         Self {
             isa: Isa::detect(),
             rows: 0,
-            bytes: vec![0; CHUNK * widths[0]],
-            labels: vec![0; CHUNK],
+            images: Images::new(widths[0], CHUNK),
             losses: vec![0.0; CHUNK],
             activations: vec![0.0; activations_len(widths, CHUNK)],
             deltas: vec![0.0; activations_len(widths, CHUNK)],
@@ -235,7 +234,8 @@ impl Workspace {
             }
             let len = activations_len(&self.widths, chunk.len());
             let logits = net.activation_of(net.depth() - 1, &self.activations[..len]);
-            for (i, &label) in self.labels[..chunk.len()].iter().enumerate() {
+            let labels = self.images.gathered(chunk.len()).labels;
+            for (i, &label) in labels.iter().enumerate() {
                 confusion.add(usize::from(label), vector::argmax(logits.row(i)));
             }
         }
@@ -291,12 +291,9 @@ impl Workspace {
             pass: Pass {
                 net,
                 isa: self.isa,
-                data,
                 scale,
             },
-            indices: chunk,
-            bytes: &mut self.bytes[..rows * self.widths[0]],
-            labels: &mut self.labels[..rows],
+            images: self.images.gather(data, chunk),
             activations: Layers::new(&mut self.activations[..len], &self.widths, rows),
             deltas: Layers::new(&mut self.deltas[..len], &self.widths, rows),
             losses: &mut self.losses[..rows],
@@ -326,7 +323,7 @@ impl Workspace {
                 isa: self.isa,
                 widths: &self.widths,
                 rows,
-                bytes: &self.bytes[..rows * self.widths[0]],
+                bytes: self.images.gathered(rows).bytes,
                 activations: &self.activations[..len],
                 deltas: &self.deltas[..len],
                 goes_on,
@@ -341,6 +338,15 @@ impl Workspace {
             scratch: &mut self.scratch,
         };
         share_out(team, parameters, pieces);
+    }
+
+    /// The net in shards of hidden units, if mini-batches of so many examples
+    /// are worth several threads.
+    pub(crate) fn units(&self, net: NetRef<'_>, batch: usize) -> Option<Units> {
+        if batch > CHUNK {
+            return None;
+        }
+        Units::new(net, self.pieces(batch), batch, self.isa)
     }
 
     /// The most threads that a pass is shared out among.

@@ -15,6 +15,8 @@ use handwritten::{
     Workspace, train,
 };
 use rand_core::Rng;
+#[cfg(feature = "rayon")]
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const PLAIN: Momentum = Momentum {
     momentum: 0.0,
@@ -629,28 +631,109 @@ fn the_observer_sees_every_step_and_epoch() {
 }
 
 #[cfg(feature = "rayon")]
-#[test]
-fn the_number_of_threads_changes_no_bit() {
-    // So large that the products of the first layer are shared out.
-    let widths = [200, 70, 10];
-    let data = random_images(300, 200, 10, 10);
-    let all = Subset::all(&data);
-    let start = random_net(&widths, Activation::Sigmoid);
-    let config = Config {
-        epochs: 3,
-        batch: Batch::Mini(128),
-        ..Config::default()
-    };
-    let on = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        pool.build().unwrap().install(|| {
-            let (net, outcome, log) = try_run(&start, (&all, &all), &config, threads);
-            (bits(&net), outcome.unwrap(), log)
-        })
-    };
-    let alone = on(1);
-    for threads in [2, 3] {
-        assert_eq!(on(threads), alone, "{threads} threads");
+mod threads {
+    use super::*;
+
+    /// A run on so many threads of a pool that has so many.
+    fn on<T: Send>((threads, pool): (usize, usize), run: impl FnOnce(usize) -> T + Send) -> T {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(pool);
+        pool.build().unwrap().install(|| run(threads))
+    }
+
+    /// Images of which most pixels are zero.
+    fn images(count: usize, features: usize) -> Dataset {
+        let pixel = |at: usize| match (at * 31) % 7 {
+            0 => (at % 251) as u8,
+            _ => 0,
+        };
+        let pixels = (0..count * features).map(pixel).collect();
+        let labels = (0..count).map(|i| (i * 7 % 10) as u8).collect();
+        Dataset::new(pixels, 1, features, labels).unwrap()
+    }
+
+    #[test]
+    fn their_number_changes_no_bit() {
+        // So large that steps are shared out: by hidden units where there is one
+        // hidden layer and a mini-batch is one chunk, else by examples.
+        let data = images(300, 203);
+        let all = Subset::all(&data);
+        for (widths, batch) in [
+            (&[203, 70, 10][..], Batch::Mini(128)),
+            (&[203, 37, 10], Batch::Mini(256)),
+            (&[203, 70, 10], Batch::Mini(290)),
+            (&[203, 70, 10], Batch::Full),
+            (&[203, 60, 50, 10], Batch::Mini(128)),
+            (&[203, 10], Batch::Full),
+        ] {
+            for activation in Activation::ALL {
+                let start = random_net(widths, activation);
+                let config = Config {
+                    epochs: 2,
+                    batch,
+                    learning_rate: constant(0.05),
+                    ..Config::default()
+                };
+                let trained = |threads| {
+                    let (net, outcome, log) = try_run(&start, (&all, &all), &config, threads);
+                    (bits(&net), outcome.unwrap(), log)
+                };
+                let alone = on((1, 1), trained);
+                for (threads, pool) in [(2, 2), (3, 3), (16, 16), (4, 1)] {
+                    let found = on((threads, pool), trained);
+                    assert_eq!(found, alone, "{widths:?}, {threads} threads of {pool}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_team_of_threads_that_are_busy_elsewhere_is_not_waited_for() {
+        let data = images(200, 203);
+        let all = Subset::all(&data);
+        let start = random_net(&[203, 70, 10], Activation::Sigmoid);
+        let config = Config {
+            epochs: 1,
+            batch: Batch::Mini(50),
+            learning_rate: constant(0.05),
+            ..Config::default()
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2);
+        let pool = pool.build().unwrap();
+        let is_trained = AtomicBool::new(false);
+        pool.scope(|scope| {
+            // The other thread does nothing else until the training is over.
+            let (started, has_started) = std::sync::mpsc::channel();
+            let is_trained = &is_trained;
+            scope.spawn(move |_| {
+                started.send(()).unwrap();
+                while !is_trained.load(Ordering::Acquire) {
+                    std::thread::yield_now();
+                }
+            });
+            has_started.recv().unwrap();
+            let (net, ..) = try_run(&start, (&all, &all), &config, 2);
+            is_trained.store(true, Ordering::Release);
+            let (alone, ..) = try_run(&start, (&all, &all), &config, 1);
+            assert_eq!(bits(&net), bits(&alone));
+        });
+    }
+
+    #[test]
+    fn a_loss_that_is_not_finite_is_found_alike() {
+        let data = images(300, 203);
+        let all = Subset::all(&data);
+        let start = random_net(&[203, 70, 10], Activation::Relu);
+        let config = Config {
+            epochs: 3,
+            batch: Batch::Mini(128),
+            learning_rate: constant(1e30),
+            ..Config::default()
+        };
+        let failed = |threads| {
+            let (net, outcome, _) = try_run(&start, (&all, &all), &config, threads);
+            (outcome.unwrap_err(), bits(&net))
+        };
+        assert_eq!(on((2, 2), failed), on((1, 1), failed));
     }
 }
 

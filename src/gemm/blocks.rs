@@ -46,7 +46,7 @@ impl Part<'_> {
             return;
         }
         if let Some(steps) = self.steps {
-            self.listed(steps, &mut c, kernel);
+            self.listed(steps, c, kernel);
         } else if self.is_narrow(kernel)
             && kernel.has_narrow(n)
             && self.a.col_stride() == 1
@@ -71,17 +71,22 @@ impl Part<'_> {
     }
 
     /// Some steps of k only, and nothing packed.
-    fn listed(&self, steps: &[u32], c: &mut MatMut<'_>, kernel: MicroKernel) {
+    #[inline]
+    pub(super) fn listed(&self, steps: &[u32], mut c: MatMut<'_>, kernel: MicroKernel) {
         let (a, b, n) = (self.a, self.b, self.b.cols());
         let from = match self.start {
             Start::Zero => From::Zero,
             Start::C => From::C,
             Start::Row(row) => From::Row(row),
         };
+        if a.rows() == 0 {
+            return;
+        }
         for (i, rows) in Even::new(a.rows(), kernel.max_listed_rows()) {
             let tiles = Listed {
                 rows,
                 columns: n,
+                k: a.cols(),
                 steps,
                 a: Strided {
                     data: a.tail(i, 0),

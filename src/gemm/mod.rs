@@ -225,6 +225,9 @@ impl<'a> Product<'a> {
         let Self(part) = &self;
         part.assert_shapes(&c);
         let kernel = MicroKernel::of(ctx.isa);
+        if let (1, Some(steps)) = (ctx.threads, part.steps) {
+            return part.listed(steps, c, kernel);
+        }
         let threads = (ctx.threads, ctx.serial_below);
         parallel(part, c, kernel, threads, ctx.packing);
     }
@@ -258,13 +261,7 @@ impl Part<'_> {
                 c.cols()
             );
         }
-        if let Some(steps) = self.steps {
-            let last = steps.iter().fold(0, |last, &step| last.max(step));
-            assert!(
-                steps.is_empty() || (last as usize) < a.cols(),
-                "step {last} of {}",
-                a.cols()
-            );
+        if self.steps.is_some() {
             assert!(
                 b.col_stride() == 1 || b.cols() <= 1,
                 "listed steps of a transposed B"

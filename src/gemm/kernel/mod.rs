@@ -96,7 +96,8 @@ pub(super) struct Listed<'a> {
     pub(super) rows: usize,
     /// Columns of B and C.
     pub(super) columns: usize,
-    /// The steps that are taken.
+    /// Steps of k, and those that are taken.
+    pub(super) k: usize,
     pub(super) steps: &'a [u32],
     pub(super) a: Strided<'a>,
     pub(super) b: &'a [f32],
@@ -336,12 +337,22 @@ impl MicroKernel {
             c.len() > (rows - 1) * c_row + last,
             "{rows}×{columns} beyond C"
         );
+        let largest = tiles
+            .steps
+            .iter()
+            .fold(0, |largest, &step| largest.max(step));
         if !tiles.steps.is_empty() {
-            let step = tiles.steps.iter().fold(0, |last, &step| last.max(step)) as usize;
             assert!(
-                tiles.a.data.len() > (rows - 1) * tiles.a.row + step * tiles.a.step
-                    && tiles.b.len() > step * tiles.b_row + last,
-                "step {step} of {rows}×{columns} beyond A or B"
+                (largest as usize) < tiles.k,
+                "step {largest} of {}",
+                tiles.k
+            );
+            let steps = tiles.k - 1;
+            assert!(
+                tiles.a.data.len() > (rows - 1) * tiles.a.row + steps * tiles.a.step
+                    && tiles.b.len() > steps * tiles.b_row + last,
+                "{rows}×{}×{columns} beyond A or B",
+                tiles.k
             );
         }
         let (start, start_row) = match tiles.from {

@@ -145,11 +145,10 @@ fn check_listed(
     let (k, b_row, c_row) = (9, columns + 2, columns + 3);
     let a = many(rows * k, &mut next);
     let (row, step) = if a_row == 1 { (1, rows) } else { (k, 1) };
-    let last = steps
-        .iter()
-        .max()
-        .map_or(0, |&last| last as usize * b_row + columns);
-    let (b, start) = (many(last, &mut next), many(columns, &mut next));
+    let (b, start) = (
+        many(8 * b_row + columns, &mut next),
+        many(columns, &mut next),
+    );
     let mut c = many(rows * c_row, &mut next);
     let mut expected = c.clone();
     for (i, row_of_c) in expected.chunks_mut(c_row).enumerate() {
@@ -164,6 +163,7 @@ fn check_listed(
     let tiles = Listed {
         rows,
         columns,
+        k,
         steps,
         a: Strided {
             data: &a,
@@ -294,6 +294,7 @@ fn short_listed(of_a: usize, of_b: usize, of_c: usize) {
     let tiles = Listed {
         rows: 2,
         columns: 4,
+        k: 2,
         steps: &[1],
         a: Strided {
             data: &a[of_a..],
@@ -313,13 +314,13 @@ fn operands_of_listed_steps_may_end_with_their_last_element() {
 }
 
 #[test]
-#[should_panic(expected = "step 1 of 2×4 beyond A or B")]
+#[should_panic(expected = "2×2×4 beyond A or B")]
 fn a_step_beyond_a_is_refused() {
     short_listed(1, 0, 0);
 }
 
 #[test]
-#[should_panic(expected = "step 1 of 2×4 beyond A or B")]
+#[should_panic(expected = "2×2×4 beyond A or B")]
 fn a_step_beyond_b_is_refused() {
     short_listed(0, 1, 0);
 }

@@ -1,0 +1,392 @@
+//! A net with one hidden layer, its hidden units shared out among threads.
+//!
+//! While mini-batches follow one another, almost all that a step reads and
+//! writes is W1, its gradient and its velocity. So each thread keeps the
+//! columns of some hidden units to itself, for many steps, in the caches of its
+//! own core: what it keeps is a net 784-Ht-10 with fewer hidden units. Only the
+//! hidden activations and the gradient by the logits pass from core to core.
+//! A step is three jobs with a synchronisation after each:
+//!
+//! ```text
+//! hidden units of a shard   A = σ(b1 + X·W1)
+//! some of the examples      Z2 = b2 + A·W2, the chains on from shard to shard; loss, dZ2
+//! hidden units of a shard   dZ1 = dZ2·W2ᵀ ⊙ σ′(Z1), all gradients, the parameters' step
+//! ```
+
+use crate::activation::Activation;
+use crate::data::Dataset;
+use crate::gemm::{Context, Product, Start};
+use crate::isa::Isa;
+use crate::loss::softmax_cross_entropy;
+use crate::matrix::{MatMut, MatRef};
+use crate::net::{NetRef, activations_len, params_len};
+use crate::share::{
+    Gather, Gathered, Images, Layers, Parameters, Pass, Scratch, Share, Sums, Values, share_out,
+};
+use crate::team::Team;
+use crate::workspace::Update;
+use alloc::{vec, vec::Vec};
+use core::ops::Range;
+
+/// The fewest hidden units of a shard: a cache line of each row of W1.
+const FEWEST: usize = 16;
+
+/// The shards of a net, and what they have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Units {
+    isa: Isa,
+    activation: Activation,
+    classes: usize,
+    shards: Vec<Shard>,
+    /// The images of this step, and those of the next.
+    images: Images,
+    next: Images,
+    /// Which images those of the next step are.
+    gathered: Vec<u32>,
+    logits: Vec<f32>,
+    dlogits: Vec<f32>,
+    losses: Vec<f32>,
+    /// One for each thread.
+    packing: Vec<Vec<f32>>,
+}
+
+/// Some hidden units: a net of its own, but for its logits, which are those of
+/// the whole net. All shards have all the biases of the output layer and move
+/// them alike.
+#[derive(Clone, Debug)]
+struct Shard {
+    /// The first hidden unit.
+    first: usize,
+    widths: [usize; 3],
+    params: Vec<f32>,
+    velocity: Vec<f32>,
+    gradient: Vec<f32>,
+    activations: Vec<f32>,
+    deltas: Vec<f32>,
+    scratch: [Scratch; 1],
+}
+
+impl Units {
+    /// Shards for up to so many threads and mini-batches of up to so many
+    /// examples, if the net has one hidden layer and enough units.
+    pub(crate) fn new(net: NetRef<'_>, threads: usize, batch: usize, isa: Isa) -> Option<Self> {
+        let &[features, hidden, classes] = net.widths() else {
+            return None;
+        };
+        let lines = hidden.div_ceil(FEWEST);
+        let count = threads.min(lines);
+        if count < 2 {
+            return None;
+        }
+        let start = |shard: usize| (shard * lines / count * FEWEST).min(hidden);
+        let shard = |shard: usize| {
+            let widths = [features, start(shard + 1) - start(shard), classes];
+            Shard {
+                first: start(shard),
+                params: vec![0.0; params_len(&widths)],
+                velocity: vec![0.0; params_len(&widths)],
+                gradient: vec![0.0; params_len(&widths)],
+                activations: vec![0.0; activations_len(&widths, batch)],
+                deltas: vec![0.0; activations_len(&widths, batch)],
+                scratch: [Scratch::new(features, batch)],
+                widths,
+            }
+        };
+        Some(Self {
+            isa,
+            activation: net.activation(),
+            classes,
+            shards: (0..count).map(shard).collect(),
+            images: Images::new(features, batch),
+            next: Images::new(features, batch),
+            gathered: Vec::with_capacity(batch),
+            logits: vec![0.0; batch * classes],
+            dlogits: vec![0.0; batch * classes],
+            losses: vec![0.0; batch],
+            packing: vec![Context::packing(1); count],
+        })
+    }
+
+    /// Takes over parameters and velocities.
+    pub(crate) fn load(&mut self, params: &[f32], velocity: &[f32]) {
+        let hidden = self.hidden();
+        for shard in &mut self.shards {
+            for (own, whole) in shard.places(hidden) {
+                shard.params[own.clone()].copy_from_slice(&params[whole.clone()]);
+                shard.velocity[own].copy_from_slice(&velocity[whole]);
+            }
+        }
+    }
+
+    /// Gives them back.
+    pub(crate) fn store(&self, params: &mut [f32], velocity: &mut [f32]) {
+        for shard in &self.shards {
+            for (own, whole) in shard.places(self.hidden()) {
+                params[whole.clone()].copy_from_slice(&shard.params[own.clone()]);
+                velocity[whole].copy_from_slice(&shard.velocity[own]);
+            }
+        }
+    }
+
+    /// Makes a step with the examples of `data` that have the indices `batch`,
+    /// no more of them than there is room for, and returns the sum of their
+    /// losses before it. Where that is not finite no parameter moves.
+    ///
+    /// Gathers those of `next` meanwhile, for the step after this.
+    pub(crate) fn step(
+        &mut self,
+        team: &mut Team<'_>,
+        data: &Dataset,
+        batch: &[u32],
+        next: &[u32],
+        update: &Update,
+    ) -> f64 {
+        let (isa, rows, pieces) = (self.isa, batch.len(), self.shards.len());
+        core::mem::swap(&mut self.images, &mut self.next);
+        if self.gathered != batch {
+            let scratch = &mut self.shards[0].scratch[0];
+            self.images.gather(data, batch).run(isa, scratch);
+        }
+        self.gathered.clear();
+        self.gathered.extend_from_slice(next);
+        let common = Common {
+            isa,
+            activation: self.activation,
+            images: self.images.gathered(rows),
+            scale: update.reduction.scale(rows) as f32,
+        };
+        let shards = &mut self.shards[..];
+        share_out(team, Forward { common, shards }, pieces);
+
+        let logits = Logits {
+            common,
+            shards: &self.shards,
+            first: 0,
+            logits: &mut self.logits[..rows * self.classes],
+            dlogits: &mut self.dlogits[..rows * self.classes],
+            losses: &mut self.losses[..rows],
+            packing: &mut self.packing,
+        };
+        share_out(team, logits, pieces);
+        let losses = self.losses[..rows].iter();
+        let total = losses.map(|&loss| f64::from(loss)).sum();
+
+        if f64::is_finite(total) {
+            let backward = Backward {
+                common,
+                update: *update,
+                dlogits: &self.dlogits[..rows * self.classes],
+                next: self.next.gather(data, next),
+                shards: &mut self.shards,
+            };
+            share_out(team, backward, pieces);
+        }
+        total
+    }
+
+    fn hidden(&self) -> usize {
+        self.shards.iter().map(|shard| shard.widths[1]).sum()
+    }
+}
+
+impl Shard {
+    /// Where parameters of the shard lie in it, and among those of a net with
+    /// so many hidden units.
+    fn places(&self, hidden: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + use<> {
+        let ([features, width, classes], first) = (self.widths, self.first);
+        let of = move |own: usize, whole: usize, len: usize| (own..own + len, whole..whole + len);
+        // Rows of W1, and b1 below them.
+        let above = (0..=features).map(move |row| of(row * width, row * hidden + first, width));
+        let (own, whole) = ((features + 1) * width, (features + 1) * hidden);
+        above.chain([
+            of(own, whole + first * classes, width * classes),
+            of(own + width * classes, whole + hidden * classes, classes),
+        ])
+    }
+}
+
+/// What the jobs of a step have in common.
+#[derive(Clone, Copy)]
+struct Common<'a> {
+    isa: Isa,
+    activation: Activation,
+    images: Gathered<'a>,
+    /// What the gradient of each example's loss is multiplied by.
+    scale: f32,
+}
+
+/// The hidden activations of each shard.
+struct Forward<'a> {
+    common: Common<'a>,
+    shards: &'a mut [Shard],
+}
+
+impl Share for Forward<'_> {
+    fn split(self, left: usize, _pieces: usize) -> (Self, Self) {
+        let (shards, others) = self.shards.split_at_mut(left);
+        let common = self.common;
+        (
+            Self { common, shards },
+            Self {
+                common,
+                shards: others,
+            },
+        )
+    }
+
+    fn run(self) {
+        for shard in self.shards {
+            let pass = self.common.pass(&shard.widths, &shard.params);
+            let hidden = self.common.images.labels.len() * shard.widths[1];
+            let a = &mut shard.activations[..hidden];
+            pass.first_layer(self.common.images, a, &mut shard.scratch[0]);
+        }
+    }
+}
+
+/// Logits, losses and the gradient by the logits of some examples.
+struct Logits<'a> {
+    common: Common<'a>,
+    shards: &'a [Shard],
+    /// The first example.
+    first: usize,
+    logits: &'a mut [f32],
+    dlogits: &'a mut [f32],
+    losses: &'a mut [f32],
+    /// One for each thread.
+    packing: &'a mut [Vec<f32>],
+}
+
+impl Share for Logits<'_> {
+    fn split(self, left: usize, pieces: usize) -> (Self, Self) {
+        let rows = self.losses.len() * left / pieces;
+        let classes = self.logits.len() / self.losses.len().max(1);
+        let (logits, other_logits) = self.logits.split_at_mut(rows * classes);
+        let (dlogits, other_dlogits) = self.dlogits.split_at_mut(rows * classes);
+        let (losses, other_losses) = self.losses.split_at_mut(rows);
+        let (packing, other_packing) = self.packing.split_at_mut(left);
+        let one = Self {
+            common: self.common,
+            shards: self.shards,
+            first: self.first,
+            logits,
+            dlogits,
+            losses,
+            packing,
+        };
+        let other = Self {
+            common: self.common,
+            shards: self.shards,
+            first: self.first + rows,
+            logits: other_logits,
+            dlogits: other_dlogits,
+            losses: other_losses,
+            packing: other_packing,
+        };
+        (one, other)
+    }
+
+    fn run(self) {
+        let isa = self.common.isa;
+        let rows = self.first..self.first + self.losses.len();
+        let ctx = &mut Context::new(1, &mut self.packing[0]).with_isa(isa);
+        for (i, shard) in self.shards.iter().enumerate() {
+            let [_, width, classes] = shard.widths;
+            let a = &shard.activations[rows.start * width..rows.end * width];
+            let layer = self.common.pass(&shard.widths, &shard.params).net.layer(1);
+            Product::new(MatRef::new(a, rows.len(), width), layer.weights)
+                .start(match i {
+                    0 => Start::Row(layer.biases),
+                    _ => Start::C,
+                })
+                .compute(MatMut::new(self.logits, rows.len(), classes), ctx);
+        }
+        let [_, _, classes] = self.shards[0].widths;
+        softmax_cross_entropy(
+            isa,
+            MatRef::new(self.logits, rows.len(), classes),
+            &self.common.images.labels[rows.clone()],
+            self.common.scale,
+            MatMut::new(self.dlogits, rows.len(), classes),
+            self.losses,
+        );
+    }
+}
+
+/// The gradients of each shard, and its step.
+struct Backward<'a> {
+    common: Common<'a>,
+    update: Update,
+    dlogits: &'a [f32],
+    next: Gather<'a>,
+    shards: &'a mut [Shard],
+}
+
+impl Share for Backward<'_> {
+    fn split(self, left: usize, pieces: usize) -> (Self, Self) {
+        let (next, other_next) = self.next.split(left, pieces);
+        let (shards, other_shards) = self.shards.split_at_mut(left);
+        let one = Self {
+            next,
+            shards,
+            ..self
+        };
+        let other = Self {
+            common: self.common,
+            update: self.update,
+            dlogits: self.dlogits,
+            next: other_next,
+            shards: other_shards,
+        };
+        (one, other)
+    }
+
+    fn run(self) {
+        let (isa, rows) = (self.common.isa, self.common.images.labels.len());
+        self.next.run(isa, &mut self.shards[0].scratch[0]);
+        for shard in self.shards {
+            let hidden = rows * shard.widths[1];
+            let len = activations_len(&shard.widths, rows);
+            let (activations, deltas) = (&mut shard.activations[..len], &mut shard.deltas[..len]);
+            deltas[hidden..].copy_from_slice(self.dlogits);
+            let pass = self.common.pass(&shard.widths, &shard.params);
+            pass.deltas(
+                &Layers::new(activations, &shard.widths, rows),
+                &mut Layers::new(deltas, &shard.widths, rows),
+                rows,
+                &mut shard.scratch[0],
+            );
+            Parameters {
+                sums: Sums {
+                    isa: self.common.isa,
+                    widths: &shard.widths,
+                    rows,
+                    bytes: self.common.images.bytes,
+                    activations: &shard.activations[..len],
+                    deltas: &shard.deltas[..len],
+                    goes_on: false,
+                    update: Some(self.update),
+                },
+                first: 0,
+                values: Values {
+                    gradient: &mut shard.gradient,
+                    params: &mut shard.params,
+                    velocity: &mut shard.velocity,
+                },
+                scratch: &mut shard.scratch,
+            }
+            .run();
+        }
+    }
+}
+
+impl Common<'_> {
+    /// The pass of the mini-batch through the net of a shard.
+    fn pass<'b>(&self, widths: &'b [usize], params: &'b [f32]) -> Pass<'b> {
+        Pass {
+            net: NetRef::new(widths, self.activation, params),
+            isa: self.isa,
+            scale: Some(self.scale),
+        }
+    }
+}
