@@ -28,6 +28,10 @@ use core::ops::Range;
 #[cfg(feature = "rayon")]
 use std::sync::{Mutex, PoisonError};
 
+/// Parameters that are moved together, at least: their gradients are still in
+/// L1 then.
+const WORTH_MOVING: usize = 512;
+
 /// What can be shared out among threads.
 pub(crate) trait Share: Sized + Send {
     /// The first `left` of `pieces` equal shares of it, and the others.
@@ -436,6 +440,9 @@ pub(crate) struct Parameters<'a> {
     /// The number of the first, among all parameters of the net.
     pub(crate) first: usize,
     pub(crate) values: Values<'a>,
+    /// Images to fetch into the caches meanwhile.
+    pub(crate) data: &'a Dataset,
+    pub(crate) next: &'a [u32],
     /// One for each thread.
     pub(crate) scratch: &'a mut [Scratch],
 }
@@ -486,17 +493,22 @@ impl Share for Parameters<'_> {
     fn split(self, left: usize, pieces: usize) -> (Self, Self) {
         let cut = self.cut(self.values.gradient.len() * left / pieces);
         let (values, other_values) = self.values.split(cut);
+        let (next, other_next) = self.next.split_at(self.next.len() * left / pieces);
         let (scratch, other_scratch) = self.scratch.split_at_mut(left);
         let one = Self {
             sums: self.sums,
             first: self.first,
             values,
+            data: self.data,
+            next,
             scratch,
         };
         let other = Self {
             sums: self.sums,
             first: self.first + cut,
             values: other_values,
+            data: self.data,
+            next: other_next,
             scratch: other_scratch,
         };
         (one, other)
@@ -562,6 +574,8 @@ impl Parameters<'_> {
         } = &mut self.scratch[0];
         let ctx = &mut Context::new(1, packing).with_isa(isa);
         let masks = &mut masks[..images];
+        let mut moved = rows.start * outputs - self.first;
+        let mut next = self.next.iter();
         for first in rows.clone().step_by(pixels::BLOCK) {
             let block = first..rows.end.min(first + pixels::BLOCK);
             let x = &mut x[..images * block.len()];
@@ -571,6 +585,9 @@ impl Parameters<'_> {
                 let columns = first..block.len().min(first + pixels::GROUP);
                 let x = MatRef::new(&x[..images * block.len()], images, block.len());
                 let count = pixels::images_of(isa, masks, group, steps);
+                if let Some(&i) = next.next() {
+                    pixels::fetch(self.data.image(i as usize));
+                }
                 let at = |pixel: usize| (block.start + pixel) * outputs - self.first;
                 let range = at(columns.start)..at(columns.end);
                 let dw = &mut self.values.gradient[range.clone()];
@@ -578,7 +595,12 @@ impl Parameters<'_> {
                     .steps(&steps[..count])
                     .start(self.sums.start())
                     .compute(MatMut::new(dw, columns.len(), outputs), ctx);
-                self.values.update(&self.sums, range, false);
+                // Not for each group, whose parameters may be few.
+                let moving = range.end - moved;
+                if moving >= WORTH_MOVING || columns.end == block.len() {
+                    self.values.update(&self.sums, moved..range.end, false);
+                    moved = range.end;
+                }
             }
         }
     }

@@ -219,12 +219,11 @@ fn train_with(
                 learning_rate: learning_rate as f32,
                 reduction: config.reduction,
             };
+            let next = batches.peek().map_or(&[][..], |&(_, next)| next);
+            let both = (batch, next);
             let sum = match &mut units {
-                Some(units) => {
-                    let next = batches.peek().map_or(&[][..], |&(_, next)| next);
-                    units.step(team, data, batch, next, &update)
-                }
-                None => workspace.step_with(team, net, &mut velocity, data, batch, &update),
+                Some(units) => units.step(team, data, both, &update),
+                None => workspace.step_with(team, net, &mut velocity, data, both, &update),
             };
             if !sum.is_finite() {
                 if let Some(units) = &units {

@@ -28,8 +28,10 @@ use crate::workspace::Update;
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
-/// The fewest hidden units of a shard: a cache line of each row of W1.
-const FEWEST: usize = 16;
+/// Shards have a multiple of so many hidden units, but for the last one: whole
+/// cache lines of each row of W1. With fewer, what every shard does for itself
+/// would cost more than it saves.
+const FEWEST: usize = 32;
 
 /// The shards of a net, and what they have in common.
 #[derive(Clone, Debug)]
@@ -137,8 +139,7 @@ impl Units {
         &mut self,
         team: &mut Team<'_>,
         data: &Dataset,
-        batch: &[u32],
-        next: &[u32],
+        (batch, next): (&[u32], &[u32]),
         update: &Update,
     ) -> f64 {
         let (isa, rows, pieces) = (self.isa, batch.len(), self.shards.len());
@@ -176,6 +177,7 @@ impl Units {
                 common,
                 update: *update,
                 dlogits: &self.dlogits[..rows * self.classes],
+                data,
                 next: self.next.gather(data, next),
                 shards: &mut self.shards,
             };
@@ -318,6 +320,7 @@ struct Backward<'a> {
     common: Common<'a>,
     update: Update,
     dlogits: &'a [f32],
+    data: &'a Dataset,
     next: Gather<'a>,
     shards: &'a mut [Shard],
 }
@@ -335,6 +338,7 @@ impl Share for Backward<'_> {
             common: self.common,
             update: self.update,
             dlogits: self.dlogits,
+            data: self.data,
             next: other_next,
             shards: other_shards,
         };
@@ -368,6 +372,8 @@ impl Share for Backward<'_> {
                     update: Some(self.update),
                 },
                 first: 0,
+                data: self.data,
+                next: &[],
                 values: Values {
                     gradient: &mut shard.gradient,
                     params: &mut shard.params,

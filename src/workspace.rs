@@ -19,7 +19,7 @@ const CHUNK: usize = 256;
 
 /// A thread more for each so many multiply-adds of a chunk, of those that
 /// there are where no pixel is zero.
-const WORTH_A_THREAD: usize = 1 << 19;
+const WORTH_A_THREAD: usize = 360_000;
 
 /// The memory that passes over a data set need: allocated once, used by every
 /// step.
@@ -147,7 +147,7 @@ impl Workspace {
                 if !f64::is_finite(total) {
                     break;
                 }
-                self.sums(team, i > 0, None, &mut [], &mut []);
+                self.sums(team, (data, &[]), i > 0, None, &mut [], &mut []);
             }
             total
         })
@@ -169,18 +169,19 @@ impl Workspace {
         update: &Update,
     ) -> f64 {
         Team::with(self.pieces(batch.len()), |team| {
-            self.step_with(team, net, velocity, data, batch, update)
+            self.step_with(team, net, velocity, data, (batch, &[]), update)
         })
     }
 
-    /// The same with a team that is there.
+    /// The same with a team that is there. Fetches the images of the mini-batch
+    /// after this one into the caches meanwhile.
     pub(crate) fn step_with(
         &mut self,
         team: &mut Team<'_>,
         net: &mut Net,
         velocity: &mut [f32],
         data: &Dataset,
-        batch: &[u32],
+        (batch, next): (&[u32], &[u32]),
         update: &Update,
     ) -> f64 {
         assert_eq!(velocity.len(), self.gradient.len(), "velocities of a net");
@@ -193,9 +194,10 @@ impl Workspace {
                 break;
             }
             if i < chunks {
-                self.sums(team, i > 1, None, &mut [], &mut []);
+                self.sums(team, (data, &[]), i > 1, None, &mut [], &mut []);
             } else {
-                self.sums(team, i > 1, Some(*update), net.params_mut(), velocity);
+                let (update, params) = (Some(*update), net.params_mut());
+                self.sums(team, (data, next), i > 1, update, params, velocity);
             }
         }
         total
@@ -307,10 +309,12 @@ impl Workspace {
 
     /// The gradient of the chunk that has just been passed through the net,
     /// added to that of the chunks before if it goes on from them; and the
-    /// parameters' step, if they are to move.
+    /// parameters' step, if they are to move. Fetches the images `next` of
+    /// `data` meanwhile.
     fn sums(
         &mut self,
         team: &mut Team<'_>,
+        (data, next): (&Dataset, &[u32]),
         goes_on: bool,
         update: Option<Update>,
         params: &mut [f32],
@@ -330,6 +334,8 @@ impl Workspace {
                 update,
             },
             first: 0,
+            data,
+            next,
             values: Values {
                 gradient: &mut self.gradient,
                 params,

@@ -82,6 +82,12 @@ pub fn images_of(isa: Isa, masks: &[u16], group: usize, images: &mut [u32]) -> u
     MicroKernel::of(isa).places(masks, 1 << group, images)
 }
 
+/// Fetches an image into the caches, on processors that can be told to, to be
+/// read soon.
+pub fn fetch(image: &[u8]) {
+    super::kernel::fetch(image);
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;

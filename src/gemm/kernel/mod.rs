@@ -156,6 +156,18 @@ impl Ahead {
     }
 }
 
+/// Fetches bytes into the caches, where there is an instruction for it.
+pub(super) fn fetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in bytes.chunks(size_of::<f32>() * LINE) {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 processor has SSE, and a prefetch touches nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
+}
+
 impl MicroKernel {
     /// The micro-kernels of an instruction set.
     pub(super) fn of(isa: Isa) -> Self {
