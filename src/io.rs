@@ -111,9 +111,9 @@ pub fn load(dir: &Path) -> Result<Loaded, IoError> {
     if !folder.is_dir() {
         return Err(IoError::NotAFolder { path: dir.into() });
     }
-    // One after the other: nine tenths of the time goes into the first.
-    let (train, [train_images, train_labels]) = load_pair(dir, "train")?;
-    let (test, [test_images, test_labels]) = load_pair(dir, "t10k")?;
+    let (train, test) = both(|| load_pair(dir, "train"), || load_pair(dir, "t10k"));
+    let (train, [train_images, train_labels]) = train?;
+    let (test, [test_images, test_labels]) = test?;
     let hashes = [train_images, train_labels, test_images, test_labels];
     Ok(Loaded {
         train,
@@ -129,15 +129,21 @@ fn load_pair(dir: &Path, part: &str) -> Result<(Dataset, [Hash; 2]), IoError> {
     let images = locate(dir, part, Kind::Images)?;
     let labels = locate(dir, part, Kind::Labels)?;
 
-    let mut pixels = read_idx(&images, Kind::Images)?;
-    let images_hash = Sha256::digest(&pixels).into();
+    let read = |path, kind| {
+        let bytes = read_idx(path, kind)?;
+        let hash = Sha256::digest(&bytes).into();
+        Ok((bytes, hash))
+    };
+    let (pixels, bytes) = both(
+        || read(&images, Kind::Images),
+        || read(&labels, Kind::Labels),
+    );
+    let (mut pixels, images_hash) = pixels?;
     let parsed = idx::images(&pixels).map_err(|error| IoError::idx(&images, error))?;
     let (rows, columns) = (parsed.rows, parsed.columns);
     // In place: two copies of the pixels would be the peak of a whole run.
     pixels.drain(..Kind::Images.header_len());
-
-    let bytes = read_idx(&labels, Kind::Labels)?;
-    let labels_hash = Sha256::digest(&bytes).into();
+    let (bytes, labels_hash) = bytes?;
     let parsed = idx::labels(&bytes).map_err(|error| IoError::idx(&labels, error))?;
 
     let dataset =
@@ -147,6 +153,17 @@ fn load_pair(dir: &Path, part: &str) -> Result<(Dataset, [Hash; 2]), IoError> {
             source,
         })?;
     Ok((dataset, [images_hash, labels_hash]))
+}
+
+/// Does both, at the same time where there are threads.
+fn both<A: Send, B: Send>(
+    one: impl FnOnce() -> A + Send,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    #[cfg(feature = "rayon")]
+    return rayon::join(one, other);
+    #[cfg(not(feature = "rayon"))]
+    return (one(), other());
 }
 
 /// The names that a file goes by, in the order they are tried.

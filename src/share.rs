@@ -574,10 +574,10 @@ impl Parameters<'_> {
         } = &mut self.scratch[0];
         let ctx = &mut Context::new(1, packing).with_isa(isa);
         let masks = &mut masks[..images];
-        let mut moved = rows.start * outputs - self.first;
         let mut next = self.next.iter();
         for first in rows.clone().step_by(pixels::BLOCK) {
             let block = first..rows.end.min(first + pixels::BLOCK);
+            let mut moved = block.start * outputs - self.first;
             let x = &mut x[..images * block.len()];
             vector::scale_columns(isa, bytes, features, first, block.len(), x);
             pixels::groups(isa, bytes, features, first, masks);
