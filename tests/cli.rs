@@ -655,6 +655,27 @@ mod repeating {
     }
 
     #[test]
+    fn a_recipe_is_a_configuration_over_which_all_else_wins() {
+        let folder = Folder::new();
+        folder.write("short.toml", b"hidden = [9]\nepochs = 2\n");
+        folder
+            .train("--recipe quick --config short.toml --epochs 1 --data data --out quick")
+            .ok();
+        let config = folder.text("quick/config.toml");
+        for line in [
+            "hidden = [9]",
+            "epochs = 1",
+            "batch = 96",
+            "nesterov = true",
+        ] {
+            assert!(config.lines().any(|kept| kept == line), "{line}: {config}");
+        }
+        let refused = folder.train("--recipe slow --data data");
+        assert_eq!(refused.code, Some(2));
+        assert!(refused.stderr.contains("quick"), "{}", refused.stderr);
+    }
+
+    #[test]
     fn train_is_handwritten_train() {
         let folder = Folder::new();
         folder.train(&format!("{SMALL} --out a")).ok();

@@ -36,7 +36,9 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
     let clock = Clock::start();
     let isa = isa()?;
     let file = args.config.as_deref().map(Flags::read).transpose()?;
-    let mut settings = args.flags.or(file.unwrap_or_default()).resolve()?;
+    let recipe = args.recipe.as_deref().map(Flags::of_recipe).transpose()?;
+    let flags = args.flags.or(file.unwrap_or_default());
+    let mut settings = flags.or(recipe.unwrap_or_default()).resolve()?;
     let chosen = match (args.out, args.name) {
         (Some(out), _) => Some(out),
         (None, Some(name)) => Some(folder::named(&name)?),

@@ -1,0 +1,90 @@
+//! What the benches share: the machine's peak, its name, and medians.
+
+use handwritten::{Arm, Isa};
+use std::hint::black_box;
+use std::time::Instant;
+
+/// Multiply-adds in registers, as many as `rounds` tells, and how many
+/// floating point operations that were.
+#[cfg(target_arch = "x86_64")]
+mod peak {
+    use std::arch::x86_64::*;
+    use std::hint::black_box;
+
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn avx512(rounds: usize) -> f64 {
+        let mut sums = [_mm512_set1_ps(black_box(1.0)); 24];
+        let factor = _mm512_set1_ps(black_box(0.999));
+        for _ in 0..rounds {
+            for sum in &mut sums {
+                *sum = _mm512_fmadd_ps(*sum, factor, factor);
+            }
+        }
+        let total = sums.into_iter().reduce(|a, b| _mm512_add_ps(a, b));
+        black_box(total.map(|total| _mm512_reduce_add_ps(total)));
+        (rounds * 24 * 16 * 2) as f64
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) fn avx2(rounds: usize) -> f64 {
+        let mut sums = [_mm256_set1_ps(black_box(1.0)); 12];
+        let factor = _mm256_set1_ps(black_box(0.999));
+        for _ in 0..rounds {
+            for sum in &mut sums {
+                *sum = _mm256_fmadd_ps(*sum, factor, factor);
+            }
+        }
+        let total = sums.into_iter().reduce(|a, b| _mm256_add_ps(a, b));
+        black_box(total.map(|total| _mm256_cvtss_f32(total)));
+        (rounds * 12 * 8 * 2) as f64
+    }
+}
+
+/// The same with crate `wide`, as the portable arm computes.
+fn peak_portable(rounds: usize) -> f64 {
+    let mut sums = [wide::f32x4::splat(black_box(1.0)); 12];
+    let factor = wide::f32x4::splat(black_box(0.999));
+    for _ in 0..rounds {
+        for sum in &mut sums {
+            *sum = sum.mul_add(factor, factor);
+        }
+    }
+    black_box(sums);
+    (rounds * 12 * 4 * 2) as f64
+}
+
+/// GFLOP/s of the arm's multiply-adds alone, on as many threads at once.
+pub(crate) fn peak(isa: Isa, threads: usize) -> f64 {
+    const ROUNDS: usize = 12_000;
+    let one = |_| {
+        let start = Instant::now();
+        let flops = match isa.arm() {
+            // SAFETY: an `Isa` proves that the machine has the instructions.
+            #[cfg(target_arch = "x86_64")]
+            Arm::Avx512 => unsafe { peak::avx512(ROUNDS) },
+            // SAFETY: the same.
+            #[cfg(target_arch = "x86_64")]
+            Arm::Avx2 => unsafe { peak::avx2(ROUNDS) },
+            _ => peak_portable(ROUNDS),
+        };
+        flops / start.elapsed().as_secs_f64() / 1e9
+    };
+    match threads {
+        1 => one(0),
+        _ => rayon::broadcast(|_| one(0)).into_iter().sum(),
+    }
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The processor's name, as Linux tells it.
+pub(crate) fn processor() -> String {
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = cpuinfo.lines().find(|line| line.starts_with("model name"));
+    let name = line.and_then(|line| line.split_once(':'));
+    name.map_or("unknown processor", |(_, name)| name.trim())
+        .to_string()
+}
