@@ -591,10 +591,14 @@ impl Parameters<'_> {
                 let at = |pixel: usize| (block.start + pixel) * outputs - self.first;
                 let range = at(columns.start)..at(columns.end);
                 let dw = &mut self.values.gradient[range.clone()];
-                Product::new(x.block(0..images, columns.clone()).t(), dz)
-                    .steps(&steps[..count])
-                    .start(self.sums.start())
-                    .compute(MatMut::new(dw, columns.len(), outputs), ctx);
+                if count > 0 {
+                    Product::new(x.block(0..images, columns.clone()).t(), dz)
+                        .steps(&steps[..count])
+                        .start(self.sums.start())
+                        .compute(MatMut::new(dw, columns.len(), outputs), ctx);
+                } else if !self.sums.goes_on {
+                    dw.fill(0.0);
+                }
                 // Not for each group, whose parameters may be few.
                 let moving = range.end - moved;
                 if moving >= WORTH_MOVING || columns.end == block.len() {

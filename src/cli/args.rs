@@ -30,6 +30,8 @@ pub(super) enum Command {
     Classify(ClassifyArgs),
     /// Show what this machine computes with: instruction set, threads, caches, block sizes
     Info(InfoArgs),
+    /// Measure how fast this machine trains: half a minute for a table of a few lines
+    Bench(BenchArgs),
 }
 
 #[derive(Args)]
@@ -84,6 +86,15 @@ pub(super) struct ClassifyArgs {
 
 #[derive(Args)]
 pub(super) struct InfoArgs {
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Args)]
+pub(super) struct BenchArgs {
+    /// The folder of the four IDX files [default: as for train]
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
     #[command(flatten)]
     pub(super) common: Common,
 }

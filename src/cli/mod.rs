@@ -6,6 +6,7 @@
 //! reader that closes stdout early is no failure.
 
 mod args;
+mod bench;
 mod classify;
 mod evaluate;
 mod folder;
@@ -51,6 +52,7 @@ fn start(args: Vec<OsString>) -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Classify(args) => classify::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Bench(args) => bench::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
