@@ -1,8 +1,9 @@
-//! Turns the figures of `cargo bench --bench gemm` into the table and the
-//! chart of docs/performance.md.
+//! Turns the figures of `cargo bench --bench gemm` or `--bench epoch` into the
+//! table and the chart of docs/performance.md.
 //!
 //! ```text
 //! cargo run --release --example performance -- target/gemm.csv
+//! cargo run --release --example performance -- target/epoch.csv
 //! ```
 
 use kuva::backend::svg::SvgBackend;
@@ -14,13 +15,22 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Between these lines of the page stands the table.
-const MARKS: [&str; 2] = ["<!-- gemm -->\n", "<!-- /gemm -->\n"];
+/// Between these lines of the page stand the tables.
+const PRODUCTS: [&str; 2] = ["<!-- gemm -->\n", "<!-- /gemm -->\n"];
+const EPOCHS: [&str; 2] = ["<!-- epoch -->\n", "<!-- /epoch -->\n"];
 
 /// Ours and the best peer, two colours of Okabe and Ito's palette.
 const COLORS: [&str; 2] = ["#0072b2", "#e69f00"];
 
-/// A row of the CSV.
+/// What a bench wrote: the line about the machine, the names of the columns
+/// and the rows.
+struct Table<'a> {
+    machine: &'a str,
+    names: Vec<&'a str>,
+    rows: Vec<Vec<&'a str>>,
+}
+
+/// A product.
 struct Row {
     product: String,
     shape: String,
@@ -47,66 +57,163 @@ fn main() -> ExitCode {
 
 fn run(csv: &Path) -> Result<(), String> {
     let text = fs::read_to_string(csv).map_err(|error| format!("{}: {error}", csv.display()))?;
-    let (machine, rows) = parse(&text).map_err(|error| format!("{}: {error}", csv.display()))?;
+    let bad = |error| format!("{}: {error}", csv.display());
+    let table = Table::parse(&text).map_err(bad)?;
+    let (marks, content, picture, chart) = if table.names.contains(&"product") {
+        let rows = products(&table).map_err(bad)?;
+        let content = products_table(table.machine, &rows);
+        (PRODUCTS, content, "gemm.svg", products_chart(&rows))
+    } else {
+        let rows = epochs(&table).map_err(bad)?;
+        let content = epochs_table(table.machine, &rows);
+        (EPOCHS, content, "epoch.svg", epochs_chart(&rows))
+    };
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let page = docs.join("performance.md");
     let old = fs::read_to_string(&page).map_err(|error| format!("{}: {error}", page.display()))?;
-    let new = replaced(&old, &table(&machine, &rows))
+    let new = replaced(&old, marks, &content)
         .ok_or_else(|| format!("{}: the marks of the table are missing", page.display()))?;
-    for (path, content) in [(page, new), (docs.join("gemm.svg"), chart(&rows))] {
+    for (path, content) in [(page, new), (docs.join(picture), chart)] {
         fs::write(&path, content).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(())
 }
 
-/// The line about the machine, and the rows.
-fn parse(text: &str) -> Result<(String, Vec<Row>), String> {
-    let mut lines = text.lines().enumerate();
-    let machine = lines.next().and_then(|(_, line)| line.strip_prefix("# "));
-    let machine = machine.ok_or("the first line does not name the machine")?;
-    let names: Vec<&str> = lines
-        .next()
-        .map_or(Vec::new(), |(_, line)| line.split(',').collect());
-    let mut rows = Vec::new();
-    for (number, line) in lines {
-        let fields: Vec<&str> = line.split(',').collect();
-        let field = |name: &str| {
-            let at = names.iter().position(|&n| n == name);
-            let field = at.and_then(|at| fields.get(at));
-            field.ok_or_else(|| format!("line {}: no {name}", number + 1))
-        };
-        let value = |name: &str| {
-            let field = field(name)?;
-            let value = field.parse::<f64>();
-            value.map_err(|_| format!("line {}: {name} is {field:?}, no number", number + 1))
-        };
-        let peer = field("best_peer")?.to_string();
-        rows.push(Row {
+impl<'a> Table<'a> {
+    fn parse(text: &'a str) -> Result<Self, String> {
+        let mut lines = text.lines();
+        let machine = lines.next().and_then(|line| line.strip_prefix("# "));
+        let machine = machine.ok_or("the first line does not name the machine")?;
+        let names = lines.next().ok_or("no names of columns")?;
+        let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+        if rows.is_empty() {
+            return Err("no rows".to_string());
+        }
+        Ok(Self {
+            machine,
+            names: names.split(',').collect(),
+            rows,
+        })
+    }
+
+    fn field(&self, row: &[&'a str], name: &str) -> Result<&'a str, String> {
+        let at = self.names.iter().position(|&n| n == name);
+        let field = at.and_then(|at| row.get(at).copied());
+        field.ok_or_else(|| format!("a row without {name}"))
+    }
+
+    fn value(&self, row: &[&'a str], name: &str) -> Result<f64, String> {
+        let field = self.field(row, name)?;
+        let value = field.parse();
+        value.map_err(|_| format!("{name} is {field:?}, no number"))
+    }
+}
+
+fn products(table: &Table<'_>) -> Result<Vec<Row>, String> {
+    let product = |row: &Vec<&str>| {
+        let field = |name: &str| table.field(row, name);
+        let value = |name: &str| table.value(row, name);
+        let peer = field("best_peer")?;
+        Ok(Row {
             product: field("product")?.to_string(),
             shape: format!("{}·{}·{}", field("m")?, field("k")?, field("n")?),
             threads: value("threads")? as usize,
             pace: value("gflops")?,
             peak: value("peak_gflops")?,
-            best: match &peer[..] {
+            best: match peer {
                 "" => None,
-                _ => Some((peer.clone(), value(&peer)?)),
+                _ => Some((peer.to_string(), value(peer)?)),
             },
-        });
+        })
+    };
+    table.rows.iter().map(product).collect()
+}
+
+/// A training.
+struct Training {
+    hidden: usize,
+    batch: usize,
+    threads: usize,
+    seconds: f64,
+    share: f64,
+    best: (String, f64),
+}
+
+fn epochs(table: &Table<'_>) -> Result<Vec<Training>, String> {
+    let training = |row: &Vec<&str>| {
+        let value = |name: &str| table.value(row, name);
+        let peer = table.field(row, "best_peer")?;
+        Ok(Training {
+            hidden: value("hidden")? as usize,
+            batch: value("batch")? as usize,
+            threads: value("threads")? as usize,
+            seconds: value("seconds")?,
+            share: value("share_of_peak")?,
+            best: (peer.to_string(), value(peer)?),
+        })
+    };
+    table.rows.iter().map(training).collect()
+}
+
+fn epochs_table(machine: &str, rows: &[Training]) -> String {
+    let mut table = format!(
+        "\n{machine}\n\n\
+         | H | batch | 1 thread | images/s | of peak | best peer | ratio | 2 threads | images/s | of peak | best peer | ratio |\n\
+         |--:|--:|--:|--:|--:|---|--:|--:|--:|--:|---|--:|\n"
+    );
+    for one in rows.iter().filter(|row| row.threads == 1) {
+        let is_twin = |row: &&Training| {
+            row.threads == 2 && (row.hidden, row.batch) == (one.hidden, one.batch)
+        };
+        let _ = write!(table, "| {} | {}", one.hidden, one.batch);
+        for row in std::iter::once(one).chain(rows.iter().find(is_twin)) {
+            let (peer, seconds) = &row.best;
+            let _ = write!(
+                table,
+                " | {:.4} | {:.0} k | {:.0} % | {peer} {seconds:.4} | {:.2}",
+                row.seconds,
+                60.0 / row.seconds,
+                100.0 * row.share,
+                seconds / row.seconds
+            );
+        }
+        table.push_str(" |\n");
     }
-    if rows.is_empty() {
-        return Err("no rows".to_string());
+    table.push('\n');
+    table
+}
+
+/// How many times as fast as the best peer, on one thread and on two.
+fn epochs_chart(rows: &[Training]) -> String {
+    let mut plot = BarPlot::new()
+        .with_horizontal(true)
+        .with_width(0.8)
+        .with_legend(vec!["2 threads", "1 thread"]);
+    let one: Vec<&Training> = rows.iter().filter(|row| row.threads == 1).collect();
+    for row in one.iter().rev() {
+        let ratio = |threads: usize| {
+            let same = |other: &&Training| {
+                (other.hidden, other.batch, other.threads) == (row.hidden, row.batch, threads)
+            };
+            rows.iter()
+                .find(same)
+                .map_or(0.0, |row| row.best.1 / row.seconds)
+        };
+        let label = format!("H {}, batch {}", row.hidden, row.batch);
+        plot = plot.with_group(label, [(ratio(2), COLORS[1]), (ratio(1), COLORS[0])]);
     }
-    Ok((machine.to_string(), rows))
+    let title = "Pace of training, best other crate = 1";
+    drawn(plot, one.len(), title, "Times as fast")
 }
 
 /// The page with another table between the marks.
-fn replaced(page: &str, table: &str) -> Option<String> {
-    let (before, rest) = page.split_once(MARKS[0])?;
-    let (_, after) = rest.split_once(MARKS[1])?;
-    Some(format!("{before}{}{table}{}{after}", MARKS[0], MARKS[1]))
+fn replaced(page: &str, marks: [&str; 2], table: &str) -> Option<String> {
+    let (before, rest) = page.split_once(marks[0])?;
+    let (_, after) = rest.split_once(marks[1])?;
+    Some(format!("{before}{}{table}{}{after}", marks[0], marks[1]))
 }
 
-fn table(machine: &str, rows: &[Row]) -> String {
+fn products_table(machine: &str, rows: &[Row]) -> String {
     let mut table = format!(
         "\n{machine}\n\n\
          | product | m·k·n | 1 thread | of peak | best peer | ratio | 2 threads | of peak | best peer | ratio |\n\
@@ -158,7 +265,7 @@ fn table(machine: &str, rows: &[Row]) -> String {
 }
 
 /// Shares of the peak on one thread, ours and the best peer's.
-fn chart(rows: &[Row]) -> String {
+fn products_chart(rows: &[Row]) -> String {
     let mut plot = BarPlot::new()
         .with_horizontal(true)
         .with_width(0.8)
@@ -175,13 +282,18 @@ fn chart(rows: &[Row]) -> String {
         let bars = [(share(best), COLORS[1]), (share(row.pace), COLORS[0])];
         plot = plot.with_group(label, bars);
     }
+    let title = "Matrix products on one thread, in % of the peak of multiply-adds";
+    drawn(plot, one.len(), title, "Share of the peak")
+}
+
+/// A chart with so many groups of bars.
+fn drawn(plot: BarPlot, groups: usize, title: &str, x_label: &str) -> String {
     let plots = vec![plot.into()];
     let layout = Layout::auto_from_plots(&plots)
         .with_width(860.0)
-        .with_height(120.0 + 26.0 * one.len() as f64)
-        .with_title("Matrix products on one thread")
-        .with_x_label("Share of the peak of multiply-adds, in %")
-        .with_font_family("DejaVu Sans, Verdana, Liberation Sans, Arial, sans-serif")
-        .with_x_axis_max(100.0);
+        .with_height(120.0 + 26.0 * groups as f64)
+        .with_title(title)
+        .with_x_label(x_label)
+        .with_font_family("DejaVu Sans, Verdana, Liberation Sans, Arial, sans-serif");
     SvgBackend::new().render_scene(&render_multiple(plots, layout))
 }

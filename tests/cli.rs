@@ -680,7 +680,10 @@ mod repeating {
         let folder = Folder::new();
         let refused = folder.handwritten("bench --data data");
         assert_eq!(refused.code, Some(1));
-        assert_eq!(refused.stderr, "error: the bench needs images like MNIST's\n");
+        assert_eq!(
+            refused.stderr,
+            "error: the bench needs images like MNIST's\n"
+        );
         let missing = folder.handwritten("bench --data nowhere");
         assert_eq!(missing.code, Some(1));
         assert!(missing.stderr.contains("nowhere"), "{}", missing.stderr);

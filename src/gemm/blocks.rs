@@ -45,9 +45,7 @@ impl Part<'_> {
         if m == 0 || n == 0 {
             return;
         }
-        if let Some(steps) = self.steps {
-            self.listed(steps, c, kernel);
-        } else if self.is_narrow(kernel)
+        if self.is_narrow(kernel)
             && kernel.has_narrow(n)
             && self.a.col_stride() == 1
             && self.b.col_stride() == 1
@@ -64,14 +62,11 @@ impl Part<'_> {
     /// vectors only, while its rows fill all of theirs.
     pub(super) fn is_narrow(&self, kernel: MicroKernel) -> bool {
         let (m, n, lanes) = (self.a.rows(), self.b.cols(), kernel.lanes());
-        n < 2 * lanes
-            && 4 * n <= 3 * n.next_multiple_of(lanes)
-            && m >= lanes
-            && self.steps.is_none()
+        n < 2 * lanes && 4 * n <= 3 * n.next_multiple_of(lanes) && m >= lanes
     }
 
     /// Some steps of k only, and nothing packed.
-    #[inline]
+    #[inline(always)]
     pub(super) fn listed(&self, steps: &[u32], mut c: MatMut<'_>, kernel: MicroKernel) {
         let (a, b, n) = (self.a, self.b, self.b.cols());
         let from = match self.start {

@@ -197,7 +197,7 @@ impl<'a> Product<'a> {
     ///
     /// A step in which a row of A is zero changes no bit of that row of C whose
     /// terms are finite, so a few rows of A may leave out those that are zero in
-    /// all of them: see [`pixels`].
+    /// all of them: see [`pixels`]. Such a product stays on one thread.
     ///
     /// [`Product::compute`] panics if one is not below k, or if B is a transposed
     /// view.
@@ -222,21 +222,24 @@ impl<'a> Product<'a> {
     /// Panics if the shapes do not fit together.
     #[inline]
     pub fn compute(self, c: MatMut<'_>, ctx: &mut Context<'_>) {
-        let Self(part) = &self;
+        let Self(part) = self;
         part.assert_shapes(&c);
         let kernel = MicroKernel::of(ctx.isa);
-        if let (1, Some(steps)) = (ctx.threads, part.steps) {
-            return part.listed(steps, c, kernel);
+        match part.steps {
+            // So small that all that is left of it where it is called counts.
+            Some(steps) => part.listed(steps, c, kernel),
+            None => {
+                let threads = (ctx.threads, ctx.serial_below);
+                parallel(&part, c, kernel, threads, ctx.packing);
+            }
         }
-        let threads = (ctx.threads, ctx.serial_below);
-        parallel(part, c, kernel, threads, ctx.packing);
     }
 }
 
 impl Part<'_> {
     /// How many multiply-adds it takes; no more than can be counted.
     fn multiply_adds(&self) -> usize {
-        let of_a = self.a.rows() * self.steps.map_or(self.a.cols(), <[u32]>::len);
+        let of_a = self.a.rows() * self.a.cols();
         of_a.saturating_mul(self.b.cols())
     }
 
