@@ -26,6 +26,8 @@ use crate::matrix::{MatMut, MatRef};
 use alloc::{vec, vec::Vec};
 use blocks::Part;
 use kernel::MicroKernel;
+#[cfg(feature = "rayon")]
+use params::SERIAL_BELOW;
 use params::{BLOCK_A, PACKED_B};
 
 /// What the sums of a product start from.
@@ -58,7 +60,6 @@ pub type Epilogue<'a> = dyn Fn(usize, usize, &mut [f32]) + Sync + 'a;
 pub struct Context<'a> {
     isa: Isa,
     threads: usize,
-    serial_below: usize,
     packing: &'a mut [f32],
 }
 
@@ -81,7 +82,6 @@ impl<'a> Context<'a> {
         Self {
             isa: Isa::detect(),
             threads,
-            serial_below: params::SERIAL_BELOW,
             packing,
         }
     }
@@ -90,20 +90,6 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn with_isa(self, isa: Isa) -> Self {
         Self { isa, ..self }
-    }
-
-    /// The same with products of fewer multiply-adds than this on one thread
-    /// each (half of it for a product of one row).
-    ///
-    /// Unless this says otherwise the limit is half a million, which suits
-    /// products that follow one another at once. After a pause of some 20 µs
-    /// the threads of a pool sleep, and waking one costs about 30 µs.
-    #[must_use]
-    pub fn with_serial_below(self, multiply_adds: usize) -> Self {
-        Self {
-            serial_below: multiply_adds,
-            ..self
-        }
     }
 
     /// The instruction set that computes.
@@ -228,10 +214,7 @@ impl<'a> Product<'a> {
         match part.steps {
             // So small that all that is left of it where it is called counts.
             Some(steps) => part.listed(steps, c, kernel),
-            None => {
-                let threads = (ctx.threads, ctx.serial_below);
-                parallel(&part, c, kernel, threads, ctx.packing);
-            }
+            None => parallel(&part, c, kernel, ctx.threads, ctx.packing),
         }
     }
 }
@@ -274,18 +257,18 @@ impl Part<'_> {
 }
 
 /// Shares the rows of C out among `threads` threads, as long as each product
-/// has `serial_below` multiply-adds or more.
+/// has [`SERIAL_BELOW`] multiply-adds or more (half of it, a product of one row).
 fn parallel(
     part: &Part<'_>,
     c: MatMut<'_>,
     kernel: MicroKernel,
-    (threads, serial_below): (usize, usize),
+    threads: usize,
     packing: &mut [f32],
 ) {
     #[cfg(feature = "rayon")]
     let is_row = part.a.rows() == 1;
     #[cfg(feature = "rayon")]
-    if threads > 1 && part.multiply_adds() >= serial_below >> u8::from(is_row) {
+    if threads > 1 && part.multiply_adds() >= SERIAL_BELOW >> u8::from(is_row) {
         let left = threads / 2;
         let (packing, rest) = packing.split_at_mut(Context::packing_len(left));
         let split = if is_row {
@@ -296,15 +279,15 @@ fn parallel(
         match split {
             Ok([(one, c), (other, d)]) => {
                 rayon::join(
-                    || parallel(&one, c, kernel, (left, serial_below), packing),
-                    || parallel(&other, d, kernel, (threads - left, serial_below), rest),
+                    || parallel(&one, c, kernel, left, packing),
+                    || parallel(&other, d, kernel, threads - left, rest),
                 );
             }
             Err(c) => part.compute(c, kernel, packing),
         }
         return;
     }
-    let _ = (threads, serial_below);
+    let _ = threads;
     part.compute(c, kernel, packing);
 }
 

@@ -46,4 +46,5 @@ pub(super) const LONG_A: usize = 1 << 17;
 /// half a million takes some four microseconds, and handing half of them over
 /// costs one or more. One row takes four times as long for as many, since it
 /// reads all of B for itself; half of this is worth a thread then.
+#[cfg(feature = "rayon")]
 pub(super) const SERIAL_BELOW: usize = 1 << 19;
