@@ -20,6 +20,8 @@ pub mod init;
 pub mod io;
 
 pub mod activation;
+#[cfg(feature = "alloc")]
+mod gather;
 pub mod loss;
 #[cfg(feature = "alloc")]
 pub mod metrics;

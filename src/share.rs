@@ -13,6 +13,7 @@
 //! [`NetRef::backward`]: crate::net::NetRef::backward
 
 use crate::data::Dataset;
+use crate::gather::{Gather, Gathered};
 use crate::gemm::{Context, Product, Start, pixels};
 use crate::isa::Isa;
 use crate::loss::softmax_cross_entropy;
@@ -70,7 +71,7 @@ pub(crate) struct Scratch {
     packing: Vec<f32>,
     /// Pixels as numbers, no more of them than stay in L1.
     x: Vec<f32>,
-    masks: Vec<u16>,
+    pub(crate) masks: Vec<u16>,
     steps: Vec<u32>,
 }
 
@@ -111,136 +112,6 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// The images of a mini-batch, gathered.
-#[derive(Clone, Debug)]
-pub(crate) struct Images {
-    features: usize,
-    bytes: Vec<u8>,
-    labels: Vec<u8>,
-    /// For each panel of images as many places as there are pixels, and how
-    /// many of them are taken: the columns that are not zero in all of them.
-    columns: Vec<u32>,
-    counts: Vec<u32>,
-}
-
-impl Images {
-    /// Room for so many images of so many pixels each.
-    pub(crate) fn new(features: usize, images: usize) -> Self {
-        let panels = images.div_ceil(pixels::PANEL);
-        Self {
-            features,
-            bytes: vec![0; images * features],
-            labels: vec![0; images],
-            columns: vec![0; panels * features],
-            counts: vec![0; panels],
-        }
-    }
-
-    /// The first images, to gather these into them.
-    ///
-    /// # Panics
-    /// Panics if there are more of them than there is room for.
-    pub(crate) fn gather<'a>(&'a mut self, data: &'a Dataset, indices: &'a [u32]) -> Gather<'a> {
-        let (images, panels) = (indices.len(), indices.len().div_ceil(pixels::PANEL));
-        Gather {
-            data,
-            indices,
-            bytes: &mut self.bytes[..images * self.features],
-            labels: &mut self.labels[..images],
-            columns: &mut self.columns[..panels * self.features],
-            counts: &mut self.counts[..panels],
-        }
-    }
-
-    /// The first images, gathered.
-    pub(crate) fn gathered(&self, images: usize) -> Gathered<'_> {
-        let panels = images.div_ceil(pixels::PANEL);
-        Gathered {
-            features: self.features,
-            bytes: &self.bytes[..images * self.features],
-            labels: &self.labels[..images],
-            columns: &self.columns[..panels * self.features],
-            counts: &self.counts[..panels],
-        }
-    }
-}
-
-/// Images to be gathered.
-pub(crate) struct Gather<'a> {
-    data: &'a Dataset,
-    indices: &'a [u32],
-    bytes: &'a mut [u8],
-    labels: &'a mut [u8],
-    columns: &'a mut [u32],
-    counts: &'a mut [u32],
-}
-
-impl<'a> Gather<'a> {
-    pub(crate) fn split(self, left: usize, pieces: usize) -> (Self, Self) {
-        let (features, panel) = (self.data.features(), pixels::PANEL);
-        let panels = self.counts.len() * left / pieces;
-        let images = self.indices.len().min(panels * panel);
-        let (indices, other_indices) = self.indices.split_at(images);
-        let (bytes, other_bytes) = self.bytes.split_at_mut(images * features);
-        let (labels, other_labels) = self.labels.split_at_mut(images);
-        let (columns, other_columns) = self.columns.split_at_mut(panels * features);
-        let (counts, other_counts) = self.counts.split_at_mut(panels);
-        let one = Self {
-            data: self.data,
-            indices,
-            bytes,
-            labels,
-            columns,
-            counts,
-        };
-        let other = Self {
-            data: self.data,
-            indices: other_indices,
-            bytes: other_bytes,
-            labels: other_labels,
-            columns: other_columns,
-            counts: other_counts,
-        };
-        (one, other)
-    }
-
-    /// Copies the images and finds their columns.
-    pub(crate) fn run(self, isa: Isa, scratch: &mut Scratch) -> Gathered<'a> {
-        let features = self.data.features();
-        let panels = self.indices.chunks(pixels::PANEL);
-        let panels = panels.zip(self.labels.chunks_mut(pixels::PANEL));
-        let bytes = self.bytes.chunks_mut(pixels::PANEL * features);
-        let columns = self.columns.chunks_exact_mut(features);
-        let found = columns.zip(&mut *self.counts);
-        for (((indices, labels), bytes), (columns, count)) in panels.zip(bytes).zip(found) {
-            let images = bytes.chunks_exact_mut(features);
-            for ((&i, image), label) in indices.iter().zip(images).zip(labels) {
-                image.copy_from_slice(self.data.image(i as usize));
-                *label = self.data.label(i as usize);
-            }
-            let masks = &mut scratch.masks;
-            *count = pixels::columns(isa, bytes, features, masks, columns) as u32;
-        }
-        Gathered {
-            features,
-            bytes: self.bytes,
-            labels: self.labels,
-            columns: self.columns,
-            counts: self.counts,
-        }
-    }
-}
-
-/// Gathered images.
-#[derive(Clone, Copy)]
-pub(crate) struct Gathered<'a> {
-    features: usize,
-    pub(crate) bytes: &'a [u8],
-    pub(crate) labels: &'a [u8],
-    columns: &'a [u32],
-    counts: &'a [u32],
-}
-
 /// What all shares of examples have in common.
 #[derive(Clone, Copy)]
 pub(crate) struct Pass<'a> {
@@ -267,7 +138,7 @@ impl Share for Examples<'_> {
     fn split(self, left: usize, pieces: usize) -> (Self, Self) {
         let widths = self.pass.net.widths();
         let (images, other_images) = self.images.split(left, pieces);
-        let rows = images.indices.len();
+        let rows = images.len();
         let (activations, other_activations) = self.activations.split(rows, widths);
         let (deltas, other_deltas) = self.deltas.split(rows, widths);
         let (losses, other_losses) = self.losses.split_at_mut(rows);
@@ -300,7 +171,7 @@ impl Share for Examples<'_> {
             ..
         } = self;
         let scratch = &mut self.scratch[0];
-        let images = self.images.run(pass.isa, scratch);
+        let images = self.images.run(pass.isa, &mut scratch.masks);
         pass.first_layer(images, activations.0[0], scratch);
         pass.further_layers(&mut activations, losses.len(), scratch);
         pass.losses(images.labels, &activations, &mut deltas, losses);

@@ -15,14 +15,13 @@
 
 use crate::activation::Activation;
 use crate::data::Dataset;
+use crate::gather::{Gather, Gathered, Images};
 use crate::gemm::{Context, Product, Start};
 use crate::isa::Isa;
 use crate::loss::softmax_cross_entropy;
 use crate::matrix::{MatMut, MatRef};
 use crate::net::{NetRef, activations_len, params_len};
-use crate::share::{
-    Gather, Gathered, Images, Layers, Parameters, Pass, Scratch, Share, Sums, Values, share_out,
-};
+use crate::share::{Layers, Parameters, Pass, Scratch, Share, Sums, Values, share_out};
 use crate::team::Team;
 use crate::workspace::Update;
 use alloc::{vec, vec::Vec};
@@ -145,8 +144,8 @@ impl Units {
         let (isa, rows, pieces) = (self.isa, batch.len(), self.shards.len());
         core::mem::swap(&mut self.images, &mut self.next);
         if self.gathered != batch {
-            let scratch = &mut self.shards[0].scratch[0];
-            self.images.gather(data, batch).run(isa, scratch);
+            let masks = &mut self.shards[0].scratch[0].masks;
+            self.images.gather(data, batch).run(isa, masks);
         }
         self.gathered.clear();
         self.gathered.extend_from_slice(next);
@@ -347,7 +346,7 @@ impl Share for Backward<'_> {
 
     fn run(self) {
         let (isa, rows) = (self.common.isa, self.common.images.labels.len());
-        self.next.run(isa, &mut self.shards[0].scratch[0]);
+        self.next.run(isa, &mut self.shards[0].scratch[0].masks);
         for shard in self.shards {
             let hidden = rows * shard.widths[1];
             let len = activations_len(&shard.widths, rows);

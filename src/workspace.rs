@@ -1,12 +1,13 @@
 //! Scratch memory, and the passes over examples that use it.
 
 use crate::data::{Dataset, Subset};
+use crate::gather::Images;
 use crate::isa::Isa;
 use crate::loss::Reduction;
 use crate::metrics::Confusion;
 use crate::net::{Net, NetRef, activations_len, params_len};
 use crate::optim::Momentum;
-use crate::share::{Examples, Images, Layers, Parameters, Pass, Scratch, Sums, Values, share_out};
+use crate::share::{Examples, Layers, Parameters, Pass, Scratch, Sums, Values, share_out};
 use crate::team::Team;
 use crate::units::Units;
 use crate::vector;

@@ -1,0 +1,145 @@
+//! Mini-batches, gathered from where the shuffle has thrown them.
+
+use crate::data::Dataset;
+use crate::gemm::pixels;
+use crate::isa::Isa;
+use alloc::{vec, vec::Vec};
+
+/// The images of a mini-batch, gathered.
+#[derive(Clone, Debug)]
+pub(crate) struct Images {
+    features: usize,
+    bytes: Vec<u8>,
+    labels: Vec<u8>,
+    /// For each panel of images as many places as there are pixels, and how
+    /// many of them are taken: the columns that are not zero in all of them.
+    columns: Vec<u32>,
+    counts: Vec<u32>,
+}
+
+impl Images {
+    /// Room for so many images of so many pixels each.
+    pub(crate) fn new(features: usize, images: usize) -> Self {
+        let panels = images.div_ceil(pixels::PANEL);
+        Self {
+            features,
+            bytes: vec![0; images * features],
+            labels: vec![0; images],
+            columns: vec![0; panels * features],
+            counts: vec![0; panels],
+        }
+    }
+
+    /// The first images, to gather these into them.
+    ///
+    /// # Panics
+    /// Panics if there are more of them than there is room for.
+    pub(crate) fn gather<'a>(&'a mut self, data: &'a Dataset, indices: &'a [u32]) -> Gather<'a> {
+        let (images, panels) = (indices.len(), indices.len().div_ceil(pixels::PANEL));
+        Gather {
+            data,
+            indices,
+            bytes: &mut self.bytes[..images * self.features],
+            labels: &mut self.labels[..images],
+            columns: &mut self.columns[..panels * self.features],
+            counts: &mut self.counts[..panels],
+        }
+    }
+
+    /// The first images, gathered.
+    pub(crate) fn gathered(&self, images: usize) -> Gathered<'_> {
+        let panels = images.div_ceil(pixels::PANEL);
+        Gathered {
+            features: self.features,
+            bytes: &self.bytes[..images * self.features],
+            labels: &self.labels[..images],
+            columns: &self.columns[..panels * self.features],
+            counts: &self.counts[..panels],
+        }
+    }
+}
+
+/// Images to be gathered.
+pub(crate) struct Gather<'a> {
+    data: &'a Dataset,
+    indices: &'a [u32],
+    bytes: &'a mut [u8],
+    labels: &'a mut [u8],
+    columns: &'a mut [u32],
+    counts: &'a mut [u32],
+}
+
+impl<'a> Gather<'a> {
+    /// How many they are.
+    pub(crate) fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// The first `left` of `pieces` equal shares of them, whole panels, and the
+    /// others.
+    pub(crate) fn split(self, left: usize, pieces: usize) -> (Self, Self) {
+        let (features, panel) = (self.data.features(), pixels::PANEL);
+        let panels = self.counts.len() * left / pieces;
+        let images = self.indices.len().min(panels * panel);
+        let (indices, other_indices) = self.indices.split_at(images);
+        let (bytes, other_bytes) = self.bytes.split_at_mut(images * features);
+        let (labels, other_labels) = self.labels.split_at_mut(images);
+        let (columns, other_columns) = self.columns.split_at_mut(panels * features);
+        let (counts, other_counts) = self.counts.split_at_mut(panels);
+        let one = Self {
+            data: self.data,
+            indices,
+            bytes,
+            labels,
+            columns,
+            counts,
+        };
+        let other = Self {
+            data: self.data,
+            indices: other_indices,
+            bytes: other_bytes,
+            labels: other_labels,
+            columns: other_columns,
+            counts: other_counts,
+        };
+        (one, other)
+    }
+
+    /// Copies the images and finds their columns. `masks` has a place for each
+    /// pixel of an image.
+    pub(crate) fn run(self, isa: Isa, masks: &mut [u16]) -> Gathered<'a> {
+        let features = self.data.features();
+        let panels = self.indices.chunks(pixels::PANEL);
+        let panels = panels.zip(self.labels.chunks_mut(pixels::PANEL));
+        let bytes = self.bytes.chunks_mut(pixels::PANEL * features);
+        let columns = self.columns.chunks_exact_mut(features);
+        let found = columns.zip(&mut *self.counts);
+        for (((indices, labels), bytes), (columns, count)) in panels.zip(bytes).zip(found) {
+            let images = bytes.chunks_exact_mut(features);
+            for ((&i, image), label) in indices.iter().zip(images).zip(labels) {
+                image.copy_from_slice(self.data.image(i as usize));
+                *label = self.data.label(i as usize);
+            }
+            *count = pixels::columns(isa, bytes, features, masks, columns) as u32;
+        }
+        Gathered {
+            features,
+            bytes: self.bytes,
+            labels: self.labels,
+            columns: self.columns,
+            counts: self.counts,
+        }
+    }
+}
+
+/// Gathered images.
+#[derive(Clone, Copy)]
+pub(crate) struct Gathered<'a> {
+    pub(crate) features: usize,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) labels: &'a [u8],
+    /// For each panel a place for each pixel, and how many of them hold a column
+    /// that is not zero in all of its images.
+    pub(crate) columns: &'a [u32],
+    pub(crate) counts: &'a [u32],
+}
