@@ -136,6 +136,7 @@ const RECIPES: [(&str, &str); 1] = [(
      epochs = 3
      batch = 96
      lr = 0.3
+     momentum = 0.85
      nesterov = true
      weight_decay = 0.0",
 )];
