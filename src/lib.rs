@@ -39,6 +39,8 @@ mod team;
 #[cfg(feature = "alloc")]
 pub mod train;
 #[cfg(feature = "alloc")]
+mod trial;
+#[cfg(feature = "alloc")]
 mod units;
 #[cfg(feature = "alloc")]
 pub mod workspace;

@@ -42,8 +42,9 @@ pub(crate) trait Share: Sized + Send {
     fn run(self);
 }
 
-/// Runs a share in `pieces`, on as many threads as the team has.
+/// Runs a share in `pieces`, or fewer if the team has fewer threads.
 pub(crate) fn share_out<S: Share>(team: &mut Team<'_>, share: S, pieces: usize) {
+    let pieces = pieces.min(team.threads());
     #[cfg(feature = "rayon")]
     if pieces > 1 {
         let pieces = pieces.min(MAX_PIECES);
@@ -61,7 +62,7 @@ pub(crate) fn share_out<S: Share>(team: &mut Team<'_>, share: S, pieces: usize) 
             share.into_iter().for_each(Share::run);
         });
     }
-    let _ = (team, pieces);
+    let _ = pieces;
     share.run();
 }
 

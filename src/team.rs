@@ -40,7 +40,10 @@ mod of_threads {
 
     /// Threads that wait for work, if there are any. Only who holds the team
     /// hands out work, to everybody, and waits until it is done.
-    pub(crate) struct Team<'a>(&'a Work);
+    pub(crate) struct Team<'a> {
+        work: &'a Work,
+        threads: usize,
+    }
 
     /// What the threads of a team share.
     struct Work {
@@ -66,7 +69,10 @@ mod of_threads {
                 panic: Mutex::new(None),
             };
             if threads == 1 {
-                return body(&mut Team(&work));
+                return body(&mut Team {
+                    work: &work,
+                    threads,
+                });
             }
             rayon::in_place_scope(|scope| {
                 for own in 1..threads {
@@ -75,8 +81,24 @@ mod of_threads {
                 }
                 // Even if the body panics, so that nobody waits for ever.
                 let _over = Over(&work.is_over);
-                body(&mut Team(&work))
+                body(&mut Team {
+                    work: &work,
+                    threads,
+                })
             })
+        }
+
+        /// Who holds it, alone, while the others wait.
+        pub(crate) fn alone(&mut self) -> Team<'_> {
+            Team {
+                work: self.work,
+                threads: 1,
+            }
+        }
+
+        /// How many threads it has, itself among them.
+        pub(crate) fn threads(&self) -> usize {
+            self.threads
         }
 
         /// Calls `job` with each number below `pieces`, on as many threads as are
@@ -88,7 +110,7 @@ mod of_threads {
         /// Panics if the job does, or if there are no pieces or more than
         /// [`MAX_PIECES`].
         pub(crate) fn run(&mut self, pieces: usize, job: Job<'_>) {
-            let Self(work) = self;
+            let work = self.work;
             assert!(
                 (1..=MAX_PIECES).contains(&pieces),
                 "work in {pieces} pieces"
@@ -195,6 +217,16 @@ mod of_one {
         /// Calls `body` with a team of one, however many `threads` are allowed.
         pub(crate) fn with<R>(_threads: usize, body: impl FnOnce(&mut Team<'_>) -> R) -> R {
             body(&mut Team(PhantomData))
+        }
+
+        /// The same.
+        pub(crate) fn alone(&mut self) -> Team<'_> {
+            Team(PhantomData)
+        }
+
+        /// One.
+        pub(crate) fn threads(&self) -> usize {
+            1
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::net::Net;
 use crate::optim::Momentum;
 use crate::schedule::{LearningRate, Schedule};
 use crate::team::Team;
+use crate::trial::{Trial, Way};
 use crate::workspace::{Tensor, Update, Workspace};
 use alloc::{vec, vec::Vec};
 use core::fmt;
@@ -196,7 +197,19 @@ fn train_with(
     let mut best_epoch = 0;
     let mut lowest = f64::INFINITY;
     let mut history = Vec::new();
-    let mut units = workspace.units(net.view(), batch);
+    let is_shared = team.threads() > 1 && workspace.is_shared(batch);
+    let mut units = match is_shared {
+        true => workspace.units(net.view(), batch),
+        false => None,
+    };
+    let mut trial = match (is_shared, &units) {
+        (false, _) => Trial::new(&[Way::Alone]),
+        (true, _) if workspace.is_large(batch) => Trial::new(&[Way::Examples]),
+        (true, None) => Trial::new(&[Way::Alone, Way::Examples]),
+        (true, Some(_)) => Trial::new(&[Way::Alone, Way::Examples, Way::Units]),
+    };
+    // Who has the parameters as they are: the shards, or the net itself.
+    let mut now = Way::Alone;
 
     for epoch in 1..=config.epochs {
         if config.batch != Batch::Full {
@@ -204,9 +217,6 @@ fn train_with(
             // on nothing but the generator.
             order.copy_from_slice(train.indices());
             shuffle(&mut order, &mut rng);
-        }
-        if let Some(units) = &mut units {
-            units.load(net.view().params(), &velocity);
         }
         let mut total = 0.0;
         let mut learning_rate = 0.0;
@@ -221,12 +231,29 @@ fn train_with(
             };
             let next = batches.peek().map_or(&[][..], |&(_, next)| next);
             let both = (batch, next);
-            let sum = match &mut units {
-                Some(units) => units.step(team, data, both, &update),
-                None => workspace.step_with(team, net, &mut velocity, data, both, &update),
-            };
+            let way = trial.way();
+            if way != now {
+                match &mut units {
+                    Some(units) if way == Way::Units => {
+                        units.load(net.view().params(), &velocity);
+                    }
+                    Some(units) if now == Way::Units => {
+                        units.store(net.params_mut(), &mut velocity);
+                    }
+                    _ => {}
+                }
+                now = way;
+            }
+            let sum = trial.step(|| match (&mut units, way) {
+                (Some(units), Way::Units) => units.step(team, data, both, &update),
+                (_, Way::Alone) => {
+                    let team = &mut team.alone();
+                    workspace.step_with(team, net, &mut velocity, data, both, &update)
+                }
+                _ => workspace.step_with(team, net, &mut velocity, data, both, &update),
+            });
             if !sum.is_finite() {
-                if let Some(units) = &units {
+                if let Some(units) = units.as_ref().filter(|_| now == Way::Units) {
                     units.store(net.params_mut(), &mut velocity);
                     // The workspace has not seen this mini-batch.
                     workspace.compute_gradient(net.view(), data, batch, config.reduction);
@@ -248,7 +275,7 @@ fn train_with(
             });
         }
 
-        if let Some(units) = &units {
+        if let Some(units) = units.as_ref().filter(|_| now == Way::Units) {
             units.store(net.params_mut(), &mut velocity);
         }
         let validation = workspace.evaluate_with(team, net.view(), val, config.reduction);

@@ -19,8 +19,11 @@ use core::fmt;
 const CHUNK: usize = 256;
 
 /// A thread more for each so many multiply-adds of a chunk, of those that
-/// there are where no pixel is zero.
-const WORTH_A_THREAD: usize = 360_000;
+/// there are where no pixel is zero: with fewer it is not worth trying.
+const WORTH_A_THREAD: usize = 1 << 17;
+
+/// The same where the thread must be woken first, which takes some 50 µs.
+const WORTH_WAKING: usize = 1 << 23;
 
 /// The memory that passes over a data set need: allocated once, used by every
 /// step.
@@ -141,7 +144,7 @@ impl Workspace {
         if batch.is_empty() {
             self.gradient.fill(0.0);
         }
-        Team::with(self.pieces(batch.len()), |team| {
+        Team::with(self.pieces(batch.len(), WORTH_WAKING), |team| {
             let mut total = 0.0;
             for (i, chunk) in batch.chunks(CHUNK).enumerate() {
                 self.pass(team, net, data, chunk, Some(scale), &mut total);
@@ -169,7 +172,7 @@ impl Workspace {
         batch: &[u32],
         update: &Update,
     ) -> f64 {
-        Team::with(self.pieces(batch.len()), |team| {
+        Team::with(self.pieces(batch.len(), WORTH_WAKING), |team| {
             self.step_with(team, net, velocity, data, (batch, &[]), update)
         })
     }
@@ -215,7 +218,7 @@ impl Workspace {
         data: &Subset<'_>,
         reduction: Reduction,
     ) -> Evaluation {
-        Team::with(self.pieces(data.len()), |team| {
+        Team::with(self.pieces(data.len(), WORTH_WAKING), |team| {
             self.evaluate_with(team, net, data, reduction)
         })
     }
@@ -287,7 +290,7 @@ impl Workspace {
     ) {
         assert_eq!(net.widths(), self.widths, "a net and its workspace");
         assert_eq!(data.features(), self.widths[0], "pixels of an image");
-        let (rows, pieces) = (chunk.len(), self.pieces(chunk.len()));
+        let (rows, pieces) = (chunk.len(), self.pieces(chunk.len(), WORTH_A_THREAD));
         let len = activations_len(&self.widths, rows);
         self.rows = rows;
         let examples = Examples {
@@ -321,7 +324,7 @@ impl Workspace {
         params: &mut [f32],
         velocity: &mut [f32],
     ) {
-        let (rows, pieces) = (self.rows, self.pieces(self.rows));
+        let (rows, pieces) = (self.rows, self.pieces(self.rows, WORTH_A_THREAD));
         let len = activations_len(&self.widths, rows);
         let parameters = Parameters {
             sums: Sums {
@@ -353,7 +356,8 @@ impl Workspace {
         if batch > CHUNK {
             return None;
         }
-        Units::new(net, self.pieces(batch), batch, self.isa)
+        let threads = self.pieces(batch, WORTH_A_THREAD);
+        Units::new(net, threads, batch, self.isa)
     }
 
     /// The most threads that a pass is shared out among.
@@ -361,11 +365,22 @@ impl Workspace {
         self.scratch.len()
     }
 
-    /// How many threads a chunk of so many examples is shared out among.
-    fn pieces(&self, rows: usize) -> usize {
+    /// Whether mini-batches of so many examples are several chunks.
+    pub(crate) fn is_large(&self, batch: usize) -> bool {
+        batch > CHUNK
+    }
+
+    /// Whether mini-batches of so many examples are worth more than a thread.
+    pub(crate) fn is_shared(&self, batch: usize) -> bool {
+        self.pieces(batch.min(CHUNK), WORTH_A_THREAD) > 1
+    }
+
+    /// How many threads so many examples are shared out among, if that many
+    /// multiply-adds are worth one.
+    fn pieces(&self, rows: usize, worth: usize) -> usize {
         let work = params_len(&self.widths).saturating_mul(rows);
-        let worth = work / WORTH_A_THREAD;
-        self.scratch.len().min(worth.max(1)).min(rows.max(1))
+        let pieces = (work / worth).clamp(1, rows.max(1));
+        pieces.min(self.scratch.len())
     }
 
     fn classes(&self) -> usize {

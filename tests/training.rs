@@ -653,22 +653,23 @@ mod threads {
 
     #[test]
     fn their_number_changes_no_bit() {
-        // So large that steps are shared out: by hidden units where there is one
-        // hidden layer and a mini-batch is one chunk, else by examples.
+        // So large that steps are shared out, and so many that each way of it
+        // is tried: by examples, and where there is one hidden layer and a
+        // mini-batch is one chunk by hidden units too.
         let data = images(300, 203);
         let all = Subset::all(&data);
         for (widths, batch) in [
-            (&[203, 70, 10][..], Batch::Mini(128)),
-            (&[203, 37, 10], Batch::Mini(256)),
+            (&[203, 70, 10][..], Batch::Mini(50)),
+            (&[203, 37, 10], Batch::Mini(64)),
             (&[203, 70, 10], Batch::Mini(290)),
             (&[203, 70, 10], Batch::Full),
-            (&[203, 60, 50, 10], Batch::Mini(128)),
+            (&[203, 60, 50, 10], Batch::Mini(50)),
             (&[203, 10], Batch::Full),
         ] {
             for activation in Activation::ALL {
                 let start = random_net(widths, activation);
                 let config = Config {
-                    epochs: 2,
+                    epochs: 5,
                     batch,
                     learning_rate: constant(0.05),
                     ..Config::default()
