@@ -149,21 +149,53 @@ impl<'a> NetRef<'a> {
     ) -> MatRef<'b> {
         let examples = x.rows();
         assert_eq!(activations.len(), activations_len(self.widths, examples));
-        let (isa, mut input, mut rest) = (ctx.isa(), x, activations);
+        let (mut input, mut rest) = (x, activations);
         for l in 0..self.depth() {
-            let Layer { weights, biases } = self.layer(l);
-            let (a, after) = rest.split_at_mut(examples * biases.len());
-            // Z = b + A·W: the chains of the product start from the biases.
-            let mut z = Product::new(input, weights).start(Start::Row(biases));
-            // A = σ(Z), part by part as the sums are complete
-            let sigma = |_, _, z: &mut [f32]| self.activation.apply(isa, z);
-            if l + 1 < self.depth() {
-                z = z.epilogue(&sigma);
-            }
-            z.compute(MatMut::new(a, examples, biases.len()), ctx);
-            (input, rest) = (MatRef::new(a, examples, biases.len()), after);
+            let width = self.widths[l + 1];
+            let (a, after) = rest.split_at_mut(examples * width);
+            self.layer_forward(l, input, a, ctx);
+            (input, rest) = (MatRef::new(a, examples, width), after);
         }
         input
+    }
+
+    /// A = σ(b + input·W) of layer `l`; no σ in the last one.
+    pub(crate) fn layer_forward(
+        &self,
+        l: usize,
+        input: MatRef<'_>,
+        a: &mut [f32],
+        ctx: &mut Context<'_>,
+    ) {
+        let (isa, Layer { weights, biases }) = (ctx.isa(), self.layer(l));
+        // The chains of the product start from the biases, and σ comes part by
+        // part as the sums are complete.
+        let sigma = |_, _, z: &mut [f32]| self.activation.apply(isa, z);
+        let mut z = Product::new(input, weights).start(Start::Row(biases));
+        if l + 1 < self.depth() {
+            z = z.epilogue(&sigma);
+        }
+        z.compute(MatMut::new(a, input.rows(), biases.len()), ctx);
+    }
+
+    /// dZ of the layer below layer `l`, whose activations are `a`:
+    /// dZ·Wᵀ ⊙ σ′(Z).
+    pub(crate) fn layer_backward(
+        &self,
+        l: usize,
+        dz: MatRef<'_>,
+        a: MatRef<'_>,
+        below: &mut [f32],
+        ctx: &mut Context<'_>,
+    ) {
+        let isa = ctx.isa();
+        let times_derivative = |i: usize, j: usize, da: &mut [f32]| {
+            let a = &a.row(i)[j..j + da.len()];
+            self.activation.mul_derivative(isa, a, da);
+        };
+        Product::new(dz, self.layer(l).weights.t())
+            .epilogue(&times_derivative)
+            .compute(MatMut::new(below, a.rows(), a.cols()), ctx);
     }
 
     /// The backward pass: adds the gradient of the loss by every parameter to
@@ -206,16 +238,8 @@ impl<'a> NetRef<'a> {
             } else {
                 let a = self.activation_of(l - 1, activations);
                 Product::new(a.t(), dz).start(Start::C).compute(dw, ctx);
-                // dZ of the layer below = dZ·Wᵀ ⊙ σ′(Z)
                 let start = rest.len() - examples * inputs;
-                let da = MatMut::new(&mut rest[start..], examples, inputs);
-                let times_derivative = |i: usize, j: usize, da: &mut [f32]| {
-                    let a = &a.row(i)[j..j + da.len()];
-                    self.activation.mul_derivative(isa, a, da);
-                };
-                Product::new(dz, self.layer(l).weights.t())
-                    .epilogue(&times_derivative)
-                    .compute(da, ctx);
+                self.layer_backward(l, dz, a, &mut rest[start..], ctx);
             }
             (below, dparams) = (rest, earlier);
         }

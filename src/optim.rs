@@ -80,39 +80,24 @@ impl Momentum {
             "parameters, velocities and gradients of different lengths"
         );
         let decay = if is_bias { 0.0 } else { self.weight_decay };
-        let rule = if self.nesterov { nesterov } else { polyak };
         let rates = (self.momentum, decay, learning_rate);
-        rule(isa, params, velocity, gradient, rates);
+        step(isa, params, velocity, gradient, rates, self.nesterov);
     }
 }
 
 for_each_arm! {
-    fn polyak(
+    fn step(
         params: &mut [f32],
         velocity: &mut [f32],
         gradient: &[f32],
         rates: (f32, f32, f32),
-    ) {
-        let (momentum, decay, learning_rate) = rates;
-        for ((w, v), g) in params.iter_mut().zip(velocity).zip(gradient) {
-            *v = momentum * *v - learning_rate * (g + decay * *w);
-            *w += *v;
-        }
-    }
-}
-
-for_each_arm! {
-    fn nesterov(
-        params: &mut [f32],
-        velocity: &mut [f32],
-        gradient: &[f32],
-        rates: (f32, f32, f32),
+        nesterov: bool,
     ) {
         let (momentum, decay, learning_rate) = rates;
         for ((w, v), g) in params.iter_mut().zip(velocity).zip(gradient) {
             let step = learning_rate * (g + decay * *w);
             *v = momentum * *v - step;
-            *w += momentum * *v - step;
+            *w += if nesterov { momentum * *v - step } else { *v };
         }
     }
 }

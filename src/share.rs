@@ -225,16 +225,10 @@ impl Pass<'_> {
         let Self { net, isa, .. } = *self;
         let widths = net.widths();
         let ctx = &mut Context::new(1, &mut scratch.packing).with_isa(isa);
-        let sigma = |_, _, z: &mut [f32]| net.activation().apply(isa, z);
         for l in 1..net.depth() {
-            let layer = net.layer(l);
             let (before, after) = activations.0.split_at_mut(l);
             let input = MatRef::new(before[l - 1], rows, widths[l]);
-            let mut z = Product::new(input, layer.weights).start(Start::Row(layer.biases));
-            if l + 1 < net.depth() {
-                z = z.epilogue(&sigma);
-            }
-            z.compute(MatMut::new(after[0], rows, widths[l + 1]), ctx);
+            net.layer_forward(l, input, after[0], ctx);
         }
     }
 
@@ -273,13 +267,7 @@ impl Pass<'_> {
             let (before, after) = deltas.0.split_at_mut(l);
             let dz = MatRef::new(after[0], rows, widths[l + 1]);
             let a = MatRef::new(activations.0[l - 1], rows, widths[l]);
-            let times_derivative = |i: usize, j: usize, da: &mut [f32]| {
-                let a = &a.row(i)[j..j + da.len()];
-                net.activation().mul_derivative(isa, a, da);
-            };
-            Product::new(dz, net.layer(l).weights.t())
-                .epilogue(&times_derivative)
-                .compute(MatMut::new(before[l - 1], rows, widths[l]), ctx);
+            net.layer_backward(l, dz, a, before[l - 1], ctx);
         }
     }
 }

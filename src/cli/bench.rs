@@ -47,7 +47,8 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), Failure> {
         };
         let race = race(isa, &data, threads)?;
         let pace = |seconds: f64| images.len() as f64 / seconds;
-        let dense = 2.0 * (2 * 784 * 128 + 3 * 128 * 10) as f64;
+        let [features, hidden, classes] = WIDTHS;
+        let dense = 2.0 * (2 * features * hidden + 3 * hidden * classes) as f64;
         let share = |seconds: f64| dense * pace(seconds) / 1e9 / kernel;
         if args.common.json {
             let event = json!({
@@ -170,9 +171,7 @@ impl Observer for Finish {
 
 fn race(isa: Isa, data: &io::Loaded, threads: usize) -> Result<Race, Failure> {
     let settings = Flags::of_recipe("quick")?.resolve()?;
-    let mut widths = vec![WIDTHS[0]];
-    widths.extend(&settings.hidden);
-    widths.push(WIDTHS[2]);
+    let widths = settings.widths(WIDTHS[0], WIDTHS[2]);
     let mut seconds = Vec::new();
     for seed in 1..=SEEDS {
         let mut rng = generator(seed, Stream::Split);

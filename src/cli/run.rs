@@ -57,9 +57,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
         let mut rng = generator(settings.training.seed, Stream::Split);
         let splits = Splits::new(&loaded.train, &loaded.test, settings.split, &mut rng)
             .map_err(Failure::new)?;
-        let mut widths = vec![loaded.train.features()];
-        widths.extend(&settings.hidden);
-        widths.push(loaded.train.classes());
+        let widths = settings.widths(loaded.train.features(), loaded.train.classes());
         refuse_huge(&widths)?;
 
         let (folder, is_new) = match chosen {

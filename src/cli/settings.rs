@@ -337,6 +337,15 @@ fn schedule(text: &str) -> Result<Schedule, Failure> {
 }
 
 impl Settings {
+    /// The widths of the net for images of so many pixels and so many classes.
+    pub(super) fn widths(&self, features: usize, classes: usize) -> Vec<usize> {
+        let hidden = self.hidden.iter().copied();
+        std::iter::once(features)
+            .chain(hidden)
+            .chain([classes])
+            .collect()
+    }
+
     /// The configuration file that repeats them.
     pub(super) fn to_toml(&self) -> Result<String, Failure> {
         let training = &self.training;

@@ -69,11 +69,7 @@ impl Part<'_> {
     #[inline(always)]
     pub(super) fn listed(&self, steps: &[u32], mut c: MatMut<'_>, kernel: MicroKernel) {
         let (a, b, n) = (self.a, self.b, self.b.cols());
-        let from = match self.start {
-            Start::Zero => From::Zero,
-            Start::C => From::C,
-            Start::Row(row) => From::Row(row),
-        };
+        let from = From::of(self.start);
         if a.rows() == 0 {
             return;
         }
@@ -248,11 +244,7 @@ impl Part<'_> {
     /// Vectors along the columns of C, and nothing packed.
     fn narrow(&self, c: &mut MatMut<'_>, kernel: MicroKernel) {
         let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
-        let from = match self.start {
-            Start::Zero => From::Zero,
-            Start::C => From::C,
-            Start::Row(row) => From::Row(row),
-        };
+        let from = From::of(self.start);
         // As many rows at a time as stay in L1 until the epilogue has them.
         for (i, rows) in Fixed::new(m, if self.epilogue.is_some() { 64 } else { m }) {
             let a = self.a.block(i..i + rows, 0..k);

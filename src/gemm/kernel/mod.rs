@@ -14,6 +14,7 @@ mod portable;
 mod tile;
 mod transpose;
 
+use super::Start;
 use crate::isa::{Arm, Isa};
 use crate::matrix::{MatMut, MatRef};
 use tile::{LINE, RawTiles};
@@ -67,6 +68,17 @@ pub(super) enum From<'a> {
     C,
     /// The same row for all rows of C.
     Row(&'a [f32]),
+}
+
+impl<'a> From<'a> {
+    /// The start of a product whose columns are all in the tiles.
+    pub(super) fn of(start: Start<'a>) -> Self {
+        match start {
+            Start::Zero => Self::Zero,
+            Start::C => Self::C,
+            Start::Row(row) => Self::Row(row),
+        }
+    }
 }
 
 /// The operands of tiles that lie side by side: some rows of C.
