@@ -13,6 +13,7 @@
 //! [`NetRef::backward`]: crate::net::NetRef::backward
 
 use crate::data::Dataset;
+use crate::defects::{self, Defect, Defects};
 use crate::gather::{Gather, Gathered};
 use crate::gemm::{Context, Product, Start, pixels};
 use crate::isa::Isa;
@@ -118,6 +119,7 @@ impl<'a> Layers<'a> {
 pub(crate) struct Pass<'a> {
     pub(crate) net: NetRef<'a>,
     pub(crate) isa: Isa,
+    pub(crate) defects: Defects,
     /// What the gradient of each example's loss is multiplied by, or `None` if
     /// no gradient is wanted.
     pub(crate) scale: Option<f32>,
@@ -242,14 +244,14 @@ impl Pass<'_> {
     ) {
         let (last, rows) = (self.net.depth() - 1, losses.len());
         let classes = self.net.widths()[last + 1];
-        softmax_cross_entropy(
-            self.isa,
-            MatRef::new(activations.0[last], rows, classes),
-            labels,
-            self.scale.unwrap_or(1.0),
-            MatMut::new(deltas.0[last], rows, classes),
-            losses,
-        );
+        let (isa, scale) = (self.isa, self.scale.unwrap_or(1.0));
+        let logits = MatRef::new(activations.0[last], rows, classes);
+        let dlogits = MatMut::new(deltas.0[last], rows, classes);
+        softmax_cross_entropy(isa, logits, labels, scale, dlogits, losses);
+        if self.defects.has(Defect::RawLogitGradient) {
+            let dlogits = MatMut::new(deltas.0[last], rows, classes);
+            defects::raw_logit_gradient(logits, labels, scale, dlogits);
+        }
     }
 
     /// dZ of the layer below = dZ·Wᵀ ⊙ σ′(Z).
@@ -276,6 +278,7 @@ impl Pass<'_> {
 #[derive(Clone, Copy)]
 pub(crate) struct Sums<'a> {
     pub(crate) isa: Isa,
+    pub(crate) defects: Defects,
     pub(crate) widths: &'a [usize],
     pub(crate) rows: usize,
     pub(crate) bytes: &'a [u8],
@@ -336,15 +339,15 @@ impl Values<'_> {
 
     /// Moves parameters whose gradients are complete, if they are to move.
     fn update(&mut self, sums: &Sums<'_>, range: Range<usize>, is_bias: bool) {
-        if let Some(update) = &sums.update {
-            update.rule.step_tensor(
-                sums.isa,
-                is_bias,
-                &mut self.params[range.clone()],
-                &mut self.velocity[range.clone()],
-                &self.gradient[range],
-                update.learning_rate,
-            );
+        let Some(update) = &sums.update else { return };
+        let (isa, rule, rate) = (sums.isa, &update.rule, update.learning_rate);
+        let params = &mut self.params[range.clone()];
+        let velocity = &mut self.velocity[range.clone()];
+        let gradient = &self.gradient[range];
+        if sums.defects.has(Defect::MomentumOnWeights) {
+            defects::momentum_on_weights(isa, rule, is_bias, params, gradient, rate);
+        } else {
+            rule.step_tensor(isa, is_bias, params, velocity, gradient, rate);
         }
     }
 }

@@ -2,9 +2,10 @@
 //! copy of the best network.
 
 use crate::data::Subset;
+use crate::defects::Defect;
 use crate::init::{Stream, generator, shuffle};
 use crate::loss::Reduction;
-use crate::net::Net;
+use crate::net::{Net, NetRef};
 use crate::optim::Momentum;
 use crate::schedule::{LearningRate, Schedule};
 use crate::team::Team;
@@ -98,12 +99,28 @@ pub struct Epoch {
     pub is_best: bool,
 }
 
+/// A run between two of its steps.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// The net as it is.
+    pub net: NetRef<'a>,
+    /// The net that is kept: that of the lowest validation loss so far, and
+    /// before the first epoch the net that training begins with.
+    pub best: NetRef<'a>,
+    /// The examples that it learns from.
+    pub train: &'a Subset<'a>,
+    /// How it is trained.
+    pub config: &'a Config,
+}
+
 /// Watches a training run.
 pub trait Observer {
+    /// Called before the first step.
+    fn on_start(&mut self, _now: &Moment<'_>) {}
     /// Called after each step.
     fn on_step(&mut self, _step: &Step) {}
     /// Called after each epoch.
-    fn on_epoch(&mut self, _epoch: &Epoch) {}
+    fn on_epoch(&mut self, _epoch: &Epoch, _now: &Moment<'_>) {}
 }
 
 /// Watches nothing.
@@ -210,6 +227,7 @@ fn train_with(
     };
     // Who has the parameters as they are: the shards, or the net itself.
     let mut now = Way::Alone;
+    observer.on_start(&moment(net, &best, train, config));
 
     for epoch in 1..=config.epochs {
         if config.batch != Batch::Full {
@@ -288,8 +306,10 @@ fn train_with(
             });
         }
         let is_best = validation.loss < lowest;
-        if is_best {
+        if is_best || workspace.defects().has(Defect::AliasedBest) {
             best.copy_from(net);
+        }
+        if is_best {
             (best_epoch, lowest) = (epoch, validation.loss);
         }
         let row = Epoch {
@@ -300,7 +320,7 @@ fn train_with(
             learning_rate,
             is_best,
         };
-        observer.on_epoch(&row);
+        observer.on_epoch(&row, &moment(net, &best, train, config));
         history.push(row);
         if config
             .patience
@@ -314,4 +334,18 @@ fn train_with(
         best_epoch,
         history,
     })
+}
+
+fn moment<'a>(
+    net: &'a Net,
+    best: &'a Net,
+    train: &'a Subset<'a>,
+    config: &'a Config,
+) -> Moment<'a> {
+    Moment {
+        net: net.view(),
+        best: best.view(),
+        train,
+        config,
+    }
 }

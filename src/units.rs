@@ -15,6 +15,7 @@
 
 use crate::activation::Activation;
 use crate::data::Dataset;
+use crate::defects::Defects;
 use crate::gather::{Gather, Gathered, Images};
 use crate::gemm::{Context, Product, Start};
 use crate::isa::Isa;
@@ -362,6 +363,7 @@ impl Share for Backward<'_> {
             Parameters {
                 sums: Sums {
                     isa: self.common.isa,
+                    defects: Defects::NONE,
                     widths: &shard.widths,
                     rows,
                     bytes: self.common.images.bytes,
@@ -391,6 +393,7 @@ impl Common<'_> {
         Pass {
             net: NetRef::new(widths, self.activation, params),
             isa: self.isa,
+            defects: Defects::NONE,
             scale: Some(self.scale),
         }
     }

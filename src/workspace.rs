@@ -1,9 +1,11 @@
 //! Scratch memory, and the passes over examples that use it.
 
 use crate::data::{Dataset, Subset};
+use crate::defects::{Defect, Defects, WholeMatrix};
 use crate::gather::Images;
 use crate::isa::Isa;
 use crate::loss::Reduction;
+use crate::matrix::MatRef;
 use crate::metrics::Confusion;
 use crate::net::{Net, NetRef, activations_len, params_len};
 use crate::optim::Momentum;
@@ -13,6 +15,7 @@ use crate::units::Units;
 use crate::vector;
 use alloc::{vec, vec::Vec};
 use core::fmt;
+use core::ops::Range;
 
 /// Examples that go through the net at a time. Sums over more of them go on
 /// from chunk to chunk in the order of the examples, so this changes no bit.
@@ -31,6 +34,7 @@ const WORTH_WAKING: usize = 1 << 23;
 pub struct Workspace {
     widths: Vec<usize>,
     isa: Isa,
+    defects: Defects,
     /// Examples of the pass that has just been made.
     rows: usize,
     images: Images,
@@ -78,6 +82,25 @@ pub enum Tensor {
     Loss,
 }
 
+impl Tensor {
+    /// The weights and biases of a net with layers of these widths, and where
+    /// each of them lies among the parameters.
+    pub fn parameters(widths: &[usize]) -> impl Iterator<Item = (Self, Range<usize>)> {
+        let mut end = 0;
+        (1..)
+            .zip(widths.windows(2))
+            .flat_map(move |(layer, shape)| {
+                let start = end;
+                let biases = start + shape[0] * shape[1];
+                end = biases + shape[1];
+                [
+                    (Self::Weights(layer), start..biases),
+                    (Self::Biases(layer), biases..end),
+                ]
+            })
+    }
+}
+
 impl fmt::Display for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -87,6 +110,42 @@ impl fmt::Display for Tensor {
             Self::Logits => write!(f, "the logits"),
             Self::Loss => write!(f, "the loss"),
         }
+    }
+}
+
+/// The sum of the losses of examples, chunk by chunk.
+struct Total {
+    losses: f64,
+    /// What [`Defect::WholeMatrixSoftmax`] makes of them.
+    whole: Option<WholeMatrix>,
+}
+
+impl Total {
+    /// Of no example yet.
+    fn new(defects: Defects) -> Self {
+        let is_whole = defects.has(Defect::WholeMatrixSoftmax);
+        Self {
+            losses: 0.0,
+            whole: is_whole.then(WholeMatrix::default),
+        }
+    }
+
+    /// Takes in examples: their losses, and the logits that these came from.
+    fn add(&mut self, losses: &[f32], logits: MatRef<'_>) {
+        for &loss in losses {
+            self.losses += f64::from(loss);
+        }
+        if let Some(whole) = &mut self.whole {
+            whole.add(logits);
+        }
+    }
+
+    fn is_finite(&self) -> bool {
+        self.losses.is_finite()
+    }
+
+    fn sum(&self) -> f64 {
+        self.losses + self.whole.as_ref().map_or(0.0, WholeMatrix::excess)
     }
 }
 
@@ -101,6 +160,7 @@ impl Workspace {
         assert!(threads > 0, "passes on no thread");
         Self {
             isa: Isa::detect(),
+            defects: Defects::NONE,
             rows: 0,
             images: Images::new(widths[0], CHUNK),
             losses: vec![0.0; CHUNK],
@@ -118,10 +178,28 @@ impl Workspace {
         Self { isa, ..self }
     }
 
+    /// The same with these mistakes, for demonstration.
+    #[must_use]
+    pub fn with_defects(self, defects: Defects) -> Self {
+        Self { defects, ..self }
+    }
+
+    /// The mistakes that it makes on purpose.
+    pub fn defects(&self) -> Defects {
+        self.defects
+    }
+
     /// The gradient that the last step or [`Workspace::compute_gradient`] left,
     /// laid out like the parameters of the net.
     pub fn gradient(&self) -> &[f32] {
         &self.gradient
+    }
+
+    /// The activations that the last pass left: of its examples, or where they
+    /// are many of the last of them, at least one and at most 256. Laid out as
+    /// by [`NetRef::forward`].
+    pub fn activations(&self) -> &[f32] {
+        &self.activations[..activations_len(&self.widths, self.rows)]
     }
 
     /// Computes the gradient of the loss of a mini-batch, the examples of
@@ -145,15 +223,15 @@ impl Workspace {
             self.gradient.fill(0.0);
         }
         Team::with(self.pieces(batch.len(), WORTH_WAKING), |team| {
-            let mut total = 0.0;
+            let mut total = Total::new(self.defects);
             for (i, chunk) in batch.chunks(CHUNK).enumerate() {
                 self.pass(team, net, data, chunk, Some(scale), &mut total);
-                if !f64::is_finite(total) {
+                if !total.is_finite() {
                     break;
                 }
                 self.sums(team, (data, &[]), i > 0, None, &mut [], &mut []);
             }
-            total
+            total.sum()
         })
     }
 
@@ -191,10 +269,10 @@ impl Workspace {
         assert_eq!(velocity.len(), self.gradient.len(), "velocities of a net");
         let scale = Some(update.reduction.scale(batch.len()) as f32);
         let chunks = batch.len().div_ceil(CHUNK);
-        let mut total = 0.0;
+        let mut total = Total::new(self.defects);
         for (i, chunk) in (1..).zip(batch.chunks(CHUNK)) {
             self.pass(team, net.view(), data, chunk, scale, &mut total);
-            if !f64::is_finite(total) {
+            if !total.is_finite() {
                 break;
             }
             if i < chunks {
@@ -204,7 +282,7 @@ impl Workspace {
                 self.sums(team, (data, next), i > 1, update, params, velocity);
             }
         }
-        total
+        total.sum()
     }
 
     /// The loss and the predictions of `net` on all examples of `data`. Where
@@ -231,11 +309,11 @@ impl Workspace {
         data: &Subset<'_>,
         reduction: Reduction,
     ) -> Evaluation {
-        let mut total = 0.0;
+        let mut total = Total::new(self.defects);
         let mut confusion = Confusion::new(self.classes());
         for chunk in data.indices().chunks(CHUNK) {
             self.pass(team, net, data.dataset(), chunk, None, &mut total);
-            if !f64::is_finite(total) {
+            if !total.is_finite() {
                 break;
             }
             let len = activations_len(&self.widths, chunk.len());
@@ -246,7 +324,7 @@ impl Workspace {
             }
         }
         Evaluation {
-            loss: total * reduction.scale(data.len()),
+            loss: total.sum() * reduction.scale(data.len()),
             confusion,
         }
     }
@@ -263,9 +341,9 @@ impl Workspace {
                 return Tensor::Biases(l + 1);
             }
         }
-        let activations = &self.activations[..activations_len(&self.widths, self.rows)];
         for l in 0..net.depth() {
-            if !vector::all_finite(self.isa, net.activation_of(l, activations).as_slice()) {
+            let activations = net.activation_of(l, self.activations());
+            if !vector::all_finite(self.isa, activations.as_slice()) {
                 let hidden = l + 1 < net.depth();
                 return if hidden {
                     Tensor::Activations(l + 1)
@@ -286,7 +364,7 @@ impl Workspace {
         data: &Dataset,
         chunk: &[u32],
         scale: Option<f32>,
-        total: &mut f64,
+        total: &mut Total,
     ) {
         assert_eq!(net.widths(), self.widths, "a net and its workspace");
         assert_eq!(data.features(), self.widths[0], "pixels of an image");
@@ -297,6 +375,7 @@ impl Workspace {
             pass: Pass {
                 net,
                 isa: self.isa,
+                defects: self.defects,
                 scale,
             },
             images: self.images.gather(data, chunk),
@@ -306,9 +385,8 @@ impl Workspace {
             scratch: &mut self.scratch,
         };
         share_out(team, examples, pieces);
-        for &loss in &self.losses[..rows] {
-            *total += f64::from(loss);
-        }
+        let logits = net.activation_of(net.depth() - 1, &self.activations[..len]);
+        total.add(&self.losses[..rows], logits);
     }
 
     /// The gradient of the chunk that has just been passed through the net,
@@ -329,6 +407,7 @@ impl Workspace {
         let parameters = Parameters {
             sums: Sums {
                 isa: self.isa,
+                defects: self.defects,
                 widths: &self.widths,
                 rows,
                 bytes: self.images.gathered(rows).bytes,
@@ -353,7 +432,7 @@ impl Workspace {
     /// The net in shards of hidden units, if mini-batches of so many examples
     /// are worth several threads.
     pub(crate) fn units(&self, net: NetRef<'_>, batch: usize) -> Option<Units> {
-        if batch > CHUNK {
+        if batch > CHUNK || self.defects != Defects::NONE {
             return None;
         }
         let threads = self.pieces(batch, WORTH_A_THREAD);

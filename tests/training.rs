@@ -8,7 +8,7 @@ mod common;
 use common::{Oracle, examples, random_images, random_params, relative_error, tensors, widen};
 use handwritten::data::{Dataset, Subset};
 use handwritten::init::{Stream, generator, shuffle};
-use handwritten::train::{Epoch, NonFinite, Outcome, Step};
+use handwritten::train::{Epoch, Moment, NonFinite, Outcome, Step};
 use handwritten::workspace::Tensor;
 use handwritten::{
     Activation, Batch, Config, Isa, LearningRate, Momentum, Net, Observer, Reduction, Schedule,
@@ -55,7 +55,7 @@ impl Observer for Log {
         self.steps.push(*step);
     }
 
-    fn on_epoch(&mut self, epoch: &Epoch) {
+    fn on_epoch(&mut self, epoch: &Epoch, _now: &Moment<'_>) {
         self.epochs.push(*epoch);
         self.ends.push(self.steps.len());
     }
