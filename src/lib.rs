@@ -46,6 +46,11 @@ mod units;
 #[cfg(feature = "alloc")]
 pub mod workspace;
 
+#[cfg(feature = "std")]
+pub mod diagnosis;
+#[cfg(feature = "std")]
+pub mod gradcheck;
+
 #[cfg(feature = "cli")]
 pub mod cli;
 

@@ -371,3 +371,48 @@ fn a_net_of_other_widths_is_refused() {
     let net = Net::new(&[4, 3], Activation::Relu, random_params(&[4, 3], 4));
     Workspace::new(&[4, 2, 3], 1).compute_gradient(net.view(), &data, &[0], Reduction::Mean);
 }
+
+#[cfg(feature = "std")]
+mod gradcheck {
+    use super::*;
+    use handwritten::defects::{Defect, Defects};
+    use handwritten::gradcheck::{TOLERANCE, check_net, loss};
+
+    #[test]
+    fn its_loss_is_the_oracles() {
+        for case in cases() {
+            let (sum, _) = case.expected();
+            let (widths, activation) = (&case.oracle.widths, case.oracle.activation);
+            let batch = &case.indices;
+            let found = loss(widths, activation, &case.oracle.params, &case.data, batch);
+            let found = found * case.reduction.scale(batch.len());
+            // Pixels are divided in double precision here and in single there.
+            assert!((found / sum - 1.0).abs() < 1e-6, "{}", case.name());
+        }
+    }
+
+    #[test]
+    fn right_gradients_pass_and_wrong_ones_do_not() {
+        for case in cases() {
+            let net = case.net.view();
+            let check = |defects| {
+                let workspace = Workspace::new(net.widths(), 1);
+                let mut workspace = workspace.with_defects(defects);
+                let (data, batch) = (&case.data, &case.indices);
+                check_net(&mut workspace, net, data, batch, case.reduction, 10)
+            };
+            let (right, wrong) = (
+                check(Defects::NONE),
+                check(Defects::NONE.with(Defect::RawLogitGradient)),
+            );
+            assert_eq!(right.len(), 2 * net.depth());
+            for ((tensor, right), (_, wrong)) in right.iter().zip(&wrong) {
+                let name = format!("{} of {}", tensor, case.name());
+                assert!(right.checked > 0 && right.largest > 1e-4, "{name}");
+                let tolerance = rounding(net.widths(), case.indices.len());
+                assert!(right.error < tolerance, "{name}: {right:?}");
+                assert!(wrong.error > TOLERANCE, "{name}: {wrong:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! What a run's diagnosis says: each of the question's mistakes by its name,
+//! and nothing about runs that learn.
+
+#![cfg(feature = "std")]
+
+use handwritten::data::Subset;
+use handwritten::defects::{Defect, Defects};
+use handwritten::diagnosis::{Finding, Look, Watch};
+use handwritten::init::{Stream, generator};
+use handwritten::train::{Epoch, Moment};
+use handwritten::{
+    Activation, Batch, Config, Init, LearningRate, Momentum, Net, Observer, Reduction, Schedule,
+    Workspace, io, train,
+};
+use std::sync::OnceLock;
+
+/// Real digits: 3 000 to train, 500 to validate.
+fn digits() -> (Subset<'static>, Subset<'static>) {
+    static DATA: OnceLock<io::Loaded> = OnceLock::new();
+    let data = DATA.get_or_init(|| io::load(&io::find(None).unwrap()).unwrap());
+    let train = Subset::new(&data.train, (0..3000).collect());
+    (train, Subset::new(&data.test, (0..500).collect()))
+}
+
+/// A net, how it starts, and how it is trained.
+#[derive(Clone, Debug)]
+struct Run {
+    hidden: &'static [usize],
+    activation: Activation,
+    init: Init,
+    defects: Defects,
+    config: Config,
+}
+
+/// Watches a run.
+struct Watched {
+    watch: Watch,
+    looks: Vec<Look>,
+}
+
+impl Observer for Watched {
+    fn on_start(&mut self, now: &Moment<'_>) {
+        self.watch.start(now);
+    }
+
+    fn on_epoch(&mut self, epoch: &Epoch, now: &Moment<'_>) {
+        self.looks.push(self.watch.look(epoch, now));
+    }
+}
+
+impl Run {
+    /// The question's net, mended, in mini-batches.
+    fn healthy() -> Self {
+        Self {
+            hidden: &[32],
+            activation: Activation::Sigmoid,
+            init: Init::Glorot,
+            defects: Defects::NONE,
+            config: Config {
+                epochs: 3,
+                ..Config::default()
+            },
+        }
+    }
+
+    /// The same, all images a step.
+    fn full_batch() -> Self {
+        let mut run = Self::healthy();
+        run.config = Config {
+            epochs: 12,
+            batch: Batch::Full,
+            learning_rate: constant(0.6),
+            optimizer: Momentum {
+                momentum: 0.9,
+                nesterov: false,
+                weight_decay: 0.0,
+            },
+            ..Config::default()
+        };
+        run
+    }
+
+    fn with(mut self, defect: Defect) -> Self {
+        self.defects = self.defects.with(defect);
+        self
+    }
+
+    /// What is found.
+    fn watch(&self) -> Watched {
+        let (training, val) = digits();
+        let widths: Vec<usize> = [784]
+            .iter()
+            .chain(self.hidden)
+            .chain(&[10])
+            .copied()
+            .collect();
+        let mut rng = generator(self.config.seed, Stream::Weights);
+        let mut net = Net::random(&widths, self.activation, self.init, &mut rng);
+        let mut workspace = Workspace::new(&widths, 1).with_defects(self.defects);
+        let mut watched = Watched {
+            watch: Watch::new(workspace.clone()),
+            looks: vec![],
+        };
+        let (config, observer) = (&self.config, &mut watched);
+        // A run may overflow; what was found before counts.
+        let _ = train(&mut net, &training, &val, config, &mut workspace, observer);
+        watched
+    }
+
+    /// The names of what is found.
+    fn names(&self) -> Vec<&'static str> {
+        self.watch()
+            .watch
+            .found()
+            .iter()
+            .map(Finding::name)
+            .collect()
+    }
+}
+
+fn constant(peak: f64) -> LearningRate {
+    LearningRate {
+        peak,
+        schedule: Schedule::Constant,
+        warmup_epochs: 0,
+    }
+}
+
+/// The run that did not learn.
+fn question() -> Run {
+    let mut run = Run::full_batch();
+    run.hidden = &[1];
+    run.init = Init::Question;
+    run.defects = Defect::ALL.into_iter().collect();
+    run
+}
+
+#[test]
+fn every_mistake_of_the_question_is_named() {
+    let named = question().names();
+    for name in [
+        "raw-logit-gradient",
+        "saturated",
+        "narrow",
+        "whole-matrix-softmax",
+        "shrinking",
+        "aliased-best",
+        "guessing",
+    ] {
+        assert!(named.contains(&name), "{name} is not among {named:?}");
+    }
+}
+
+#[test]
+fn a_mistake_is_named_where_it_is_the_only_one() {
+    let with = |run: Run, change: fn(&mut Run)| {
+        let mut run = run;
+        change(&mut run);
+        run
+    };
+    let (mini, full) = (Run::healthy(), Run::full_batch());
+    for reduction in Reduction::ALL {
+        for (run, name) in [
+            (
+                mini.clone().with(Defect::RawLogitGradient),
+                "raw-logit-gradient",
+            ),
+            (
+                full.clone().with(Defect::RawLogitGradient),
+                "raw-logit-gradient",
+            ),
+            (mini.clone().with(Defect::MomentumOnWeights), "shrinking"),
+            (full.clone().with(Defect::MomentumOnWeights), "shrinking"),
+            (
+                mini.clone().with(Defect::WholeMatrixSoftmax),
+                "whole-matrix-softmax",
+            ),
+            (
+                full.clone().with(Defect::WholeMatrixSoftmax),
+                "whole-matrix-softmax",
+            ),
+            // With as many units not every epoch is the best so far.
+            (
+                with(full.clone().with(Defect::AliasedBest), |run| {
+                    run.hidden = &[128];
+                }),
+                "aliased-best",
+            ),
+            (
+                with(mini.clone(), |run| run.init = Init::Question),
+                "saturated",
+            ),
+            (with(full.clone(), |run| run.hidden = &[1]), "narrow"),
+            (with(full.clone(), |run| run.hidden = &[20, 3]), "narrow"),
+            (
+                with(full.clone(), |run| {
+                    (run.activation, run.init) = (Activation::Relu, Init::Question);
+                }),
+                "dead",
+            ),
+            (
+                with(full.clone(), |run| run.config.learning_rate.peak = 1e-7),
+                "standing",
+            ),
+            (
+                with(full.clone(), |run| run.config.learning_rate.peak = 1e-3),
+                "guessing",
+            ),
+        ] {
+            let mut run = run;
+            run.config.reduction = reduction;
+            if reduction == Reduction::Sum {
+                let images = match run.config.batch {
+                    Batch::Full => 3000.0,
+                    Batch::Mini(batch) => batch as f64,
+                };
+                run.config.learning_rate.peak /= images;
+            }
+            let named = run.names();
+            assert!(
+                named.contains(&name),
+                "{name} is not among {named:?}: {run:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn one_thing_is_said_an_epoch_and_each_once() {
+    let watched = question().watch();
+    let said = watched.looks.iter().filter_map(|look| look.finding);
+    let said: Vec<Finding> = said.collect();
+    assert_eq!(watched.looks.len(), 12);
+    assert_eq!(said, watched.watch.found());
+    assert!(said.len() >= 7);
+    for (i, finding) in said.iter().enumerate() {
+        assert!(!finding.to_string().contains('\n'));
+        assert!(said[..i].iter().all(|other| other.name() != finding.name()));
+    }
+    // What is wrong before the first step is said first.
+    assert_eq!(watched.looks[0].finding, Some(Finding::RawLogitGradient));
+}
+
+#[test]
+fn runs_that_learn_are_left_alone() {
+    for seed in 1..=20 {
+        for (hidden, activation, init, rate) in [
+            (&[128][..], Activation::Sigmoid, Init::Glorot, 0.6),
+            (&[32], Activation::Tanh, Init::Glorot, 0.3),
+            (&[64], Activation::Relu, Init::He, 0.1),
+            (&[40, 20], Activation::Tanh, Init::Glorot, 0.3),
+            (&[40, 20], Activation::Relu, Init::He, 0.1),
+            (&[], Activation::Sigmoid, Init::Glorot, 0.3),
+        ] {
+            for mut run in [Run::healthy(), Run::full_batch()] {
+                (run.hidden, run.activation, run.init) = (hidden, activation, init);
+                run.config.seed = seed;
+                run.config.learning_rate.peak = rate;
+                let watched = run.watch();
+                assert_eq!(watched.watch.found(), [], "{run:?}");
+                assert!(watched.looks.iter().all(|look| look.finding.is_none()));
+            }
+        }
+    }
+}
+
+#[test]
+fn signals_are_what_their_names_say() {
+    // One step an epoch without momentum, so that a weight moves by the rate
+    // times its derivative; the probe is all there is.
+    let (training, val) = digits();
+    let few = Subset::new(training.dataset(), (0..100).collect());
+    let widths = [784, 8, 10];
+    let config = Config {
+        epochs: 1,
+        batch: Batch::Full,
+        learning_rate: constant(0.5),
+        optimizer: Momentum {
+            momentum: 0.0,
+            nesterov: false,
+            weight_decay: 0.0,
+        },
+        reduction: Reduction::Sum,
+        ..Config::default()
+    };
+    let mut rng = generator(1, Stream::Weights);
+    let start = Net::random(&widths, Activation::Relu, Init::He, &mut rng);
+    let (mut net, mut workspace) = (start.clone(), Workspace::new(&widths, 1));
+    let mut watched = Watched {
+        watch: Watch::new(workspace.clone()),
+        looks: vec![],
+    };
+    train(&mut net, &few, &val, &config, &mut workspace, &mut watched).unwrap();
+    let signals = &watched.looks[0].signals;
+
+    let length =
+        |xs: &mut dyn Iterator<Item = f32>| xs.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+    let close = |x: f64, y: f64| (x / y - 1.0).abs() < 1e-5;
+    for (l, layer) in signals.layers.iter().enumerate() {
+        let (now, before) = (net.view().layer(l).weights, start.view().layer(l).weights);
+        let (now, before) = (now.as_slice(), before.as_slice());
+        assert!(close(layer.norm, length(&mut now.iter().copied())));
+        let way = length(&mut now.iter().zip(before).map(|(x, y)| x - y));
+        assert!(close(
+            layer.moved,
+            way / length(&mut before.iter().copied())
+        ));
+    }
+    // Of the mean, whatever is trained.
+    workspace.compute_gradient(net.view(), few.dataset(), few.indices(), Reduction::Mean);
+    let expected = length(&mut workspace.gradient().iter().copied());
+    assert!(close(signals.gradient_norm, expected));
+
+    let hidden = net.view().activation_of(0, workspace.activations());
+    let dead = (0..8).filter(|&j| (0..100).all(|i| hidden.at(i, j) == 0.0));
+    assert_eq!(signals.dead, dead.count() as f64 / 8.0);
+    assert_eq!(signals.saturated, 0.0);
+}
