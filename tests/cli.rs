@@ -286,15 +286,18 @@ mod training {
         let (header, rows) = history.split_once('\n').unwrap();
         assert_eq!(
             header,
-            "epoch,train_loss,val_loss,val_accuracy,learning_rate"
+            "epoch,train_loss,val_loss,val_accuracy,learning_rate,gradient_norm,saturated,dead,\
+             norm_1,moved_1,norm_2,moved_2,finding"
         );
-        let rows: Vec<Vec<f64>> = rows
-            .lines()
-            .map(|row| row.split(',').map(|x| x.parse().unwrap()).collect())
-            .collect();
+        let figures = |row: &str| {
+            // Nothing is wrong with this run.
+            let figures = row.strip_suffix(',').unwrap().split(',');
+            figures.map(|x| x.parse().unwrap()).collect()
+        };
+        let rows: Vec<Vec<f64>> = rows.lines().map(figures).collect();
         assert_eq!(rows.len(), 3);
         for (epoch, row) in rows.iter().enumerate() {
-            assert_eq!(row.len(), 5);
+            assert_eq!(row.len(), 12);
             assert_eq!(row[0], (epoch + 1) as f64);
             assert!(row[1..].iter().all(|x| x.is_finite() && *x >= 0.0));
         }
@@ -393,7 +396,12 @@ mod training {
         let history = folder.text("run/history.csv");
         let names: Vec<&str> = history.lines().next().unwrap().split(',').collect();
         for (row, event) in history.lines().skip(1).zip(&events[1..]) {
-            for (name, figure) in names.iter().zip(row.split(',')) {
+            assert_eq!(names[12], "finding");
+            assert_eq!(
+                (&event["finding"], &event["warning"]),
+                (&Value::Null, &Value::Null)
+            );
+            for (name, figure) in names[..12].iter().zip(row.split(',')) {
                 let (file, shown) = (figure.parse::<f64>().unwrap(), event[name].as_f64());
                 assert!(
                     (file - shown.unwrap()).abs() <= 1e-12 * file,
@@ -463,6 +471,15 @@ mod training {
             ("--weight-decay 1e-4", "weight_decay = 0.0001"),
             ("--patience 1", "patience = 1"),
             ("--split standard", "split = \"standard\""),
+            (
+                "--defects aliased-best,raw-logit-gradient",
+                "defects = [\"raw-logit-gradient\", \"aliased-best\"]",
+            ),
+            (
+                "--recipe question+gradient+velocity",
+                "defects = [\"aliased-best\"]",
+            ),
+            ("--recipe question --defects none", "hidden = [1]"),
             ("--seed 18446744073709551615", "seed = 18446744073709551615"),
         ]
         .into_iter()
@@ -1365,5 +1382,166 @@ mod wrong_input {
         ];
         run(&mut folder.command(env!("CARGO_BIN_EXE_train"), args)).ok();
         assert_same_run(&folder, "Größe 1/the run", "again");
+    }
+}
+
+mod explaining {
+    use super::*;
+
+    #[test]
+    fn a_run_that_does_not_learn_is_told_why() {
+        let folder = Folder::new();
+        let args = "--recipe question --epochs 4 --data data";
+        let loud = folder.train(&format!("{args} --out loud")).ok();
+        let warnings: Vec<&str> = loud
+            .stderr
+            .lines()
+            .filter_map(|line| line.strip_prefix("warning: "))
+            .collect();
+        assert!(warnings.len() > 2, "{}", loud.stderr);
+        assert!(warnings[0].contains("z − t") && warnings[0].contains("softmax(z) − t"));
+        // At most one after each epoch.
+        let lines: Vec<&str> = loud.stderr.lines().collect();
+        for pair in lines.windows(2) {
+            assert!(pair.iter().any(|line| !line.starts_with("warning: ")));
+        }
+        let history = folder.text("loud/history.csv");
+        let named = history.lines().skip(1).filter(|row| !row.ends_with(','));
+        assert_eq!(named.count(), warnings.len(), "{history}");
+        assert!(
+            history
+                .lines()
+                .nth(1)
+                .unwrap()
+                .ends_with(",raw-logit-gradient")
+        );
+
+        let quiet = folder
+            .train(&format!("{args} --out quiet --quiet --json"))
+            .ok();
+        assert_eq!(quiet.stderr, "");
+        assert_same_run(&folder, "loud", "quiet");
+        let events = quiet.json();
+        assert_eq!(events[1]["finding"], "raw-logit-gradient");
+        assert_eq!(events[1]["warning"], warnings[0]);
+    }
+
+    #[test]
+    fn a_right_gradient_passes_and_a_wrong_one_is_named() {
+        let folder = Folder::new();
+        let right = folder
+            .handwritten("gradcheck --data data --hidden 8,6")
+            .ok();
+        for tensor in [
+            "weights of layer 1",
+            "biases of layer 2",
+            "weights of layer 3",
+        ] {
+            let row = right.stdout.lines().find(|line| line.starts_with(tensor));
+            assert!(!row.unwrap().ends_with("wrong"), "{}", right.stdout);
+        }
+        assert_eq!(right.stderr, "");
+
+        let args = "gradcheck --data data --images 5 --parameters 3 --defects raw-logit-gradient";
+        let wrong = folder.handwritten(args);
+        assert_eq!(wrong.code, Some(4));
+        assert_eq!(
+            wrong.stdout.matches("  wrong").count(),
+            4,
+            "{}",
+            wrong.stdout
+        );
+        assert!(
+            wrong
+                .stderr
+                .starts_with("error: the gradient by the weights of layer 1")
+        );
+        assert_eq!(wrong.stderr.lines().count(), 1);
+
+        let wrong = folder.handwritten(&format!("{args} --json"));
+        let events = wrong.json();
+        assert_eq!((wrong.code, events.len()), (Some(4), 4));
+        for event in events {
+            assert_eq!(
+                (&event["wrong"], &event["checked"]),
+                (&true.into(), &3.into())
+            );
+            assert!(event["error"].as_f64().unwrap() > 0.01);
+        }
+        for (args, words) in [
+            ("--images 0", "--images"),
+            ("--data nowhere", "nowhere"),
+            ("--hidden 1000000,1000000", "parameters"),
+            ("--recipe nothing", "there are quick, question"),
+        ] {
+            let refused = folder.handwritten(&format!("gradcheck {args}"));
+            let code = if args.contains("nowhere") { 1 } else { 2 };
+            refused.fails(code, &[words]);
+        }
+    }
+
+    #[test]
+    fn the_explanation_is_a_report_and_a_folder() {
+        let folder = Folder::new();
+        let output = folder.handwritten("explain --data data").ok();
+        for words in [
+            "797869.39",
+            "No single repair passes ",
+            "gradient + velocity + init ",
+            "three hidden layers: train --recipe question --epochs 50 --hidden 100,100,100",
+            "raw-logit-gradient, ",
+        ] {
+            assert!(output.stdout.contains(words), "{words}: {}", output.stdout);
+        }
+        let files = [
+            "question.png",
+            "question.svg",
+            "repairs-1.svg",
+            "repairs-128.svg",
+            "runs.csv",
+            "tried.svg",
+        ];
+        assert_eq!(folder.names("runs/explain"), files);
+        let svg = folder.text("runs/explain/repairs-128.svg");
+        for label in [
+            "nothing",
+            "gradient + velocity + init",
+            "Validation accuracy (%)",
+        ] {
+            assert!(svg.contains(&format!(">{label}<")), "{label}");
+        }
+        let curves = folder.text("runs/explain/runs.csv");
+        let question = "\"--recipe question\",";
+        assert_eq!(
+            curves
+                .lines()
+                .filter(|row| row.starts_with(question))
+                .count(),
+            200
+        );
+
+        // The same on one thread, and as JSON.
+        let args = "explain --data data --quiet --json --threads 1 --out again";
+        let again = folder.handwritten(args).ok();
+        assert_eq!(again.stderr, "");
+        for name in files {
+            let [one, other] = ["runs/explain", "again"].map(|run| format!("{run}/{name}"));
+            assert!(folder.bytes(&one) == folder.bytes(&other), "{name}");
+        }
+        let events = again.json();
+        let mended = "--recipe question+gradient+velocity+init --epochs 50 --hidden 128";
+        let mended = events
+            .iter()
+            .find(|event| event["train"] == mended)
+            .unwrap();
+        let first = events
+            .iter()
+            .find(|event| event["train"] == "--recipe question")
+            .unwrap();
+        assert!(mended["val_accuracy"].as_f64() > first["val_accuracy"].as_f64());
+        assert_eq!(first["findings"][0], "raw-logit-gradient");
+        folder
+            .handwritten("explain --data data --out again")
+            .fails(1, &["again exists"]);
     }
 }

@@ -1,7 +1,10 @@
 //! Flags of all subcommands.
 
-use super::settings::{Flags, recipe_names};
+use super::Failure;
+use super::recipes;
+use super::settings::{Flags, Settings};
 use clap::{Args, Parser, Subcommand};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// Trains and uses a shallow classifier of handwritten digits.
@@ -11,7 +14,7 @@ use std::path::PathBuf;
     version,
     propagate_version = true,
     after_help = "Exit codes: 0 success, 1 a file, a data set or a model is not as it must be, \
-                  2 wrong usage, 3 the loss stopped being finite.\n\
+                  2 wrong usage, 3 the loss stopped being finite, 4 gradcheck found a wrong gradient.\n\
                   HANDWRITTEN_ISA=avx512, avx2, neon or portable forces an instruction set; \
                   `handwritten info` shows which there are."
 )]
@@ -28,6 +31,10 @@ pub(super) enum Command {
     Evaluate(EvaluateArgs),
     /// Classify images of digits
     Classify(ClassifyArgs),
+    /// Show why the net of the question did not learn: its run repeated, each mistake mended
+    Explain(ExplainArgs),
+    /// Compare the gradient of a net with central differences of its loss, on real images
+    Gradcheck(Box<GradcheckArgs>),
     /// Show what this machine computes with: instruction set, threads, caches, block sizes
     Info(InfoArgs),
     /// Measure how fast this machine trains: half a minute for a table of a few lines
@@ -36,29 +43,54 @@ pub(super) enum Command {
 
 #[derive(Args)]
 pub(super) struct TrainArgs {
-    /// Start from a named configuration, over which a file's settings and flags win: quick, about
-    /// 98 % in a quarter of a second
-    #[arg(long, value_name = "NAME", value_parser = recipe_names())]
-    pub(super) recipe: Option<String>,
-    /// Take settings from a file, such as the config.toml of a run; flags win over it
-    #[arg(long, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) flags: Flags,
-    /// Write the run into this folder, which must be new or empty
-    #[arg(long, value_name = "DIR", conflicts_with = "name")]
-    pub(super) out: Option<PathBuf>,
-    /// Write the run into runs/NAME, which must be new or empty [default: named after the net]
-    #[arg(long, value_name = "NAME")]
-    pub(super) name: Option<String>,
-    /// Overwrite the run that is in the folder
-    #[arg(long)]
-    pub(super) force: bool,
+    pub(super) settings: SettingsArgs,
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
     #[command(flatten)]
     pub(super) common: Common,
     /// Print results only: no progress, no line for each epoch
     #[arg(long, short)]
     pub(super) quiet: bool,
+}
+
+/// Where a run is written.
+#[derive(Args)]
+pub(super) struct PlaceArgs {
+    /// Write the run into this folder, which must be new or empty
+    #[arg(long, value_name = "DIR", conflicts_with = "name")]
+    pub(super) out: Option<PathBuf>,
+    /// Write the run into runs/NAME, which must be new or empty [default: named after what it is]
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// Overwrite the run that is in the folder
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+/// Where settings come from.
+#[derive(Args)]
+pub(super) struct SettingsArgs {
+    /// Start from a named configuration, over which a file's settings and flags win: quick, about
+    /// 98 % in a quarter of a second; question, the run that did not learn, mistakes and all;
+    /// question-sum, the same as it was published first; question+gradient, +velocity, +init,
+    /// +hidden, +best, the same with one or more of its mistakes mended; mended, with all of them
+    #[arg(long, value_name = "NAME", value_parser = recipes::find)]
+    recipe: Option<Flags>,
+    /// Take settings from a file, such as the config.toml of a run; flags win over it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+impl SettingsArgs {
+    /// Reads the file if there is one, checks all and fills in the rest.
+    pub(super) fn resolve(self) -> Result<Settings, Failure> {
+        let file = self.config.as_deref().map(Flags::read).transpose()?;
+        let flags = self.flags.or(file.unwrap_or_default());
+        flags.or(self.recipe.unwrap_or_default()).resolve()
+    }
 }
 
 #[derive(Args)]
@@ -79,6 +111,53 @@ pub(super) struct ClassifyArgs {
     /// PNG files, of any size, light on dark or dark on light
     #[arg(required = true)]
     pub(super) images: Vec<PathBuf>,
+    /// Print JSON lines
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct ExplainArgs {
+    /// The folder of the four IDX files [default: as for train]
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+    /// Where all randomness comes from
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        allow_negative_numbers = true
+    )]
+    pub(super) seed: u64,
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// Print results only: no progress
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Args)]
+pub(super) struct GradcheckArgs {
+    #[command(flatten)]
+    pub(super) settings: SettingsArgs,
+    /// The number of images whose loss is taken
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "64",
+        allow_negative_numbers = true
+    )]
+    pub(super) images: NonZeroUsize,
+    /// The number of parameters of each tensor that are compared
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "20",
+        allow_negative_numbers = true
+    )]
+    pub(super) parameters: NonZeroUsize,
     /// Print JSON lines
     #[arg(long)]
     pub(super) json: bool,
@@ -112,11 +191,11 @@ pub(super) struct Common {
 
 impl Common {
     /// The pool of threads to compute in.
-    pub(super) fn pool(&self) -> Result<rayon::ThreadPool, super::Failure> {
+    pub(super) fn pool(&self) -> Result<rayon::ThreadPool, Failure> {
         rayon::ThreadPoolBuilder::new()
             // Zero leaves the number to rayon.
             .num_threads(self.threads.map_or(0, |threads| threads as usize))
             .build()
-            .map_err(super::Failure::new)
+            .map_err(Failure::new)
     }
 }

@@ -1,14 +1,14 @@
 //! `handwritten bench`: how fast this machine trains.
 
 use super::args::BenchArgs;
+use super::recipes;
 use super::report::grouped;
-use super::settings::Flags;
 use super::{Failure, isa, output};
 use crate::data::{Split, Splits, Subset};
 use crate::gemm::{Context, Sizes};
 use crate::init::{Stream, generator};
 use crate::io;
-use crate::train::{Epoch, Observer};
+use crate::train::{Epoch, Moment, Observer};
 use crate::{
     Activation, Batch, Beta, Config, Init, Isa, LearningRate, Matrix, Net, Schedule, Workspace,
     gemm, train,
@@ -162,7 +162,7 @@ struct Finish {
 }
 
 impl Observer for Finish {
-    fn on_epoch(&mut self, row: &Epoch) {
+    fn on_epoch(&mut self, row: &Epoch, _now: &Moment<'_>) {
         if row.val_accuracy >= GOAL && self.seconds.is_none() {
             self.seconds = Some(self.began.elapsed().as_secs_f64());
         }
@@ -170,8 +170,8 @@ impl Observer for Finish {
 }
 
 fn race(isa: Isa, data: &io::Loaded, threads: usize) -> Result<Race, Failure> {
-    let settings = Flags::of_recipe("quick")?.resolve()?;
-    let widths = settings.widths(WIDTHS[0], WIDTHS[2]);
+    let settings = recipes::find("quick").map_err(Failure::new)?.resolve()?;
+    let widths = settings.widths(WIDTHS[0], WIDTHS[2])?;
     let mut seconds = Vec::new();
     for seed in 1..=SEEDS {
         let mut rng = generator(seed, Stream::Split);

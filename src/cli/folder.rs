@@ -1,6 +1,7 @@
 //! Folders of runs: which one to write into, and none twice by mistake.
 
 use super::Failure;
+use super::args::PlaceArgs;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,8 +9,33 @@ use std::path::{Path, PathBuf};
 /// Where runs go that have no folder of their own.
 const RUNS: &str = "runs";
 
+/// The folder that the flags choose, if they do, once these files may be written
+/// there.
+pub(super) fn chosen(place: PlaceArgs, files: &[&str]) -> Result<Option<PathBuf>, Failure> {
+    let chosen = match (place.out, place.name) {
+        (Some(out), _) => Some(out),
+        (None, Some(name)) => Some(named(&name)?),
+        (None, None) => None,
+    };
+    match chosen.as_deref() {
+        Some(folder) if place.force => refuse_taken(folder, files)?,
+        Some(folder) => refuse_full(folder)?,
+        None => {}
+    }
+    Ok(chosen)
+}
+
+/// Makes the folder that was chosen, if it is not there yet, or a new one of
+/// that name; says whether it is new.
+pub(super) fn open(chosen: Option<PathBuf>, name: &str) -> Result<(PathBuf, bool), Failure> {
+    match chosen {
+        Some(folder) => make(&folder).map(|is_new| (folder, is_new)),
+        None => next(name).map(|folder| (folder, true)),
+    }
+}
+
 /// The folder of the run of that name.
-pub(super) fn named(name: &str) -> Result<PathBuf, Failure> {
+fn named(name: &str) -> Result<PathBuf, Failure> {
     if Path::new(name).file_name() == Some(name.as_ref()) {
         Ok(Path::new(RUNS).join(name))
     } else {
@@ -20,7 +46,7 @@ pub(super) fn named(name: &str) -> Result<PathBuf, Failure> {
 }
 
 /// Refuses what exists, unless it is an empty folder.
-pub(super) fn refuse_full(folder: &Path) -> Result<(), Failure> {
+fn refuse_full(folder: &Path) -> Result<(), Failure> {
     let full = match fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_some(),
         Err(_) => folder.symlink_metadata().is_ok(),
@@ -37,7 +63,7 @@ pub(super) fn refuse_full(folder: &Path) -> Result<(), Failure> {
 
 /// Refuses a folder where one of these files could not be written because
 /// something else has its name.
-pub(super) fn refuse_taken(folder: &Path, files: &[&str]) -> Result<(), Failure> {
+fn refuse_taken(folder: &Path, files: &[&str]) -> Result<(), Failure> {
     for file in files {
         let path = folder.join(file);
         if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
@@ -51,7 +77,7 @@ pub(super) fn refuse_taken(folder: &Path, files: &[&str]) -> Result<(), Failure>
 }
 
 /// Makes a folder, if it is not there yet; says whether it was not.
-pub(super) fn make(folder: &Path) -> Result<bool, Failure> {
+fn make(folder: &Path) -> Result<bool, Failure> {
     let is_new = !folder.is_dir();
     fs::create_dir_all(folder).map_err(|error| cannot_make(folder, &error))?;
     Ok(is_new)
@@ -59,7 +85,7 @@ pub(super) fn make(folder: &Path) -> Result<bool, Failure> {
 
 /// Makes a new folder of that name among the runs, numbered from the second
 /// one on.
-pub(super) fn next(name: &str) -> Result<PathBuf, Failure> {
+fn next(name: &str) -> Result<PathBuf, Failure> {
     make(Path::new(RUNS))?;
     let mut folder = Path::new(RUNS).join(name);
     let mut number = 1;

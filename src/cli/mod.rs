@@ -1,15 +1,18 @@
 //! The programs: what parses flags, prints, draws and writes runs.
 //!
 //! Exit codes: 0 success, 1 a file, a data set or a model is not as it must
-//! be, 2 wrong usage, 3 the loss stopped being finite. Every failure is one
-//! line on stderr. Results go to stdout, progress and remarks to stderr; a
-//! reader that closes stdout early is no failure.
+//! be, 2 wrong usage, 3 the loss stopped being finite, 4 `gradcheck` found a
+//! wrong gradient. Every failure is one line on stderr. Results go to stdout,
+//! progress and remarks to stderr; a reader that closes stdout early is no
+//! failure.
 
 mod args;
 mod bench;
 mod classify;
 mod evaluate;
+mod explain;
 mod folder;
+mod gradcheck;
 mod info;
 mod machine;
 mod model;
@@ -17,6 +20,7 @@ mod output;
 mod picture;
 mod plot;
 mod progress;
+mod recipes;
 mod report;
 mod run;
 mod settings;
@@ -51,6 +55,8 @@ fn start(args: Vec<OsString>) -> ExitCode {
         Command::Train(args) => run::run(*args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Classify(args) => classify::run(&args),
+        Command::Explain(args) => explain::run(args),
+        Command::Gradcheck(args) => gradcheck::run(*args),
         Command::Info(args) => info::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
@@ -113,6 +119,14 @@ impl Failure {
         Self {
             message: format!("{error}"),
             code: 2,
+        }
+    }
+
+    /// A gradient is not that of the loss.
+    fn wrong_gradient(error: impl fmt::Display) -> Self {
+        Self {
+            message: format!("{error}"),
+            code: 4,
         }
     }
 

@@ -23,6 +23,10 @@ const GRID: &str = "#e1e4e8";
 /// Two colours of Okabe and Ito's palette, distinct under every common colour blindness.
 const TRAIN: &str = "#0072b2";
 const VAL: &str = "#d55e00";
+/// That palette without its yellow, which is lost on white, and with a grey.
+const COLORS: [&str; 8] = [
+    "#8c8c8c", "#000000", "#e69f00", "#56b4e9", "#cc79a7", VAL, TRAIN, "#009e73",
+];
 /// With more classes than this the counts of a confusion matrix would not be legible.
 const MOST_NUMBERED: usize = 20;
 
@@ -68,17 +72,61 @@ pub(crate) fn loss_png(curves: &LossCurves) -> Result<Vec<u8>, String> {
 }
 
 fn loss_scene(curves: &LossCurves) -> Scene {
-    let train = samples(curves.epochs, curves.train);
-    let val = samples(curves.epochs, curves.val);
+    let LossCurves { epochs, .. } = *curves;
+    // The upper curve is the thinner one, so that equal curves both show.
+    let lines = [
+        (
+            "Training loss",
+            TRAIN,
+            2.6,
+            MarkerShape::Circle,
+            curves.train,
+        ),
+        ("Validation loss", VAL, 2.0, MarkerShape::Square, curves.val),
+    ]
+    .map(|(label, color, width, marker, losses)| Line {
+        label,
+        color,
+        width,
+        marker,
+        segments: samples(epochs, losses),
+    });
+    let losses = || lines.iter().flat_map(|line| line.segments.iter().flatten());
+    let losses = || losses().map(|&(_, loss)| loss);
+    let low = losses().reduce(f64::min).unwrap_or(0.0);
+    let high = losses().reduce(f64::max).unwrap_or(1.0);
+    let layout = loss_axis(low, high)
+        .with_title(plain(curves.title))
+        .with_y_label(plain(curves.y_label));
+    let best = Some(curves.best_epoch).filter(|best| epochs.contains(best));
+    scene(&lines, epochs, layout, best)
+}
+
+/// One curve of a chart.
+struct Line<'a> {
+    label: &'a str,
+    color: &'static str,
+    width: f64,
+    marker: MarkerShape,
+    /// The samples, with gaps between the segments.
+    segments: Vec<Vec<(f64, f64)>>,
+}
+
+/// Draws curves over epochs, below them a legend, and a mark at the best epoch
+/// if there is one. `layout` has the vertical axis and the title.
+fn scene(lines: &[Line<'_>], epochs: &[usize], layout: Layout, best: Option<usize>) -> Scene {
     // Without a plot, as before the first epoch, kuva would draw no axes.
     let mut plots: Vec<Plot> = vec![LinePlot::new().into()];
     // Dots show single epochs as long as they don't hide the curve.
-    let dots = curves.epochs.len() <= 40;
-    // The upper curve is the thinner one, so that equal curves both show.
-    for (segments, color, width, marker) in [
-        (&train, TRAIN, 2.6, MarkerShape::Circle),
-        (&val, VAL, 2.0, MarkerShape::Square),
-    ] {
+    let dots = epochs.len() <= 40;
+    for &Line {
+        color,
+        width,
+        marker,
+        ref segments,
+        ..
+    } in lines
+    {
         for segment in segments {
             let line = LinePlot::new().with_data(segment.iter().copied());
             plots.push(line.with_color(color).with_stroke_width(width).into());
@@ -90,15 +138,30 @@ fn loss_scene(curves: &LossCurves) -> Scene {
         }
     }
 
-    let losses = || train.iter().chain(&val).flatten().map(|&(_, loss)| loss);
-    let low = losses().reduce(f64::min).unwrap_or(0.0);
-    let high = losses().reduce(f64::max).unwrap_or(1.0);
-    let mut layout = loss_axis(low, high)
+    let number = |epoch: Option<&usize>| epoch.map_or(1.0, |&epoch| epoch as f64);
+    let first = number(epochs.iter().min());
+    let last = number(epochs.iter().max());
+    let margin = ((last - first) * 0.02).max(0.04);
+    let entry = |label: String, color: &str, dashes: Option<&str>| LegendEntry {
+        label,
+        color: color.to_string(),
+        shape: LegendShape::Line,
+        dasharray: dashes.map(str::to_string),
+    };
+    let legend = lines.iter();
+    let mut legend: Vec<_> = legend
+        .map(|line| entry(line.label.to_string(), line.color, None))
+        .collect();
+    let mut layout = layout;
+    if let Some(best) = best {
+        legend.push(entry(format!("Best: epoch {best}"), INK, Some("4 3")));
+        let line = ReferenceLine::vertical(best as f64).with_color(INK);
+        layout = layout.with_reference_line(line.with_stroke_width(1.4).with_dasharray("4 3"));
+    }
+    let layout = layout
         .with_width(800.0)
         .with_height(500.0 + UNDER_LEGEND)
-        .with_title(plain(curves.title))
         .with_x_label("Epoch")
-        .with_y_label(plain(curves.y_label))
         .with_title_size(18)
         .with_label_size(14)
         .with_tick_size(12)
@@ -113,37 +176,15 @@ fn loss_scene(curves: &LossCurves) -> Scene {
         })
         .with_legend_position(LegendPosition::OutsideBottomColumns)
         .with_legend_col_limit(3)
-        .with_legend_box(false);
-
-    let number = |epoch: Option<&usize>| epoch.map_or(1.0, |&epoch| epoch as f64);
-    let first = number(curves.epochs.iter().min());
-    let last = number(curves.epochs.iter().max());
-    let margin = ((last - first) * 0.02).max(0.04);
-    layout = layout
+        .with_legend_box(false)
         // Within 1 of the first, or the axis would show an epoch 0.
         .with_x_axis_min(first - margin.min(0.9))
         .with_x_axis_max(last + margin)
         .with_x_tick_step(nice_step((last - first) / 10.0).max(1.0))
-        .with_x_tick_format(TickFormat::Integer);
+        .with_x_tick_format(TickFormat::Integer)
+        .with_legend_entries(legend);
 
-    let entry = |label: &str, color: &str, dashes: Option<&str>| LegendEntry {
-        label: label.to_string(),
-        color: color.to_string(),
-        shape: LegendShape::Line,
-        dasharray: dashes.map(str::to_string),
-    };
-    let mut legend = vec![
-        entry("Training loss", TRAIN, None),
-        entry("Validation loss", VAL, None),
-    ];
-    let best = curves.best_epoch;
-    if curves.epochs.contains(&best) {
-        legend.push(entry(&format!("Best: epoch {best}"), INK, Some("4 3")));
-        let line = ReferenceLine::vertical(best as f64).with_color(INK);
-        layout = layout.with_reference_line(line.with_stroke_width(1.4).with_dasharray("4 3"));
-    }
-
-    let mut scene = render_multiple(plots, layout.with_legend_entries(legend));
+    let mut scene = render_multiple(plots, layout);
     scene.height -= UNDER_LEGEND;
     // kuva numbers its clip paths over the life of the process; nothing here leaves the
     // frame, so without them the same run gives the same bytes.
@@ -151,6 +192,30 @@ fn loss_scene(curves: &LossCurves) -> Scene {
     let clips = |e: &Primitive| matches!(e, Primitive::ClipStart { .. } | Primitive::ClipEnd);
     scene.elements.retain(|e| !clips(e));
     scene
+}
+
+/// Draws how the accuracy of several runs rises, from 0 to 100 %, as an SVG of 800×500:
+/// for each run its name and its accuracy after each epoch, from 0 to 1.
+pub(crate) fn accuracy_svg(title: &str, runs: &[(&str, Vec<f64>)]) -> String {
+    let longest = runs.iter().map(|(_, run)| run.len()).max().unwrap_or(0);
+    let epochs: Vec<usize> = (1..=longest).collect();
+    let lines = runs.iter().zip(COLORS.iter().cycle());
+    let lines = lines.map(|((label, run), color)| Line {
+        label,
+        color,
+        width: 2.2,
+        marker: MarkerShape::Circle,
+        segments: samples(&epochs, &run.iter().map(|x| 100.0 * x).collect::<Vec<_>>()),
+    });
+    let lines: Vec<Line<'_>> = lines.collect();
+    let layout = Layout::new((0.0, 1.0), (0.0, 100.0))
+        .with_y_axis_min(0.0)
+        .with_y_axis_max(100.0)
+        .with_y_tick_step(10.0)
+        .with_y_tick_format(TickFormat::Integer)
+        .with_title(plain(title))
+        .with_y_label("Validation accuracy (%)");
+    SvgBackend::new().render_scene(&scene(&lines, &epochs, layout, None))
 }
 
 /// Sets up the vertical axis for losses from `low` to `high`.

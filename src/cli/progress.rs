@@ -3,14 +3,16 @@
 use super::report::grouped;
 use super::{Failure, output};
 use crate::Observer;
-use crate::train::{Epoch, Step};
+use crate::diagnosis::{Finding, Look, Watch};
+use crate::train::{Epoch, Moment, Step};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::time::Instant;
 
-/// Prints a line for each epoch, and within it a bar if stderr is a terminal;
-/// with `json`, an object for each epoch on stdout too.
+/// Prints a line for each epoch, within it a bar if stderr is a terminal, and
+/// after it what looks wrong; with `json`, an object for each epoch on stdout
+/// too.
 pub(super) struct Progress {
     epochs: usize,
     quiet: bool,
@@ -21,13 +23,16 @@ pub(super) struct Progress {
     images: usize,
     /// Seconds that each epoch's steps took, without validation.
     pub(super) seconds: Vec<f64>,
+    watch: Watch,
+    /// What was seen after each epoch.
+    pub(super) looks: Vec<Look>,
     /// Why a result could not be printed.
     failure: Option<Failure>,
 }
 
 impl Progress {
     /// For a run of `epochs` epochs that begins now.
-    pub(super) fn new(epochs: usize, quiet: bool, json: bool) -> Self {
+    pub(super) fn new(epochs: usize, watch: Watch, quiet: bool, json: bool) -> Self {
         let bar = ProgressBar::hidden();
         if !quiet {
             bar.set_draw_target(ProgressDrawTarget::stderr());
@@ -49,6 +54,8 @@ impl Progress {
             step_ended: now,
             images: 0,
             seconds: Vec::new(),
+            watch,
+            looks: Vec::new(),
             failure: None,
         }
     }
@@ -61,6 +68,11 @@ impl Progress {
 }
 
 impl Observer for Progress {
+    fn on_start(&mut self, now: &Moment<'_>) {
+        self.watch.start(now);
+        self.epoch_began = Instant::now();
+    }
+
     fn on_step(&mut self, step: &Step) {
         self.step_ended = Instant::now();
         self.images += step.examples;
@@ -76,10 +88,11 @@ impl Observer for Progress {
         }
     }
 
-    fn on_epoch(&mut self, row: &Epoch) {
+    fn on_epoch(&mut self, row: &Epoch, now: &Moment<'_>) {
         let seconds = (self.step_ended - self.epoch_began).as_secs_f64();
         let pace = self.images as f64 / seconds.max(1e-9);
         self.seconds.push(seconds);
+        let look = self.watch.look(row, now);
         if !self.quiet {
             let green = Style::new().fg_color(Some(AnsiColor::Green.into()));
             let best = if row.is_best {
@@ -96,10 +109,17 @@ impl Observer for Progress {
                 rate(row.learning_rate),
                 grouped(pace.round() as u64),
             );
-            self.bar.suspend(|| output::remark(&line));
+            self.bar.suspend(|| {
+                output::remark(&line);
+                if let Some(finding) = &look.finding {
+                    let yellow = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+                    output::remark(&format!("{yellow}warning:{yellow:#} {finding}"));
+                }
+            });
         }
         if self.json {
-            let event = json!({
+            let Look { signals, finding } = &look;
+            let mut event = json!({
                 "event": "epoch",
                 "epoch": row.epoch,
                 "train_loss": row.train_loss,
@@ -108,10 +128,20 @@ impl Observer for Progress {
                 "learning_rate": row.learning_rate,
                 "images_per_second": pace,
                 "best": row.is_best,
+                "gradient_norm": signals.gradient_norm,
+                "saturated": signals.saturated,
+                "dead": signals.dead,
+                "finding": finding.as_ref().map(Finding::name),
+                "warning": finding.as_ref().map(ToString::to_string),
             });
+            for (l, layer) in (1..).zip(&signals.layers) {
+                event[format!("norm_{l}")] = json!(layer.norm);
+                event[format!("moved_{l}")] = json!(layer.moved);
+            }
             let printed = self.bar.suspend(|| output::result(&event.to_string()));
             self.failure = self.failure.take().or(printed.err());
         }
+        self.looks.push(look);
         self.images = 0;
         self.epoch_began = Instant::now();
     }

@@ -1,5 +1,6 @@
 //! What a run prints and writes about its result.
 
+use crate::diagnosis::{Finding, Look};
 use crate::metrics::Confusion;
 use crate::train::Epoch;
 use crate::workspace::Evaluation;
@@ -9,15 +10,35 @@ use std::fmt::Write;
 
 const BOLD: Style = Style::new().bold();
 
-/// The history of a run, one row an epoch. Numbers are printed with as many
-/// digits as it takes to read the same number back.
-pub(super) fn history_csv(history: &[Epoch]) -> String {
-    let mut csv = "epoch,train_loss,val_loss,val_accuracy,learning_rate\n".to_string();
-    for row in history {
+/// The history of a run, one row an epoch, with what was seen and found after
+/// it. Numbers are printed with as many digits as it takes to read the same
+/// number back.
+pub(super) fn history_csv(history: &[Epoch], looks: &[Look]) -> String {
+    let layers = looks.first().map_or(0, |look| look.signals.layers.len());
+    let mut csv = "epoch,train_loss,val_loss,val_accuracy,learning_rate,\
+                   gradient_norm,saturated,dead,"
+        .to_string();
+    for layer in 1..=layers {
+        csv += &format!("norm_{layer},moved_{layer},");
+    }
+    csv += "finding\n";
+    for (row, Look { signals, finding }) in history.iter().zip(looks) {
         csv += &format!(
-            "{},{},{},{},{}\n",
-            row.epoch, row.train_loss, row.val_loss, row.val_accuracy, row.learning_rate
+            "{},{},{},{},{},{},{},{},",
+            row.epoch,
+            row.train_loss,
+            row.val_loss,
+            row.val_accuracy,
+            row.learning_rate,
+            signals.gradient_norm,
+            signals.saturated,
+            signals.dead
         );
+        for layer in &signals.layers {
+            csv += &format!("{},{},", layer.norm, layer.moved);
+        }
+        csv += finding.as_ref().map_or("", Finding::name);
+        csv.push('\n');
     }
     csv
 }
@@ -118,6 +139,12 @@ pub(super) fn test_json(test: &Evaluation, classes: &[String]) -> Value {
         "classes": per_class,
         "confusion": rows,
     })
+}
+
+/// The widths of a net as people write them: 784-128-10.
+pub(super) fn dashed(widths: &[usize]) -> String {
+    let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
+    widths.join("-")
 }
 
 /// A number with its thousands apart: 60 000.

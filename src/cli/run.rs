@@ -5,10 +5,11 @@ use super::machine::{Clock, Machine};
 use super::model::{self, Origin};
 use super::plot::{LossCurves, confusion_svg, loss_png, loss_svg};
 use super::progress::Progress;
-use super::report::{self, grouped};
-use super::settings::{Flags, Settings};
+use super::report::{self, dashed, grouped};
+use super::settings::Settings;
 use super::{Failure, folder, isa, output};
 use crate::data::{Dataset, Splits};
+use crate::diagnosis::{Look, Watch};
 use crate::init::{Stream, generator};
 use crate::io::{self, Source};
 use crate::train::{Epoch, Outcome};
@@ -28,27 +29,12 @@ const FILES: [&str; 7] = [
     "machine.toml",
 ];
 
-/// The most parameters: training keeps four numbers for each.
-const MAX_PARAMS: usize = 1 << 28;
-
 /// Trains a net and writes its run.
 pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
     let clock = Clock::start();
     let isa = isa()?;
-    let file = args.config.as_deref().map(Flags::read).transpose()?;
-    let recipe = args.recipe.as_deref().map(Flags::of_recipe).transpose()?;
-    let flags = args.flags.or(file.unwrap_or_default());
-    let mut settings = flags.or(recipe.unwrap_or_default()).resolve()?;
-    let chosen = match (args.out, args.name) {
-        (Some(out), _) => Some(out),
-        (None, Some(name)) => Some(folder::named(&name)?),
-        (None, None) => None,
-    };
-    match chosen.as_deref() {
-        Some(folder) if args.force => folder::refuse_taken(folder, &FILES)?,
-        Some(folder) => folder::refuse_full(folder)?,
-        None => {}
-    }
+    let mut settings = args.settings.resolve()?;
+    let chosen = folder::chosen(args.place, &FILES)?;
     args.common.pool()?.install(|| {
         let dir = io::find(settings.data.as_deref()).map_err(Failure::new)?;
         let loaded = io::load(&dir).map_err(Failure::new)?;
@@ -57,16 +43,10 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
         let mut rng = generator(settings.training.seed, Stream::Split);
         let splits = Splits::new(&loaded.train, &loaded.test, settings.split, &mut rng)
             .map_err(Failure::new)?;
-        let widths = settings.widths(loaded.train.features(), loaded.train.classes());
-        refuse_huge(&widths)?;
+        let widths = settings.widths(loaded.train.features(), loaded.train.classes())?;
 
-        let (folder, is_new) = match chosen {
-            Some(folder) => folder::make(&folder).map(|is_new| (folder, is_new)),
-            None => {
-                let name = format!("{}-{}", file_name(loaded.source), dashed(&widths));
-                folder::next(&name).map(|folder| (folder, true))
-            }
-        }?;
+        let name = format!("{}-{}", file_name(loaded.source), dashed(&widths));
+        let (folder, is_new) = folder::open(chosen, &name)?;
         let job = Job {
             settings: &settings,
             splits: &splits,
@@ -111,8 +91,13 @@ impl Job<'_> {
         let mut rng = generator(config.seed, Stream::Weights);
         let (activation, init) = (self.settings.activation, self.settings.init);
         let mut net = Net::random(self.widths, activation, init, &mut rng);
-        let mut workspace = Workspace::new(self.widths, threads).with_isa(self.isa);
-        let mut progress = Progress::new(config.epochs, self.quiet, self.json);
+        let workspace = |threads| {
+            let workspace = Workspace::new(self.widths, threads).with_isa(self.isa);
+            workspace.with_defects(self.settings.defects)
+        };
+        let watch = Watch::new(workspace(1));
+        let mut workspace = workspace(threads);
+        let mut progress = Progress::new(config.epochs, watch, self.quiet, self.json);
         let began = clock.seconds();
         let Splits {
             train: training,
@@ -134,7 +119,7 @@ impl Job<'_> {
         // The only time that the test images are looked at.
         let test = workspace.evaluate(outcome.best.view(), test, config.reduction);
         let machine = Machine::new(clock, self.isa, threads, (began, ended), progress.seconds);
-        self.write(&outcome, &test, &machine)?;
+        self.write(&outcome, &progress.looks, &test, &machine)?;
         // Not before the run is safe.
         printed?;
         self.conclude(&outcome, &test, ended - began)
@@ -196,6 +181,7 @@ impl Job<'_> {
     fn write(
         &self,
         outcome: &Outcome,
+        looks: &[Look],
         test: &Evaluation,
         machine: &Machine,
     ) -> Result<(), Failure> {
@@ -241,7 +227,7 @@ impl Job<'_> {
         let contents = [
             model::encode(&outcome.best, origin)?,
             self.settings.to_toml()?.into_bytes(),
-            report::history_csv(history).into_bytes(),
+            report::history_csv(history, looks).into_bytes(),
             loss_svg(&curves).into_bytes(),
             png,
             confusion.into_bytes(),
@@ -281,31 +267,10 @@ impl Job<'_> {
     }
 }
 
-/// Refuses a net that would not fit memory.
-fn refuse_huge(widths: &[usize]) -> Result<(), Failure> {
-    let params = widths.windows(2).try_fold(0_usize, |sum, layer| {
-        let (inputs, outputs) = (layer[0], layer[1]);
-        sum.checked_add(inputs.checked_add(1)?.checked_mul(outputs)?)
-    });
-    if params.is_some_and(|params| params <= MAX_PARAMS) {
-        return Ok(());
-    }
-    Err(Failure::usage(format!(
-        "a net {} has more than {MAX_PARAMS} parameters",
-        dashed(widths)
-    )))
-}
-
 /// A path as it reads from the working folder.
 fn from_here(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).to_path_buf()
-}
-
-/// The widths of a net as people write them: 784-128-10.
-fn dashed(widths: &[usize]) -> String {
-    let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
-    widths.join("-")
 }
 
 /// How a data set is called in the names of folders.

@@ -1,7 +1,9 @@
 //! The settings of a training run: from flags, from a file, and resolved.
 
 use super::Failure;
+use super::report::dashed;
 use crate::data::Split;
+use crate::defects::{Defect, Defects};
 use crate::net::MAX_DEPTH;
 use crate::{Activation, Batch, Config, Init, LearningRate, Momentum, Reduction, Schedule};
 use clap::Args;
@@ -68,6 +70,10 @@ pub(super) struct Flags {
     /// Where all randomness comes from [default: 1]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
+    /// Make these mistakes of the question's, to see what they do: raw-logit-gradient,
+    /// momentum-on-weights, aliased-best and whole-matrix-softmax, with commas between them
+    #[arg(long, value_name = "LIST")]
+    defects: Option<Mistakes>,
 }
 
 fn names<const N: usize>(names: [&'static str; N]) -> PossibleValuesParser {
@@ -81,6 +87,9 @@ struct Hidden(Vec<NonZeroUsize>);
 
 /// The widest hidden layer: activations of wider ones would not fit memory.
 const MAX_WIDTH: usize = 1 << 20;
+
+/// The most parameters: training keeps four numbers for each.
+const MAX_PARAMS: usize = 1 << 28;
 
 impl FromStr for Hidden {
     type Err = String;
@@ -125,25 +134,18 @@ impl FromStr for BatchSize {
     }
 }
 
-/// The recipes that have a name, and the lines of a configuration file that
-/// each of them is.
-const RECIPES: [(&str, &str); 1] = [(
-    "quick",
-    // The shortest of those tried that came near 98 % on a twelfth of the
-    // training file.
-    "hidden = [256]
-     activation = \"relu\"
-     epochs = 3
-     batch = 96
-     lr = 0.3
-     momentum = 0.85
-     nesterov = true
-     weight_decay = 0.0",
-)];
+/// Mistakes to make on purpose.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Mistakes(Vec<String>);
 
-/// The names of the recipes.
-pub(super) fn recipe_names() -> PossibleValuesParser {
-    names(RECIPES.map(|(name, _)| name))
+impl FromStr for Mistakes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names = text.split(',').filter(|&name| name != "none");
+        Ok(Self(names.map(|name| name.trim().to_string()).collect()))
+    }
 }
 
 /// Settings of which none is open.
@@ -155,6 +157,8 @@ pub(super) struct Settings {
     pub(super) activation: Activation,
     pub(super) init: Init,
     pub(super) training: Config,
+    /// The mistakes that are made on purpose.
+    pub(super) defects: Defects,
 }
 
 impl Flags {
@@ -170,11 +174,12 @@ impl Flags {
         })
     }
 
-    /// The settings of a recipe.
-    pub(super) fn of_recipe(name: &str) -> Result<Self, Failure> {
-        let recipe = RECIPES.iter().find(|(known, _)| *known == name);
-        let (_, text) = recipe.ok_or_else(|| Failure::usage(format!("no recipe {name}")))?;
-        toml::from_str(text).map_err(Failure::new)
+    /// The same without a mistake.
+    pub(super) fn without(mut self, defect: Defect) -> Self {
+        if let Some(Mistakes(names)) = &mut self.defects {
+            names.retain(|name| name != defect.name());
+        }
+        self
     }
 
     /// These flags, and where one is not given that of `other`.
@@ -196,6 +201,7 @@ impl Flags {
             weight_decay: self.weight_decay.or(other.weight_decay),
             patience: self.patience.or(other.patience),
             seed: self.seed.or(other.seed),
+            defects: self.defects.or(other.defects),
         }
     }
 
@@ -267,6 +273,7 @@ impl Flags {
             activation,
             init,
             training,
+            defects: defects(self.defects)?,
         })
     }
 }
@@ -314,6 +321,16 @@ fn number(
     }
 }
 
+/// The mistakes that are named.
+fn defects(mistakes: Option<Mistakes>) -> Result<Defects, Failure> {
+    let Mistakes(names) = mistakes.unwrap_or(Mistakes(vec![]));
+    let defects = names.into_iter().filter_map(|name| {
+        let found = named("defects", Some(name), Defect::ALL, Defect::name);
+        found.transpose()
+    });
+    defects.collect()
+}
+
 fn schedule(text: &str) -> Result<Schedule, Failure> {
     let parts: Vec<&str> = text.split(':').collect();
     let parsed = match parts[..] {
@@ -338,12 +355,25 @@ fn schedule(text: &str) -> Result<Schedule, Failure> {
 
 impl Settings {
     /// The widths of the net for images of so many pixels and so many classes.
-    pub(super) fn widths(&self, features: usize, classes: usize) -> Vec<usize> {
+    /// Refuses a net that would not fit memory.
+    pub(super) fn widths(&self, features: usize, classes: usize) -> Result<Vec<usize>, Failure> {
         let hidden = self.hidden.iter().copied();
-        std::iter::once(features)
+        let widths: Vec<usize> = [features]
+            .into_iter()
             .chain(hidden)
             .chain([classes])
-            .collect()
+            .collect();
+        let params = widths.windows(2).try_fold(0_usize, |sum, layer| {
+            let (inputs, outputs) = (layer[0], layer[1]);
+            sum.checked_add(inputs.checked_add(1)?.checked_mul(outputs)?)
+        });
+        if params.is_none_or(|params| params > MAX_PARAMS) {
+            return Err(Failure::usage(format!(
+                "a net {} has more than {MAX_PARAMS} parameters",
+                dashed(&widths)
+            )));
+        }
+        Ok(widths)
     }
 
     /// The configuration file that repeats them.
@@ -378,6 +408,14 @@ impl Settings {
             weight_decay: Some(shortest(training.optimizer.weight_decay)),
             patience: training.patience.and_then(NonZeroUsize::new),
             seed: Some(training.seed),
+            defects: Some(self.defects)
+                .filter(|&defects| defects != Defects::NONE)
+                .map(|defects| {
+                    let made = Defect::ALL
+                        .into_iter()
+                        .filter(|&defect| defects.has(defect));
+                    Mistakes(made.map(|defect| defect.name().to_string()).collect())
+                }),
         };
         let text = toml::to_string(&flags).map_err(Failure::new)?;
         Ok(format!(
@@ -408,6 +446,7 @@ mod tests {
             "hidden = [500, 300]\nactivation = \"relu\"\nbatch = \"full\"\nlr = 1e-5\n",
             "hidden = []\nschedule = \"step:10:0.5\"\npatience = 3\nseed = 18446744073709551615",
             "split = \"standard\"\nnesterov = true\nmomentum = 0.95\nweight_decay = 1e-4\nwarmup = 2",
+            "defects = [\"momentum-on-weights\", \"aliased-best\"]",
             "data = \"elsewhere\"\ninit = \"question\"\nloss = \"sum\"\nbatch = 7",
         ] {
             let settings = resolved(text).unwrap();
@@ -450,6 +489,10 @@ mod tests {
             ("hidden = [0]", "nonzero"),
             ("epochs = 0", "nonzero"),
             ("batch = \"half\"", "expected a number above 0, or \"full\""),
+            (
+                "defects = [\"luck\"]",
+                "defects must be one of raw-logit-gradient, momentum-on-weights",
+            ),
             ("rate = 1", "unknown field `rate`"),
         ] {
             let error = resolved(text).unwrap_err();
