@@ -29,8 +29,11 @@ const CHECKED_PARAMS: usize = 4;
 /// the steepest. For the sigmoid that is below 0.013 and above 0.987.
 const FLAT: f32 = 0.05;
 
-/// Of units that hardly learn a net that learns has some, but not nearly all.
+/// More hidden units than that which hardly learn are too many, as long as the
+/// loss is more than that share of the loss of guessing: a net that has learnt
+/// may have as many.
 const MOST: f64 = 0.9;
+const UNLEARNT: f64 = 0.5;
 
 /// A net that learns has less than this share of the loss of guessing after so
 /// many epochs.
@@ -169,7 +172,7 @@ impl fmt::Display for Finding {
             Self::Saturated { activation, share } => write!(
                 f,
                 "{:.0} % of the hidden activations are at an end of {}, where it has no slope to \
-                 learn by: draw smaller weights, around 0 (Glorot's)",
+                 learn by: draw smaller weights around 0 (Glorot's), or take a lower learning rate",
                 100.0 * share,
                 activation.name()
             ),
@@ -284,8 +287,7 @@ impl Watch {
     /// Looks at a run after an epoch.
     pub fn look(&mut self, epoch: &Epoch, now: &Moment<'_>) -> Look {
         let signals = self.signals(now);
-        self.find_stuck(now.net.activation(), &signals);
-        self.find_in_progress(epoch, now, &signals.layers);
+        self.find_in_progress(epoch, now, &signals);
         // Right after an epoch that is not the best, the best is another net.
         if !epoch.is_best
             && now.best.params() == now.net.params()
@@ -391,11 +393,14 @@ impl Watch {
         }
     }
 
-    fn find_in_progress(&mut self, epoch: &Epoch, now: &Moment<'_>, layers: &[LayerSignals]) {
+    fn find_in_progress(&mut self, epoch: &Epoch, now: &Moment<'_>, signals: &Signals) {
         let (images, classes) = (now.train.len(), now.net.widths()[now.net.depth()]);
         // Of the mean, whatever is trained.
         let loss = epoch.train_loss / (now.config.reduction.scale(images) * images as f64);
         let guess = ln(classes);
+        if loss > UNLEARNT * guess {
+            self.find_stuck(now.net.activation(), signals);
+        }
         let (batch, steps) = match now.config.batch {
             Batch::Full => (images, 1),
             Batch::Mini(batch) => (batch.min(images), images.div_ceil(batch)),
@@ -409,14 +414,18 @@ impl Watch {
         // velocity repeats 1 / (1 − μ) times.
         let (rate, rule) = (now.config.learning_rate.peak, now.config.optimizer);
         let decay = rate * f64::from(rule.weight_decay / (1.0 - rule.momentum));
-        let length = total_length(layers);
+        let length = total_length(&signals.layers);
         let kept = length / self.length;
         if kept < KEPT * (-decay * steps as f64).exp() {
             self.find(Finding::Shrinking { lost: 1.0 - kept });
         }
         self.length = length;
 
-        let moved = layers.iter().map(|layer| layer.moved).fold(0.0, f64::max);
+        let moved = signals
+            .layers
+            .iter()
+            .map(|layer| layer.moved)
+            .fold(0.0, f64::max);
         if moved < MOVED && loss > NO_BETTER * guess {
             self.find(Finding::Standing { moved });
         }

@@ -150,9 +150,14 @@ fn choose(gradient: &[f32], tensor: Range<usize>, count: usize) -> Vec<usize> {
         return tensor.collect();
     }
     let mut largest: Vec<usize> = tensor.clone().collect();
-    // Stable, so that of equal ones the first are taken.
-    largest.sort_by(|&i, &j| gradient[j].abs().total_cmp(&gradient[i].abs()));
+    // Of equal ones the first.
+    let order = |&i: &usize, &j: &usize| {
+        let (first, second) = (gradient[i].abs(), gradient[j].abs());
+        second.total_cmp(&first).then(i.cmp(&j))
+    };
+    largest.select_nth_unstable_by(count / 2, order);
     largest.truncate(count / 2);
+    largest.sort_unstable_by(order);
     let others = count - largest.len();
     let spread = (0..others).map(|k| tensor.start + (2 * k + 1) * tensor.len() / (2 * others));
     largest.extend(spread);

@@ -20,6 +20,7 @@ pub mod init;
 pub mod io;
 
 pub mod activation;
+#[cfg(feature = "alloc")]
 pub mod defects;
 #[cfg(feature = "alloc")]
 mod gather;

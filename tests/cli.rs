@@ -1488,7 +1488,7 @@ mod explaining {
             "797869.39",
             "No single repair passes ",
             "gradient + velocity + init ",
-            "three hidden layers: train --recipe question --epochs 50 --hidden 100,100,100",
+            "three hidden layers: train --recipe question --epochs 20 --hidden 100,100,100",
             "raw-logit-gradient, ",
         ] {
             assert!(output.stdout.contains(words), "{words}: {}", output.stdout);
@@ -1529,7 +1529,7 @@ mod explaining {
             assert!(folder.bytes(&one) == folder.bytes(&other), "{name}");
         }
         let events = again.json();
-        let mended = "--recipe question+gradient+velocity+init --epochs 50 --hidden 128";
+        let mended = "--recipe question+gradient+velocity+init --epochs 20 --hidden 128";
         let mended = events
             .iter()
             .find(|event| event["train"] == mended)
