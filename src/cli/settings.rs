@@ -174,6 +174,11 @@ impl Flags {
         })
     }
 
+    /// Reads the lines that [`Settings::to_toml`] has written.
+    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
+        toml::from_str(text).map_err(|error| Failure::new(error.message()))
+    }
+
     /// The same without a mistake.
     pub(super) fn without(mut self, defect: Defect) -> Self {
         if let Some(Mistakes(names)) = &mut self.defects {
@@ -374,6 +379,29 @@ impl Settings {
             )));
         }
         Ok(widths)
+    }
+
+    /// The first setting in which others differ, and both values. Where the data
+    /// lie does not count.
+    pub(super) fn first_difference(
+        &self,
+        other: &Self,
+    ) -> Result<Option<(String, String, String)>, Failure> {
+        let table = |settings: &Self| {
+            let text = settings.to_toml()?;
+            text.parse::<toml::Table>().map_err(Failure::new)
+        };
+        let (own, other) = (table(self)?, table(other)?);
+        let shown = |value: Option<&toml::Value>| {
+            value.map_or("not set".to_string(), |value| value.to_string())
+        };
+        let mut names = own.keys().chain(other.keys());
+        let differs = |name: &&String| *name != "data" && own.get(*name) != other.get(*name);
+        Ok(names.find(differs).map(|name| {
+            let values = [own.get(name), other.get(name)].map(shown);
+            let [own, other] = values;
+            (name.replace('_', "-"), own, other)
+        }))
     }
 
     /// The configuration file that repeats them.
