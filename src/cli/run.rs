@@ -6,7 +6,7 @@ use super::model::{self, Origin};
 use super::plot::{LossCurves, confusion_svg, loss_png, loss_svg};
 use super::progress::Progress;
 use super::report::{self, dashed, grouped};
-use super::saving::{CHECKPOINT, HISTORY, Identity, Saved, Saver};
+use super::saving::{CHECKPOINT, HISTORY, Identity, MODEL, Saved, Saver};
 use super::settings::Settings;
 use super::signals::Signals;
 use super::{Failure, folder, isa, output};
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 /// The files of a run.
 const FILES: [&str; 7] = [
-    "model.safetensors",
+    MODEL,
     "config.toml",
     HISTORY,
     "loss.svg",
@@ -176,7 +176,7 @@ impl Job<'_> {
         };
         let mut watch = Watch::new(workspace(1));
         let mut workspace = workspace(threads);
-        let mut saver = Saver::start(self.folder.to_path_buf(), self.identity.clone())?;
+        let saver = Saver::start(self.folder.to_path_buf(), self.identity.clone())?;
         let mut run = match saved {
             Some(saved) => {
                 saved.restore(&mut watch)?;
@@ -186,9 +186,7 @@ impl Job<'_> {
                 let mut rng = generator(config.seed, Stream::Weights);
                 let (activation, init) = (self.settings.activation, self.settings.init);
                 let net = Net::random(self.widths, activation, init, &mut rng);
-                let run = Checkpoint::new(net, *config);
-                saver.save(&run, &watch, true);
-                run
+                Checkpoint::new(net, *config)
             }
         };
         let mut follower = Follower {

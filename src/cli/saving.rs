@@ -17,6 +17,8 @@ use std::thread::{self, JoinHandle};
 
 /// The file of a run that has not ended.
 pub(super) const CHECKPOINT: &str = "last.ckpt";
+/// The file that ends a run.
+pub(super) const MODEL: &str = "model.safetensors";
 /// The rows of the epochs so far.
 pub(super) const HISTORY: &str = "history.csv";
 
@@ -45,13 +47,12 @@ impl Saved {
     pub(super) fn read(folder: &Path) -> Result<Self, Failure> {
         let path = folder.join(CHECKPOINT);
         let bytes = fs::read(&path).map_err(|error| {
-            let is_over = error.kind() == ErrorKind::NotFound;
-            Failure::new(
-                match is_over && folder.join("model.safetensors").is_file() {
-                    true => format!("the run in {} is complete", folder.display()),
-                    false => format!("cannot read {}: {error}", path.display()),
-                },
-            )
+            let (is_missing, folder) = (error.kind() == ErrorKind::NotFound, folder.display());
+            Failure::new(match (is_missing, path.with_file_name(MODEL).is_file()) {
+                (true, true) => format!("the run in {folder} is complete"),
+                (true, false) => format!("no run has been saved in {folder}: begin it anew"),
+                (false, _) => format!("cannot read {}: {error}", path.display()),
+            })
         })?;
         let broken =
             |why: &str| Failure::new(format!("{} is no checkpoint: {why}", path.display()));
