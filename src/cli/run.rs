@@ -212,6 +212,11 @@ impl Job<'_> {
             saved?;
             return self.stop(&run);
         }
+        if let Err(failure) = saved
+            && !self.quiet
+        {
+            output::remark(&format!("warning: {failure}"));
+        }
 
         // The only time that the test images are looked at.
         let test = workspace.evaluate(run.best.view(), test, config.reduction);

@@ -73,7 +73,8 @@ impl Saved {
         let settings = saved.clone().resolve()?;
         let asked = flags.clone().or(saved).resolve()?;
         match settings.first_difference(&asked)? {
-            None => Ok(settings),
+            // The data may have moved.
+            None => Ok(asked),
             Some((name, own, other)) => Err(Failure::usage(format!(
                 "{name} is {own} in the run to be resumed, not {other}"
             ))),
