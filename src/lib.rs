@@ -11,6 +11,7 @@ extern crate alloc;
 pub mod isa;
 pub mod matrix;
 
+mod chain;
 pub mod gemm;
 pub mod vector;
 
@@ -34,6 +35,7 @@ pub mod schedule;
     expect(dead_code, reason = "one thread splits nothing")
 )]
 mod share;
+pub mod single;
 #[cfg(feature = "alloc")]
 mod team;
 #[cfg(feature = "alloc")]
@@ -55,13 +57,14 @@ pub use isa::{Arm, Isa};
 pub use loss::Reduction;
 pub use matrix::{MatMut, MatRef};
 pub use net::NetRef;
-pub use optim::Momentum;
+pub use optim::{Momentum, Update};
 pub use schedule::{LearningRate, Schedule};
+pub use single::NetMut;
 
 #[cfg(feature = "alloc")]
 pub use {
     matrix::Matrix,
     net::Net,
     train::{Batch, Config, Observer, train},
-    workspace::{Evaluation, Update, Workspace},
+    workspace::{Evaluation, Workspace},
 };
