@@ -5,13 +5,18 @@
 //! Each arm rounds a multiply-add here as it does in its micro-kernels, so
 //! these chains have the bits of the product's.
 
-use crate::isa::{Isa, PORTABLE_IS_FUSED};
+use crate::isa::Isa;
+#[cfg(not(vfma))]
+use crate::isa::PORTABLE_IS_FUSED;
+
+#[cfg(vfma)]
+mod vfma;
 
 /// `a · b + c` as the portable arm computes it.
 #[inline(always)]
 pub(crate) fn mul_add(a: f32, b: f32, c: f32) -> f32 {
     #[cfg(vfma)]
-    return vfma(a, b, c);
+    return vfma::mul_add(a, b, c);
     #[cfg(not(vfma))]
     if PORTABLE_IS_FUSED {
         let [a, b, c] = [a, b, c].map(wide::f32x4::splat);
@@ -21,24 +26,16 @@ pub(crate) fn mul_add(a: f32, b: f32, c: f32) -> f32 {
     }
 }
 
-/// The compiler has no name for this instruction that `core` shows, and its own
-/// choice for `a · b + c` is `vmla`, which rounds the product first.
-#[cfg(vfma)]
-#[allow(unsafe_code)]
-#[inline(always)]
-fn vfma(a: f32, b: f32, mut c: f32) -> f32 {
-    // SAFETY: the build script has seen that the target's floating-point unit
-    // has the instruction, which touches registers only.
-    unsafe {
-        core::arch::asm!(
-            "vfma.f32 {c}, {a}, {b}",
-            a = in(sreg) a,
-            b = in(sreg) b,
-            c = inout(sreg) c,
-            options(pure, nomem, nostack, preserves_flags)
-        );
+/// `ys += a · xs`, as far as both slices reach.
+#[inline]
+pub(crate) fn axpy(isa: Isa, a: f32, xs: &[f32], ys: &mut [f32]) {
+    #[cfg(vfma)]
+    {
+        let _ = isa;
+        vfma::axpy(a, xs, ys);
     }
-    c
+    #[cfg(not(vfma))]
+    axpy_each(isa, a, xs, ys);
 }
 
 /// Compiles a function of a multiply-add for the two ways in which this machine
@@ -72,9 +69,9 @@ macro_rules! for_each_rounding {
     };
 }
 
+#[cfg(not(vfma))]
 for_each_rounding! {
-    /// `ys += a · xs`, as far as both slices reach.
-    pub(crate) fn axpy[mul_add](a: f32, xs: &[f32], ys: &mut [f32]) {
+    fn axpy_each[mul_add](a: f32, xs: &[f32], ys: &mut [f32]) {
         for (y, &x) in ys.iter_mut().zip(xs) {
             *y = mul_add(a, x, *y);
         }

@@ -28,6 +28,7 @@ pub mod loss;
 pub mod metrics;
 pub mod net;
 pub mod optim;
+pub mod quantize;
 pub mod schedule;
 #[cfg(feature = "alloc")]
 #[cfg_attr(
@@ -58,6 +59,7 @@ pub use loss::Reduction;
 pub use matrix::{MatMut, MatRef};
 pub use net::NetRef;
 pub use optim::{Momentum, Update};
+pub use quantize::QuantizedRef;
 pub use schedule::{LearningRate, Schedule};
 pub use single::NetMut;
 
