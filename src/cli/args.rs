@@ -1,7 +1,7 @@
 //! Flags of all subcommands.
 
 use super::settings::{Flags, recipe_names};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Trains and uses a shallow classifier of handwritten digits.
@@ -28,6 +28,8 @@ pub(super) enum Command {
     Evaluate(EvaluateArgs),
     /// Classify images of digits
     Classify(ClassifyArgs),
+    /// Write a trained net as Rust source, to be called where it lies in flash
+    Export(ExportArgs),
     /// Show what this machine computes with: instruction set, threads, caches, block sizes
     Info(InfoArgs),
     /// Measure how fast this machine trains: half a minute for a table of a few lines
@@ -82,6 +84,42 @@ pub(super) struct ClassifyArgs {
     /// Print JSON lines
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct ExportArgs {
+    /// The model.safetensors of a run
+    pub(super) model: PathBuf,
+    /// What to write
+    #[arg(long, value_enum, default_value = "rust")]
+    pub(super) format: Format,
+    /// Round the weights, and say what that costs on all test images
+    #[arg(long, value_enum, value_name = "BITS")]
+    pub(super) quantize: Option<Quantize>,
+    /// Write this file, which must be new
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: PathBuf,
+    /// Overwrite the file
+    #[arg(long)]
+    pub(super) force: bool,
+    /// The folder of the four IDX files, which --quantize evaluates on [default: as for train]
+    #[arg(long, value_name = "DIR", requires = "quantize")]
+    pub(super) data: Option<PathBuf>,
+    /// Print results as JSON lines on stdout
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Format {
+    /// A module for the crate `handwritten`, all of it in one file
+    Rust,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Quantize {
+    /// Integers of eight bits, with a scale for each output
+    Int8,
 }
 
 #[derive(Args)]

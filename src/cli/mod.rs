@@ -9,6 +9,7 @@ mod args;
 mod bench;
 mod classify;
 mod evaluate;
+mod export;
 mod folder;
 mod info;
 mod machine;
@@ -51,6 +52,7 @@ fn start(args: Vec<OsString>) -> ExitCode {
         Command::Train(args) => run::run(*args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Classify(args) => classify::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
