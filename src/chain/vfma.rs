@@ -9,14 +9,18 @@
 
 use core::arch::naked_asm;
 
+/// The least unit that has the instruction. Linked at link time, a module's
+/// assembly forgets which one the target has.
+macro_rules! fpu {
+    () => {
+        ".fpu fpv4-sp-d16"
+    };
+}
+
 /// `a · b + c`, rounded once.
 #[unsafe(naked)]
 pub(super) extern "C" fn mul_add(a: f32, b: f32, c: f32) -> f32 {
-    naked_asm!(
-        "vfma.f32 s2, s0, s1", //
-        "vmov.f32 s0, s2",
-        "bx lr",
-    )
+    naked_asm!(fpu!(), "vfma.f32 s2, s0, s1", "vmov.f32 s0, s2", "bx lr",)
 }
 
 /// `ys += a · xs`, as far as both slices reach.
@@ -36,6 +40,7 @@ pub(super) fn axpy(a: f32, xs: &[f32], ys: &mut [f32]) {
 #[unsafe(naked)]
 unsafe extern "C" fn raw_axpy(a: f32, xs: *const f32, ys: *mut f32, count: usize) {
     naked_asm!(
+        fpu!(),
         "subs r2, #4",
         "blo 3f",
         "2:",

@@ -7,10 +7,11 @@ use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let isa = Isa::from_env()?;
+    let (mut batch, mut trained) = (Box::new(Batch::ZERO), Trained::ZERO);
     let mut text = String::new();
     classify_all(isa, &mut text)?;
-    Box::new(Batch::ZERO).compare(isa, &mut text)?;
-    Trained::ZERO.train(isa, &mut text)?;
+    batch.compare(isa, &mut text)?;
+    trained.train(isa, &mut text)?;
     print!("{text}");
     Ok(())
 }
