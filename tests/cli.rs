@@ -1112,9 +1112,8 @@ mod exporting {
         assert_eq!(array::<f32>(&source, "SCALES").len(), 8 + CLASSES);
         assert_eq!(array::<f32>(&source, "BIASES").len(), 8 + CLASSES);
 
-        let text =
-            format!("export run/model.safetensors --data data --quantize int8 --out text.rs");
-        let output = folder.handwritten(&text).ok();
+        let export = "export run/model.safetensors --data data --quantize int8 --out text.rs";
+        let output = folder.handwritten(export).ok();
         assert!(output.stdout.contains("points lost on 80 test images"));
         assert_eq!(folder.text("text.rs"), source);
     }

@@ -60,7 +60,7 @@ fn random_params(widths: &[usize]) -> Vec<f32> {
 
 /// An image of which about half the pixels are zero.
 fn random_image(rng: &mut impl Rng, len: usize) -> Vec<u8> {
-    let pixel = |bits: u32| if bits % 2 == 0 { 0 } else { (bits >> 24) as u8 };
+    let pixel = |bits: u32| if bits & 1 == 0 { 0 } else { (bits >> 24) as u8 };
     (0..len).map(|_| pixel(rng.next_u32())).collect()
 }
 

@@ -62,14 +62,14 @@ pub fn classify_all(isa: Isa, out: &mut impl Write) -> fmt::Result {
     let mut sums: Sums = [0; _];
     for eight in [false, true] {
         let (name, mut correct) = (if eight { "8 bits" } else { "32 bits" }, 0);
-        for i in 0..COUNT {
+        for (i, &label) in LABELS.iter().enumerate() {
             let logits = match eight {
                 false => model::NET.logits(isa, image(i), &mut activations),
                 true => model_int8::NET.logits(isa, image(i), &mut sums, &mut activations),
             };
             let logits = logits.ok_or(fmt::Error)?;
             let class = vector::argmax(logits);
-            correct += u32::from(class == usize::from(LABELS[i]));
+            correct += u32::from(class == usize::from(label));
             write!(out, "{name} image {i} class {class} logits")?;
             bits(logits, out)?;
         }
