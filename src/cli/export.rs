@@ -216,11 +216,10 @@ fn tail(text: &mut String, model: &Model, class: &str, arrays: &str) {
     let _ = write!(
         text,
         "\n/// The net, to be called where it lies.\n\
+         #[rustfmt::skip]\n\
          pub static NET: {class}<'static> =\n    \
-         match {class}::try_new(&WIDTHS, Activation::{:?}, {arrays}) {{\n        \
-         Some(net) => net,\n        \
-         None => panic!(\"arrays of other widths\"),\n    \
-         }};\n",
+         {class}::try_new(&WIDTHS, Activation::{:?}, {arrays})\n        \
+         .expect(\"arrays of these widths\");\n",
         model.net.view().activation()
     );
 }
