@@ -53,6 +53,9 @@ fn report() -> Option<()> {
         let instructions = total / COUNT as u32 * 10 / 16;
         writeln!(out, "# {name} instructions {instructions} stack {stack}").ok()?;
     }
+    let instructions = ticks(|| trained.step(isa, 0..1)) * 10 / 16;
+    let stack = stack(|| trained.step(isa, 0..1));
+    writeln!(out, "# training instructions {instructions} stack {stack}").ok()?;
     let fused = isa.is_fused();
     writeln!(out, "# fused {fused}").ok()
 }

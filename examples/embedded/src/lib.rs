@@ -12,6 +12,7 @@ pub mod model;
 pub mod model_int8;
 
 use core::fmt::{self, Write};
+use core::ops::Range;
 use handwritten::init::{Stream, generator};
 use handwritten::net::{activations_len, params_len};
 use handwritten::quantize::sums_len;
@@ -143,23 +144,28 @@ impl Trained {
             Init::Glorot.fill(weights, biases, (shape[0], shape[1]), &mut rng);
             rest = after;
         }
+        for step in 0..STEPS {
+            let loss = self.step(isa, COUNT * step / STEPS..COUNT * (step + 1) / STEPS);
+            writeln!(out, "step {step} loss {:016x}", loss.to_bits())?;
+        }
+        for (row, params) in self.params.chunks(WIDTHS[1]).enumerate() {
+            write!(out, "parameters {row}")?;
+            bits(params, out)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a step with these examples, and returns the sum of their losses.
+    #[inline(never)]
+    pub fn step(&mut self, isa: Isa, examples: Range<usize>) -> f64 {
         let Self {
             params,
             velocity,
             scratch,
         } = self;
+        let images = &IMAGES[examples.start * FEATURES..examples.end * FEATURES];
         let mut net = NetMut::new(&WIDTHS, ACTIVATION, params, velocity, scratch);
-        for step in 0..STEPS {
-            let examples = COUNT * step / STEPS..COUNT * (step + 1) / STEPS;
-            let images = &IMAGES[examples.start * FEATURES..examples.end * FEATURES];
-            let loss = net.step(isa, images, &LABELS[examples], &UPDATE);
-            writeln!(out, "step {step} loss {:016x}", loss.to_bits())?;
-        }
-        for (row, params) in net.view().params().chunks(WIDTHS[1]).enumerate() {
-            write!(out, "parameters {row}")?;
-            bits(params, out)?;
-        }
-        Ok(())
+        net.step(isa, images, &LABELS[examples], &UPDATE)
     }
 }
 
