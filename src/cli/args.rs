@@ -1,7 +1,7 @@
 //! Flags of all subcommands.
 
 use super::settings::{Flags, recipe_names};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Trains and uses a shallow classifier of handwritten digits.
@@ -26,10 +26,10 @@ pub(super) enum Command {
     Train(Box<TrainArgs>),
     /// Repeat the test figures of a trained net from its file
     Evaluate(EvaluateArgs),
-    /// Classify images of digits
-    Classify(ClassifyArgs),
     /// Write a trained net as Rust source, to be called where it lies in flash
     Export(ExportArgs),
+    /// Classify images of digits
+    Classify(ClassifyArgs),
     /// Show what this machine computes with: instruction set, threads, caches, block sizes
     Info(InfoArgs),
     /// Measure how fast this machine trains: half a minute for a table of a few lines
@@ -75,18 +75,6 @@ pub(super) struct EvaluateArgs {
 }
 
 #[derive(Args)]
-pub(super) struct ClassifyArgs {
-    /// The model.safetensors of a run
-    pub(super) model: PathBuf,
-    /// PNG files, of any size, light on dark or dark on light
-    #[arg(required = true)]
-    pub(super) images: Vec<PathBuf>,
-    /// Print JSON lines
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Args)]
 pub(super) struct ExportArgs {
     /// The model.safetensors of a run
     pub(super) model: PathBuf,
@@ -110,16 +98,28 @@ pub(super) struct ExportArgs {
     pub(super) json: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, clap::ValueEnum)]
 pub(super) enum Format {
     /// A module for the crate `handwritten`, all of it in one file
     Rust,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, clap::ValueEnum)]
 pub(super) enum Quantize {
     /// Integers of eight bits, with a scale for each output
     Int8,
+}
+
+#[derive(Args)]
+pub(super) struct ClassifyArgs {
+    /// The model.safetensors of a run
+    pub(super) model: PathBuf,
+    /// PNG files, of any size, light on dark or dark on light
+    #[arg(required = true)]
+    pub(super) images: Vec<PathBuf>,
+    /// Print JSON lines
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args)]

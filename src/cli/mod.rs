@@ -51,8 +51,8 @@ fn start(args: Vec<OsString>) -> ExitCode {
     let result = match program.command {
         Command::Train(args) => run::run(*args),
         Command::Evaluate(args) => evaluate::run(&args),
-        Command::Classify(args) => classify::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Classify(args) => classify::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
