@@ -18,6 +18,7 @@
 use crate::activation::Activation;
 use crate::isa::Isa;
 use crate::net::{NetRef, activations_len, are_widths};
+use crate::single::take;
 use crate::vector;
 
 /// The largest |q|.
@@ -176,7 +177,7 @@ impl<'a> QuantizedRef<'a> {
         );
         sums.fill(0);
         let unit = if l == 0 {
-            add_rows(image.iter().map(|&byte| i32::from(byte)), weights, sums);
+            add_rows(image.iter().map(|&byte| i32::from(byte)), weights, sums)?;
             1.0 / INPUT_MAX
         } else {
             let largest = below
@@ -185,7 +186,7 @@ impl<'a> QuantizedRef<'a> {
             // A quotient, since the reciprocal of a tiny number is infinite.
             let n = |&x: &f32| rounded(x / largest * INPUT_MAX);
             if largest > 0.0 {
-                add_rows(below.iter().map(n), weights, sums);
+                add_rows(below.iter().map(n), weights, sums)?;
             }
             largest / INPUT_MAX
         };
@@ -196,20 +197,12 @@ impl<'a> QuantizedRef<'a> {
     }
 }
 
-/// The first `len` elements, which are left out of `slice` from now on.
-fn take<'a, T>(slice: &mut &'a [T], len: usize) -> Option<&'a [T]> {
-    let (first, rest) = slice.split_at_checked(len)?;
-    *slice = rest;
-    Some(first)
-}
-
 /// Adds to each of the sums its weight times the input, row after row.
 #[inline(always)]
-fn add_rows(inputs: impl Iterator<Item = i32>, weights: &[i8], sums: &mut [i32]) {
-    if sums.is_empty() {
-        return;
-    }
-    for (n, row) in inputs.zip(weights.chunks_exact(sums.len())) {
+fn add_rows(inputs: impl Iterator<Item = i32>, weights: &[i8], sums: &mut [i32]) -> Option<()> {
+    let mut weights = weights;
+    for n in inputs {
+        let row = take(&mut weights, sums.len())?;
         if n != 0 {
             for (sum, &q) in sums.iter_mut().zip(row) {
                 // Checked arithmetic would be a path that panics; no sum of so
@@ -218,6 +211,7 @@ fn add_rows(inputs: impl Iterator<Item = i32>, weights: &[i8], sums: &mut [i32])
             }
         }
     }
+    Some(())
 }
 
 /// Rounds to the nearest integer, ties to the even one; |x| is below 2²².

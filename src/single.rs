@@ -58,10 +58,10 @@ impl NetRef<'_> {
         let (mut below, mut rest, mut params) = (&[][..], activations, self.params());
         for (l, &width) in hidden.iter().enumerate() {
             let (z, above) = rest.split_at_mut_checked(width)?;
-            params = match l {
-                0 => affine(isa, image, pixel, params, z)?,
-                _ => affine(isa, below, number, params, z)?,
-            };
+            match l {
+                0 => affine(isa, image, pixel, &mut params, z)?,
+                _ => affine(isa, below, number, &mut params, z)?,
+            }
             self.activation().apply(isa, z);
             (below, rest) = (z, above);
         }
@@ -69,9 +69,9 @@ impl NetRef<'_> {
             return None;
         }
         match hidden {
-            [] => affine(isa, image, pixel, params, rest)?,
-            _ => affine(isa, below, number, params, rest)?,
-        };
+            [] => affine(isa, image, pixel, &mut params, rest)?,
+            _ => affine(isa, below, number, &mut params, rest)?,
+        }
         Some(rest)
     }
 
@@ -143,29 +143,33 @@ impl NetRef<'_> {
 }
 
 /// z = b + x·W of the layer whose parameters come first. `value` is the number
-/// that an input stands for, or `None` if that is zero. Returns the parameters
-/// of the layers after it, or `None` if there are too few for this one.
+/// that an input stands for, or `None` if that is zero. Leaves the parameters of
+/// the layers after it in `params`; `None` if there are too few for this one.
 #[inline(always)]
-fn affine<'a, T: Copy>(
+fn affine<T: Copy>(
     isa: Isa,
     inputs: &[T],
     value: impl Fn(T) -> Option<f32>,
-    params: &'a [f32],
+    params: &mut &[f32],
     z: &mut [f32],
-) -> Option<&'a [f32]> {
-    let outputs = z.len();
-    let (weights, params) = params.split_at_checked(inputs.len() * outputs)?;
-    let (biases, params) = params.split_at_checked(outputs)?;
-    if outputs == 0 {
-        return None;
-    }
-    z.copy_from_slice(biases);
-    for (&input, row) in inputs.iter().zip(weights.chunks_exact(outputs)) {
+) -> Option<()> {
+    let mut weights = take(params, inputs.len() * z.len())?;
+    z.copy_from_slice(take(params, z.len())?);
+    for &input in inputs {
+        let row = take(&mut weights, z.len())?;
         if let Some(x) = value(input) {
             chain::axpy(isa, x, row, z);
         }
     }
-    Some(params)
+    Some(())
+}
+
+/// The first `len` elements, which are left out of `slice` from now on.
+#[inline(always)]
+pub(crate) fn take<'a, T>(slice: &mut &'a [T], len: usize) -> Option<&'a [T]> {
+    let (first, rest) = slice.split_at_checked(len)?;
+    *slice = rest;
+    Some(first)
 }
 
 /// A net that trains in memory that the caller lends.
