@@ -9,8 +9,8 @@
 
 use core::arch::naked_asm;
 
-/// The least unit that has the instruction. Linked at link time, a module's
-/// assembly forgets which one the target has.
+/// The least unit that has the instruction. Where the program is optimised as it
+/// is linked, the assembler no longer knows which one the target has.
 macro_rules! fpu {
     () => {
         ".fpu fpv4-sp-d16"
