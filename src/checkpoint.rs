@@ -308,7 +308,7 @@ mod tests {
         assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
         assert_eq!(crc32(b""), 0);
         // However the bytes fall into eights.
-        let bytes: Vec<u8> = (0..100).map(|i| i * 37).collect();
+        let bytes: Vec<u8> = (0..100_u8).map(|i| i.wrapping_mul(37)).collect();
         let plain = |bytes: &[u8]| {
             let next = |crc: u32, &byte: &u8| {
                 (0..8).fold(crc ^ u32::from(byte), |crc, _| {

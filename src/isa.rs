@@ -90,9 +90,10 @@ impl core::error::Error for IsaError {}
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Isa(Arm);
 
-/// Whether crate `wide` was compiled to fused multiply-adds, as the portable
-/// arm then is.
-const WIDE_IS_FUSED: bool = cfg!(any(
+/// Whether the portable arm has fused multiply-adds: where crate `wide` was
+/// compiled to them, or the target has the instruction for single numbers.
+pub(crate) const PORTABLE_IS_FUSED: bool = cfg!(any(
+    vfma,
     all(
         any(target_arch = "x86", target_arch = "x86_64"),
         target_feature = "fma"
@@ -202,7 +203,7 @@ impl Isa {
     /// all unfused ones: they multiply, round, add and round again.
     pub fn is_fused(self) -> bool {
         match self.0 {
-            Arm::Portable => WIDE_IS_FUSED,
+            Arm::Portable => PORTABLE_IS_FUSED,
             Arm::Neon | Arm::Avx2 | Arm::Avx512 => true,
         }
     }

@@ -11,6 +11,7 @@ extern crate alloc;
 pub mod isa;
 pub mod matrix;
 
+mod chain;
 pub mod gemm;
 pub mod vector;
 
@@ -29,6 +30,7 @@ pub mod loss;
 pub mod metrics;
 pub mod net;
 pub mod optim;
+pub mod quantize;
 pub mod schedule;
 #[cfg(feature = "alloc")]
 #[cfg_attr(
@@ -36,6 +38,7 @@ pub mod schedule;
     expect(dead_code, reason = "one thread splits nothing")
 )]
 mod share;
+pub mod single;
 #[cfg(feature = "alloc")]
 mod team;
 #[cfg(feature = "alloc")]
@@ -67,13 +70,15 @@ pub use isa::{Arm, Isa};
 pub use loss::Reduction;
 pub use matrix::{MatMut, MatRef};
 pub use net::NetRef;
-pub use optim::Momentum;
+pub use optim::{Momentum, Update};
+pub use quantize::QuantizedRef;
 pub use schedule::{LearningRate, Schedule};
+pub use single::NetMut;
 
 #[cfg(feature = "alloc")]
 pub use {
     matrix::Matrix,
     net::Net,
     train::{Batch, Checkpoint, Config, Observer, resume, train},
-    workspace::{Evaluation, Update, Workspace},
+    workspace::{Evaluation, Workspace},
 };

@@ -65,6 +65,10 @@ pub fn softmax_cross_entropy(
         dlogits.rows(),
         dlogits.cols()
     );
+    if let [_] = labels {
+        // The other lanes would be computed for nothing.
+        return in_lanes::<1>(logits, labels, scale, dlogits, losses);
+    }
     let (labels, losses) = (labels.chunks(LANES), losses.chunks_mut(LANES));
     for (i, (labels, losses)) in (0..).step_by(LANES).zip(labels.zip(losses)) {
         let rows = i..i + labels.len();
@@ -85,51 +89,66 @@ for_each_arm! {
         dlogits: MatMut<'_>,
         losses: &mut [f32],
     ) {
-        let (mut dlogits, classes) = (dlogits, logits.cols());
-        // Lanes without an example hold zeros, and what comes of them is dropped.
-        let column = |m: MatRef<'_>, j: usize| {
-            let mut lanes = [0.0; LANES];
-            lanes.iter_mut().zip(0..m.rows()).for_each(|(lane, i)| *lane = m.at(i, j));
-            lanes
-        };
-        let mut max = [f32::NEG_INFINITY; LANES];
-        for j in 0..classes {
-            for (max, z) in max.iter_mut().zip(column(logits, j)) {
-                *max = max.max(z);
-            }
+        in_lanes::<LANES>(logits, labels, scale, dlogits, losses);
+    }
+}
+
+/// Up to so many examples, each in a lane of its own.
+#[inline(always)]
+fn in_lanes<const LANES: usize>(
+    logits: MatRef<'_>,
+    labels: &[u8],
+    scale: f32,
+    mut dlogits: MatMut<'_>,
+    losses: &mut [f32],
+) {
+    let classes = logits.cols();
+    // Lanes without an example hold zeros, and what comes of them is dropped.
+    let column = |m: MatRef<'_>, j: usize| {
+        let mut lanes = [0.0; LANES];
+        lanes
+            .iter_mut()
+            .zip(0..m.rows())
+            .for_each(|(lane, i)| *lane = m.at(i, j));
+        lanes
+    };
+    let mut max = [f32::NEG_INFINITY; LANES];
+    for j in 0..classes {
+        for (max, z) in max.iter_mut().zip(column(logits, j)) {
+            *max = max.max(z);
         }
-        let mut sum = [0.0; LANES];
-        for j in 0..classes {
-            let mut p = column(logits, j);
-            for ((p, max), sum) in p.iter_mut().zip(max).zip(&mut sum) {
-                *p = vector::exp_of(*p - max);
-                *sum += *p;
-            }
-            for (i, p) in (0..dlogits.rows()).zip(p) {
-                dlogits.row_mut(i)[j] = p;
-            }
+    }
+    let mut sum = [0.0; LANES];
+    for j in 0..classes {
+        let mut p = column(logits, j);
+        for ((p, max), sum) in p.iter_mut().zip(max).zip(&mut sum) {
+            *p = vector::exp_of(*p - max);
+            *sum += *p;
         }
-        let mut logarithm = sum;
-        for x in &mut logarithm {
-            // The sum is at least 1, infinite or NaN.
-            *x = vector::ln_of(*x);
+        for (i, p) in (0..dlogits.rows()).zip(p) {
+            dlogits.row_mut(i)[j] = p;
         }
-        for (i, (&label, loss)) in labels.iter().zip(losses).enumerate() {
-            let label = usize::from(label);
-            *loss = logarithm[i] - (logits.at(i, label) - max[i]);
+    }
+    let mut logarithm = sum;
+    for x in &mut logarithm {
+        // The sum is at least 1, infinite or NaN.
+        *x = vector::ln_of(*x);
+    }
+    for (i, (&label, loss)) in labels.iter().zip(losses).enumerate() {
+        let label = usize::from(label);
+        *loss = logarithm[i] - (logits.at(i, label) - max[i]);
+    }
+    for j in 0..classes {
+        let mut p = column(dlogits.as_ref(), j);
+        for (p, sum) in p.iter_mut().zip(sum) {
+            *p = *p / sum * scale;
         }
-        for j in 0..classes {
-            let mut p = column(dlogits.as_ref(), j);
-            for (p, sum) in p.iter_mut().zip(sum) {
-                *p = *p / sum * scale;
-            }
-            for (i, p) in (0..dlogits.rows()).zip(p) {
-                dlogits.row_mut(i)[j] = p;
-            }
+        for (i, p) in (0..dlogits.rows()).zip(p) {
+            dlogits.row_mut(i)[j] = p;
         }
-        for (i, &label) in labels.iter().enumerate() {
-            dlogits.row_mut(i)[usize::from(label)] -= scale;
-        }
+    }
+    for (i, &label) in labels.iter().enumerate() {
+        dlogits.row_mut(i)[usize::from(label)] -= scale;
     }
 }
 

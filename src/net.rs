@@ -87,6 +87,23 @@ impl<'a> NetRef<'a> {
         }
     }
 
+    /// The same, or `None` where [`NetRef::new`] panics: for a net in a
+    /// constant, such as one in flash.
+    pub const fn try_new(
+        widths: &'a [usize],
+        activation: Activation,
+        params: &'a [f32],
+    ) -> Option<Self> {
+        if !are_widths(widths) || params.len() != params_len(widths) {
+            return None;
+        }
+        Some(Self {
+            widths,
+            activation,
+            params,
+        })
+    }
+
     /// The widths of the layers, from the inputs to the classes.
     pub fn widths(&self) -> &'a [usize] {
         self.widths
@@ -318,8 +335,17 @@ impl Net {
 }
 
 fn assert_widths(widths: &[usize]) {
-    assert!(
-        (2..=MAX_DEPTH + 1).contains(&widths.len()) && !widths.contains(&0),
-        "layers of widths {widths:?}"
-    );
+    assert!(are_widths(widths), "layers of widths {widths:?}");
+}
+
+/// Whether a net can have layers of these widths.
+pub(crate) const fn are_widths(widths: &[usize]) -> bool {
+    let mut l = 0;
+    while l < widths.len() {
+        if widths[l] == 0 {
+            return false;
+        }
+        l += 1;
+    }
+    2 <= widths.len() && widths.len() <= MAX_DEPTH + 1
 }

@@ -1,6 +1,7 @@
 //! The optimiser: gradient descent with momentum.
 
 use crate::isa::Isa;
+use crate::loss::Reduction;
 use crate::net::params_len;
 use crate::vector::for_each_arm;
 
@@ -83,6 +84,17 @@ impl Momentum {
         let rates = (self.momentum, decay, learning_rate);
         step(isa, params, velocity, gradient, rates, self.nesterov);
     }
+}
+
+/// How parameters move in a step.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Update {
+    /// The rule.
+    pub rule: Momentum,
+    /// Its learning rate η.
+    pub learning_rate: f32,
+    /// Which loss descends: the mean or the sum over the step's examples.
+    pub reduction: Reduction,
 }
 
 for_each_arm! {

@@ -8,7 +8,7 @@ use crate::loss::Reduction;
 use crate::matrix::MatRef;
 use crate::metrics::Confusion;
 use crate::net::{Net, NetRef, activations_len, params_len};
-use crate::optim::Momentum;
+pub use crate::optim::Update;
 use crate::share::{Examples, Layers, Parameters, Pass, Scratch, Sums, Values, share_out};
 use crate::team::Team;
 use crate::units::Units;
@@ -44,17 +44,6 @@ pub struct Workspace {
     gradient: Vec<f32>,
     /// One for each thread.
     scratch: Vec<Scratch>,
-}
-
-/// How parameters move in a step.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Update {
-    /// The rule.
-    pub rule: Momentum,
-    /// Its learning rate η.
-    pub learning_rate: f32,
-    /// Which loss descends: the mean or the sum over the step's examples.
-    pub reduction: Reduction,
 }
 
 /// Loss and predictions on a set of examples.
@@ -236,7 +225,7 @@ impl Workspace {
     }
 
     /// Makes a step of training: the same as [`Workspace::compute_gradient`]
-    /// and [`Momentum::step`], bit for bit, but each parameter moves as soon as
+    /// and [`Momentum::step`](crate::Momentum::step), bit for bit, but each parameter moves as soon as
     /// its gradient is complete. Returns the sum of the losses before the step;
     /// where it is not finite no parameter has moved.
     ///

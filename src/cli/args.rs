@@ -29,6 +29,8 @@ pub(super) enum Command {
     Train(Box<TrainArgs>),
     /// Repeat the test figures of a trained net from its file
     Evaluate(EvaluateArgs),
+    /// Write a trained net as Rust source, to be called where it lies in flash
+    Export(ExportArgs),
     /// Classify images of digits
     Classify(ClassifyArgs),
     /// Show why the net of the question did not learn: its run repeated, each mistake mended
@@ -118,6 +120,42 @@ pub(super) struct EvaluateArgs {
     pub(super) data: Option<PathBuf>,
     #[command(flatten)]
     pub(super) common: Common,
+}
+
+#[derive(Args)]
+pub(super) struct ExportArgs {
+    /// The model.safetensors of a run
+    pub(super) model: PathBuf,
+    /// What to write
+    #[arg(long, value_enum, default_value = "rust")]
+    pub(super) format: Format,
+    /// Round the weights, and say what that costs on all test images
+    #[arg(long, value_enum, value_name = "BITS")]
+    pub(super) quantize: Option<Quantize>,
+    /// Write this file, which must be new
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: PathBuf,
+    /// Overwrite the file
+    #[arg(long)]
+    pub(super) force: bool,
+    /// The folder of the four IDX files, which --quantize evaluates on [default: as for train]
+    #[arg(long, value_name = "DIR", requires = "quantize")]
+    pub(super) data: Option<PathBuf>,
+    /// Print results as JSON lines on stdout
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(super) enum Format {
+    /// A module for the crate `handwritten`, all of it in one file
+    Rust,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(super) enum Quantize {
+    /// Integers of eight bits, with a scale for each output
+    Int8,
 }
 
 #[derive(Args)]

@@ -3,9 +3,9 @@
 use super::args::EvaluateArgs;
 use super::model::Model;
 use super::{Failure, isa, output, report};
+use crate::Workspace;
 use crate::data::{Splits, Subset};
 use crate::init::{Stream, generator};
-use crate::{Workspace, io};
 
 /// Evaluates a model on the test images of its own run; on other data, on the
 /// whole test file.
@@ -14,21 +14,7 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
     let model = Model::read(&args.model)?;
     let (net, about) = (model.net.view(), &model.about);
     args.common.pool()?.install(|| {
-        let dir = io::find(args.data.as_deref()).map_err(Failure::new)?;
-        let loaded = io::load(&dir).map_err(Failure::new)?;
-        let size = (loaded.test.rows(), loaded.test.columns());
-        if size != about.image || loaded.test.classes() > about.classes.len() {
-            return Err(Failure::new(format!(
-                "the model is for {}×{} images of {} classes, those in {} are {}×{} of {}",
-                about.image.0,
-                about.image.1,
-                about.classes.len(),
-                dir.display(),
-                size.0,
-                size.1,
-                loaded.test.classes()
-            )));
-        }
+        let loaded = model.load_data(args.data.as_deref())?;
         let own = model.split().filter(|_| loaded.fingerprint == about.data_sha256);
         let test = match own {
             Some(split) => {
@@ -41,7 +27,7 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
                 output::remark(&format!(
                     "the model was trained on other data ({}): evaluating all test images in {} ({})",
                     about.data,
-                    dir.display(),
+                    loaded.dir.display(),
                     loaded.source
                 ));
                 Subset::all(&loaded.test)

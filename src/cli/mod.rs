@@ -11,6 +11,7 @@ mod bench;
 mod classify;
 mod evaluate;
 mod explain;
+mod export;
 mod folder;
 mod gradcheck;
 mod info;
@@ -57,6 +58,7 @@ fn start(args: Vec<OsString>) -> ExitCode {
     let result = match program.command {
         Command::Train(args) => run::run(*args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Classify(args) => classify::run(&args),
         Command::Explain(args) => explain::run(args),
         Command::Gradcheck(args) => gradcheck::run(*args),

@@ -4,6 +4,7 @@
 use super::Failure;
 use super::settings::by_name;
 use crate::data::Split;
+use crate::io::{self, Loaded};
 use crate::{Activation, Net, Reduction};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
@@ -124,6 +125,27 @@ impl Model {
                 path.display()
             ))
         })
+    }
+
+    /// Loads the data in a folder, or where there are any if it is `None`. Their
+    /// images must be such as the model is for.
+    pub(super) fn load_data(&self, dir: Option<&Path>) -> Result<Loaded, Failure> {
+        let dir = io::find(dir).map_err(Failure::new)?;
+        let loaded = io::load(&dir).map_err(Failure::new)?;
+        let (about, size) = (&self.about, (loaded.test.rows(), loaded.test.columns()));
+        if size != about.image || loaded.test.classes() > about.classes.len() {
+            return Err(Failure::new(format!(
+                "the model is for {}×{} images of {} classes, those in {} are {}×{} of {}",
+                about.image.0,
+                about.image.1,
+                about.classes.len(),
+                dir.display(),
+                size.0,
+                size.1,
+                loaded.test.classes()
+            )));
+        }
+        Ok(loaded)
     }
 
     /// How its data were split.

@@ -6,6 +6,7 @@
 
 use super::tile::{LINE, RawTiles, define_tiles, listed, tiles};
 use super::{Kernel, pixels, transpose};
+use crate::chain;
 use wide::f32x8;
 
 pub(super) static KERNEL: Kernel = Kernel {
@@ -27,7 +28,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     places: pixels::places,
     groups: pixels::groups,
     narrow: &[],
-    mul_add: scalar_mul_add,
+    mul_add: chain::mul_add,
 };
 
 type Vector = f32x8;
@@ -48,6 +49,13 @@ fn splat(x: f32) -> Vector {
 
 #[inline]
 fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
+    #[cfg(vfma)]
+    {
+        // `wide` does not know the instruction.
+        let [a, b, c] = [a, b, c].map(Vector::to_array);
+        Vector::new(core::array::from_fn(|i| chain::mul_add(a[i], b[i], c[i])))
+    }
+    #[cfg(not(vfma))]
     a.mul_add(b, c)
 }
 
@@ -108,10 +116,4 @@ unsafe fn store_part(p: *mut f32, lanes: usize, x: Vector) {
     // SAFETY: the caller's word.
     let to = unsafe { core::slice::from_raw_parts_mut(p, lanes) };
     to.copy_from_slice(&x.to_array()[..lanes]);
-}
-
-/// See [`Kernel::mul_add`].
-fn scalar_mul_add(a: f32, b: f32, c: f32) -> f32 {
-    let [a, b, c] = [a, b, c].map(wide::f32x4::splat);
-    a.mul_add(b, c).to_array()[0]
 }
