@@ -2,7 +2,6 @@
 
 use super::args::TrainArgs;
 use super::machine::{Clock, Machine};
-use super::model::{self, Origin};
 use super::plot::{LossCurves, confusion_svg, loss_png, loss_svg};
 use super::progress::Progress;
 use super::report::{self, dashed, grouped};
@@ -12,6 +11,7 @@ use crate::data::{Dataset, Splits};
 use crate::diagnosis::{Look, Watch};
 use crate::init::{Stream, generator};
 use crate::io::{self, Source};
+use crate::model::{self, About};
 use crate::train::{Epoch, Outcome};
 use crate::{Batch, Evaluation, Isa, Net, Reduction, Workspace, train};
 use serde_json::json;
@@ -189,9 +189,9 @@ impl Job<'_> {
         let history = &outcome.history;
         let train_data: &Dataset = self.splits.train.dataset();
         let best = &history[outcome.best_epoch - 1];
-        let origin = Origin {
+        let about = About {
             image: (train_data.rows(), train_data.columns()),
-            classes: &self.classes,
+            classes: self.classes.clone(),
             data: self.source.to_string(),
             data_sha256: self.fingerprint.to_string(),
             split: self.settings.split,
@@ -225,7 +225,7 @@ impl Job<'_> {
         let png = loss_png(&curves).map_err(Failure::new)?;
         let machine = toml::to_string(machine).map_err(Failure::new)?;
         let contents = [
-            model::encode(&outcome.best, origin)?,
+            model::encode(&outcome.best, &about).map_err(Failure::new)?,
             self.settings.to_toml()?.into_bytes(),
             report::history_csv(history, looks).into_bytes(),
             loss_svg(&curves).into_bytes(),

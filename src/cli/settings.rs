@@ -278,15 +278,6 @@ impl Flags {
     }
 }
 
-/// The one of these that has that name.
-pub(super) fn by_name<T: Copy, const N: usize>(
-    all: [T; N],
-    name: fn(T) -> &'static str,
-    text: &str,
-) -> Option<T> {
-    all.into_iter().find(|&choice| name(choice) == text)
-}
-
 /// The choice that a flag names.
 fn named<T: Copy, const N: usize>(
     flag: &str,
@@ -295,7 +286,7 @@ fn named<T: Copy, const N: usize>(
     name: fn(T) -> &'static str,
 ) -> Result<Option<T>, Failure> {
     let Some(text) = text else { return Ok(None) };
-    match by_name(all, name, &text) {
+    match all.into_iter().find(|&choice| name(choice) == text) {
         Some(choice) => Ok(Some(choice)),
         None => Err(Failure::usage(format!(
             "{flag} must be one of {}, not \"{text}\"",
