@@ -226,7 +226,7 @@ impl Job<'_> {
         let machine = toml::to_string(machine).map_err(Failure::new)?;
         let contents = [
             model::encode(&outcome.best, &about).map_err(Failure::new)?,
-            self.settings.to_toml()?.into_bytes(),
+            self.settings.to_toml().map_err(Failure::new)?.into_bytes(),
             report::history_csv(history, looks).into_bytes(),
             loss_svg(&curves).into_bytes(),
             png,
