@@ -3,17 +3,32 @@
 //! promises at most, in memory that keeps to what arrived; and a file reads the
 //! same compressed.
 
+use flate2::Compression;
 use flate2::read::{GzEncoder, MultiGzDecoder};
 use handwritten::data::idx::Kind;
 use handwritten::io::{ReadError, read_idx};
 use std::io::{self, Read};
 
+/// As far as files are decompressed for comparison.
+const ENOUGH: usize = 1 << 16;
+
 pub(crate) fn check(bytes: &[u8]) {
-    for kind in [Kind::Images, Kind::Labels] {
-        against_the_plain_decoder(bytes, kind);
-        if !bytes.starts_with(&[0x1f, 0x8b]) {
-            compressed_reads_the_same(bytes, kind);
+    let is_gz = bytes.starts_with(&[0x1f, 0x8b]);
+    let plain = if is_gz {
+        Plain::of(bytes)
+    } else {
+        Plain {
+            start: bytes.to_vec(),
+            end: Some(Ok(())),
         }
+    };
+    let packed = (!is_gz).then(|| compressed(bytes));
+    for kind in [Kind::Images, Kind::Labels] {
+        let found = read(bytes, kind);
+        if let Some(packed) = &packed {
+            assert_same(&found, &read(packed, kind));
+        }
+        check_against(&plain, bytes.len() as u64, kind, found);
     }
 }
 
@@ -21,22 +36,47 @@ fn read(bytes: &[u8], kind: Kind) -> Result<Vec<u8>, ReadError> {
     read_idx(bytes, bytes.len() as u64, kind)
 }
 
-fn against_the_plain_decoder(bytes: &[u8], kind: Kind) {
-    let (whole, end) = if bytes.starts_with(&[0x1f, 0x8b]) {
-        decompressed(bytes)
-    } else {
-        (bytes.to_vec(), Ok(()))
-    };
-    match read(bytes, kind) {
+/// What a plain decoder finds.
+struct Plain {
+    start: Vec<u8>,
+    /// How the file ends, if that is not after all that is looked at.
+    end: Option<io::Result<()>>,
+}
+
+impl Plain {
+    /// Reads byte after byte: a longer read gives nothing where there is damage
+    /// within its reach.
+    fn of(bytes: &[u8]) -> Self {
+        let mut decoder = MultiGzDecoder::new(bytes);
+        let (mut start, mut byte) = (Vec::new(), [0]);
+        let mut end = None;
+        while end.is_none() && start.len() < ENOUGH {
+            match decoder.read(&mut byte) {
+                Ok(0) => end = Some(Ok(())),
+                Ok(_) => start.extend(byte),
+                Err(error) => end = Some(Err(error)),
+            }
+        }
+        Self { start, end }
+    }
+}
+
+fn check_against(plain: &Plain, len: u64, kind: Kind, found: Result<Vec<u8>, ReadError>) {
+    match found {
         Ok(content) => {
             let promised = kind.expected_len(&content).unwrap();
             assert!(content.len() as u64 <= promised + 1);
-            assert!(whole.starts_with(&content));
-            if content.len() as u64 <= promised {
-                assert!(end.is_ok(), "damage is passed over: {end:?}");
-                assert_eq!(content.len(), whole.len(), "the file goes on");
+            let both = content.len().min(plain.start.len());
+            assert_eq!(content[..both], plain.start[..both]);
+            match &plain.end {
+                Some(end) if content.len() as u64 <= promised => {
+                    assert!(end.is_ok(), "damage is passed over: {end:?}");
+                    assert_eq!(content.len(), plain.start.len(), "the file goes on");
+                }
+                Some(_) => assert!(content.len() <= plain.start.len()),
+                None => {}
             }
-            let likely = (promised + 1).min(16 * bytes.len() as u64);
+            let likely = (promised + 1).min(16 * len);
             let grown = 2 * content.len() as u64;
             assert!(
                 content.capacity() as u64 <= 64 + likely.max(grown),
@@ -46,40 +86,32 @@ fn against_the_plain_decoder(bytes: &[u8], kind: Kind) {
             );
         }
         Err(ReadError::Idx(error)) => {
-            let header = &whole[..whole.len().min(kind.header_len())];
+            let header = &plain.start[..plain.start.len().min(kind.header_len())];
             assert_eq!(kind.expected_len(header), Err(error));
         }
-        Err(ReadError::Gz(error)) => assert!(end.is_err(), "no damage: {error}"),
+        Err(ReadError::Gz(error)) => {
+            assert!(!matches!(plain.end, Some(Ok(()))), "no damage: {error}");
+        }
         Err(error) => panic!("no system is asked: {error}"),
     }
 }
 
-/// All that is there up to the end or the first damage, a few bytes at a time:
-/// with damage within its reach a longer read may give nothing.
-fn decompressed(bytes: &[u8]) -> (Vec<u8>, io::Result<()>) {
-    let mut decoder = MultiGzDecoder::new(bytes);
-    let (mut whole, mut few) = (Vec::new(), [0; 8]);
-    loop {
-        match decoder.read(&mut few) {
-            Ok(0) => return (whole, Ok(())),
-            Ok(len) => whole.extend_from_slice(&few[..len]),
-            Err(error) => return (whole, Err(error)),
-        }
-    }
-}
-
-fn compressed_reads_the_same(bytes: &[u8], kind: Kind) {
+/// In two members, as of files that were compressed apart.
+fn compressed(bytes: &[u8]) -> Vec<u8> {
     let mut packed = Vec::new();
-    // Two members, as of files that were compressed apart.
     let (start, end) = bytes.split_at(bytes.len() / 3);
     for part in [start, end] {
-        GzEncoder::new(part, flate2::Compression::fast())
+        GzEncoder::new(part, Compression::fast())
             .read_to_end(&mut packed)
             .unwrap();
     }
-    match (read(bytes, kind), read(&packed, kind)) {
-        (Ok(raw), Ok(unpacked)) => assert_eq!(raw, unpacked),
-        (Err(ReadError::Idx(raw)), Err(ReadError::Idx(unpacked))) => assert_eq!(raw, unpacked),
-        (raw, unpacked) => panic!("{raw:?} raw, {unpacked:?} compressed"),
+    packed
+}
+
+fn assert_same(raw: &Result<Vec<u8>, ReadError>, packed: &Result<Vec<u8>, ReadError>) {
+    match (raw, packed) {
+        (Ok(raw), Ok(packed)) => assert_eq!(raw, packed),
+        (Err(ReadError::Idx(raw)), Err(ReadError::Idx(packed))) => assert_eq!(raw, packed),
+        _ => panic!("{raw:?} raw, {packed:?} compressed"),
     }
 }
