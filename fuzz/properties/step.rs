@@ -57,10 +57,10 @@ impl Number {
         Self { x, off }.rounded(1.0)
     }
 
-    /// Divided by a number that is above 0 for certain.
+    /// Divided by a number that is at least 1 for certain.
     fn over(self, other: Self) -> Self {
         let x = self.x / other.x;
-        let off = (self.off + x.abs() * other.off) / (other.x - other.off);
+        let off = (self.off + x.abs() * other.off) / (other.x - other.off).max(1.0);
         Self { x, off }.rounded(1.0)
     }
 
@@ -76,9 +76,9 @@ impl Number {
         Self::of(self.x.exp(), self, (self.x + self.off).exp()).rounded(4.0)
     }
 
-    /// As exact, of a number that is above 0 for certain.
+    /// As exact, of a number that is at least 1 for certain.
     fn ln(self) -> Self {
-        Self::of(self.x.ln(), self, 1.0 / (self.x - self.off)).rounded(4.0)
+        Self::of(self.x.ln(), self, 1.0 / (self.x - self.off).max(1.0)).rounded(4.0)
     }
 
     /// Where the argument may be that is nearest to 0.
@@ -212,6 +212,8 @@ impl Case {
                 off: max.off.max(z.off),
             });
             let powers: Vec<Number> = z.iter().map(|z| z.minus(max).exp()).collect();
+            // One of them is 1, as exact arithmetic has it and as single
+            // precision does.
             let total = sum(powers.iter().copied());
             losses.push(total.ln().minus(z[label].minus(max)));
             let mut dz: Vec<Number> = powers
