@@ -47,6 +47,11 @@ mod units;
 #[cfg(feature = "alloc")]
 pub mod workspace;
 
+#[cfg(feature = "alloc")]
+pub mod checkpoint;
+#[cfg(feature = "alloc")]
+mod codec;
+
 #[cfg(feature = "std")]
 pub mod diagnosis;
 #[cfg(feature = "std")]
@@ -72,6 +77,6 @@ pub use schedule::{LearningRate, Schedule};
 pub use {
     matrix::Matrix,
     net::Net,
-    train::{Batch, Config, Observer, train},
+    train::{Batch, Checkpoint, Config, Observer, resume, train},
     workspace::{Evaluation, Update, Workspace},
 };

@@ -13,6 +13,7 @@ use crate::trial::{Trial, Way};
 use crate::workspace::{Tensor, Update, Workspace};
 use alloc::{vec, vec::Vec};
 use core::fmt;
+use rand_xoshiro::Xoshiro256PlusPlus;
 
 /// How many examples make a step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,13 +100,73 @@ pub struct Epoch {
     pub is_best: bool,
 }
 
-/// A run between two of its steps.
+/// A run between two of its steps: everything that the next one depends on.
+///
+/// [`resume`] goes on from it, and what comes of that has the bits of a run that
+/// was never interrupted. [`Checkpoint::to_bytes`] makes a file of it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Checkpoint {
+    /// How the net is trained.
+    pub config: Config,
+    /// The net as it is.
+    pub net: Net,
+    /// The velocity of each of its parameters.
+    pub velocity: Vec<f32>,
+    /// The net that is kept: that of the lowest validation loss so far, and
+    /// before the first epoch ends the net that training began with.
+    pub best: Net,
+    /// The epoch after which that was; 0 for none yet.
+    pub best_epoch: usize,
+    /// The epochs that are over. With the seed of the configuration their
+    /// number says where the generator of the shuffles is.
+    pub history: Vec<Epoch>,
+    /// The steps that have been made of the epoch after these: the place in its
+    /// order of the examples.
+    pub step: usize,
+    /// The sum of their losses.
+    pub loss: f64,
+}
+
+impl Checkpoint {
+    /// A run of `net` that has not begun.
+    pub fn new(net: Net, config: Config) -> Self {
+        Self {
+            config,
+            velocity: vec![0.0; net.view().params().len()],
+            best: net.clone(),
+            net,
+            best_epoch: 0,
+            history: vec![],
+            step: 0,
+            loss: 0.0,
+        }
+    }
+
+    /// Whether nothing is left to do: all epochs are over, or there has been no
+    /// better one for as long as the configuration waits.
+    pub fn is_complete(&self) -> bool {
+        let epochs = self.history.len();
+        let since = epochs - self.best_epoch.min(epochs);
+        let waited = self
+            .config
+            .patience
+            .is_some_and(|patience| since >= patience);
+        epochs > 0 && (epochs >= self.config.epochs || waited)
+    }
+
+    /// The lowest validation loss so far.
+    fn lowest(&self) -> f64 {
+        let best = self.best_epoch.checked_sub(1);
+        best.map_or(f64::INFINITY, |best| self.history[best].val_loss)
+    }
+}
+
+/// A run between two of its steps, as an observer sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment<'a> {
     /// The net as it is.
     pub net: NetRef<'a>,
-    /// The net that is kept: that of the lowest validation loss so far, and
-    /// before the first epoch the net that training begins with.
+    /// The net that is kept ([`Checkpoint::best`]).
     pub best: NetRef<'a>,
     /// The examples that it learns from.
     pub train: &'a Subset<'a>,
@@ -113,14 +174,32 @@ pub struct Moment<'a> {
     pub config: &'a Config,
 }
 
+/// What an observer wants to happen before the next step.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Then {
+    /// The next step.
+    #[default]
+    GoOn,
+    /// A call of [`Observer::on_save`].
+    Save,
+    /// The same, and no more steps.
+    SaveAndStop,
+}
+
 /// Watches a training run.
 pub trait Observer {
     /// Called before the first step.
     fn on_start(&mut self, _now: &Moment<'_>) {}
     /// Called after each step.
-    fn on_step(&mut self, _step: &Step) {}
+    fn on_step(&mut self, _step: &Step) -> Then {
+        Then::GoOn
+    }
     /// Called after each epoch.
-    fn on_epoch(&mut self, _epoch: &Epoch, _now: &Moment<'_>) {}
+    fn on_epoch(&mut self, _epoch: &Epoch, _now: &Moment<'_>) -> Then {
+        Then::GoOn
+    }
+    /// Called where one of the others has asked for it.
+    fn on_save(&mut self, _run: &Checkpoint) {}
 }
 
 /// Watches nothing.
@@ -131,7 +210,8 @@ impl Observer for () {}
 pub struct Outcome {
     /// A copy of the net as it was when the validation loss was lowest.
     pub best: Net,
-    /// The epoch after which that was, counted from 1.
+    /// The epoch after which that was, counted from 1; 0 if an observer has
+    /// stopped the run in its first epoch.
     pub best_epoch: usize,
     /// All epochs.
     pub history: Vec<Epoch>,
@@ -179,20 +259,48 @@ pub fn train(
     workspace: &mut Workspace,
     observer: &mut impl Observer,
 ) -> Result<Outcome, NonFinite> {
+    let mut run = Checkpoint::new(net.clone(), *config);
+    let result = resume(&mut run, train, val, workspace, observer);
+    net.copy_from(&run.net);
+    result.map(|()| Outcome {
+        best: run.best,
+        best_epoch: run.best_epoch,
+        history: run.history,
+    })
+}
+
+/// Goes on with a run from where it is, until it is complete or an observer
+/// stops it. Examples and `workspace` must be those that it began with, up to
+/// the number of threads; then the result has the same bits as if the run had
+/// never been interrupted.
+///
+/// # Errors
+/// Ends within the step whose loss is infinite or NaN.
+///
+/// # Panics
+/// Panics where [`train`] does, or if the run has made more steps of its epoch
+/// than there are.
+pub fn resume(
+    run: &mut Checkpoint,
+    train: &Subset<'_>,
+    val: &Subset<'_>,
+    workspace: &mut Workspace,
+    observer: &mut impl Observer,
+) -> Result<(), NonFinite> {
     Team::with(workspace.threads(), |team| {
-        train_with(team, net, (train, val), config, workspace, observer)
+        resume_with(team, run, (train, val), workspace, observer)
     })
 }
 
 /// The same with a team that stays together for the whole run.
-fn train_with(
+fn resume_with(
     team: &mut Team<'_>,
-    net: &mut Net,
+    run: &mut Checkpoint,
     (train, val): (&Subset<'_>, &Subset<'_>),
-    config: &Config,
     workspace: &mut Workspace,
     observer: &mut impl Observer,
-) -> Result<Outcome, NonFinite> {
+) -> Result<(), NonFinite> {
+    let config = run.config;
     assert!(config.epochs > 0, "training for no epochs");
     assert!(
         !train.is_empty() && !val.is_empty(),
@@ -205,18 +313,14 @@ fn train_with(
         Batch::Mini(batch) => batch,
     };
     assert!(batch > 0, "mini-batches of no examples");
-
     let steps = train.len().div_ceil(batch);
-    let mut velocity = vec![0.0; net.view().params().len()];
-    let mut rng = generator(config.seed, Stream::Shuffle);
-    let mut order = train.indices().to_vec();
-    let mut best = net.clone();
-    let mut best_epoch = 0;
-    let mut lowest = f64::INFINITY;
-    let mut history = Vec::new();
+    assert!(run.step <= steps, "step {} of {steps}", run.step);
+
+    let mut order = Order::new(train, &config);
+    order.skip(run.history.len());
     let is_shared = team.threads() > 1 && workspace.is_shared(batch);
     let mut units = match is_shared {
-        true => workspace.units(net.view(), batch),
+        true => workspace.units(run.net.view(), batch),
         false => None,
     };
     let mut trial = match (is_shared, &units) {
@@ -227,36 +331,32 @@ fn train_with(
     };
     // Who has the parameters as they are: the shards, or the net itself.
     let mut now = Way::Alone;
-    observer.on_start(&moment(net, &best, train, config));
+    observer.on_start(&moment(run, train));
 
-    for epoch in 1..=config.epochs {
-        if config.batch != Batch::Full {
-            // From the same start each time, so that an epoch's order depends
-            // on nothing but the generator.
-            order.copy_from_slice(train.indices());
-            shuffle(&mut order, &mut rng);
-        }
-        let mut total = 0.0;
-        let mut learning_rate = 0.0;
-        let mut batches = (1..).zip(order.chunks(batch)).peekable();
+    while !run.is_complete() {
+        let epoch = run.history.len() + 1;
+        let rate_of = |step| rate.at((epoch - 1) * steps + step - 1, steps, config.epochs);
+        let order = order.next_epoch();
+        let batches = (1..).zip(order.chunks(batch));
+        let mut batches = batches.skip(run.step).peekable();
         while let Some((step, batch)) = batches.next() {
             let data = train.dataset();
-            learning_rate = rate.at((epoch - 1) * steps + step - 1, steps, config.epochs);
             let update = Update {
                 rule: config.optimizer,
-                learning_rate: learning_rate as f32,
+                learning_rate: rate_of(step) as f32,
                 reduction: config.reduction,
             };
             let next = batches.peek().map_or(&[][..], |&(_, next)| next);
             let both = (batch, next);
             let way = trial.way();
+            let (net, velocity) = (&mut run.net, &mut run.velocity);
             if way != now {
                 match &mut units {
                     Some(units) if way == Way::Units => {
-                        units.load(net.view().params(), &velocity);
+                        units.load(net.view().params(), velocity);
                     }
                     Some(units) if now == Way::Units => {
-                        units.store(net.params_mut(), &mut velocity);
+                        units.store(net.params_mut(), velocity);
                     }
                     _ => {}
                 }
@@ -266,13 +366,14 @@ fn train_with(
                 (Some(units), Way::Units) => units.step(team, data, both, &update),
                 (_, Way::Alone) => {
                     let team = &mut team.alone();
-                    workspace.step_with(team, net, &mut velocity, data, both, &update)
+                    workspace.step_with(team, net, velocity, data, both, &update)
                 }
-                _ => workspace.step_with(team, net, &mut velocity, data, both, &update),
+                _ => workspace.step_with(team, net, velocity, data, both, &update),
             });
+            let shards = units.as_ref().filter(|_| now == Way::Units);
             if !sum.is_finite() {
-                if let Some(units) = units.as_ref().filter(|_| now == Way::Units) {
-                    units.store(net.params_mut(), &mut velocity);
+                if let Some(units) = shards {
+                    units.store(net.params_mut(), velocity);
                     // The workspace has not seen this mini-batch.
                     workspace.compute_gradient(net.view(), data, batch, config.reduction);
                 }
@@ -283,69 +384,112 @@ fn train_with(
                     tensor,
                 });
             }
-            total += sum;
-            observer.on_step(&Step {
+            run.loss += sum;
+            run.step = step;
+            let then = observer.on_step(&Step {
                 epoch,
                 step,
                 steps,
                 examples: batch.len(),
                 loss: sum * config.reduction.scale(batch.len()),
             });
+            if then != Then::GoOn {
+                if let Some(units) = shards {
+                    units.store(run.net.params_mut(), &mut run.velocity);
+                }
+                observer.on_save(run);
+            }
+            if then == Then::SaveAndStop {
+                return Ok(());
+            }
         }
 
         if let Some(units) = units.as_ref().filter(|_| now == Way::Units) {
-            units.store(net.params_mut(), &mut velocity);
+            units.store(run.net.params_mut(), &mut run.velocity);
         }
-        let validation = workspace.evaluate_with(team, net.view(), val, config.reduction);
+        let net = run.net.view();
+        let validation = workspace.evaluate_with(team, net, val, config.reduction);
         if !validation.loss.is_finite() {
-            let tensor = workspace.first_not_finite(net.view());
+            let tensor = workspace.first_not_finite(net);
             return Err(NonFinite {
                 epoch,
                 step: steps,
                 tensor,
             });
         }
-        let is_best = validation.loss < lowest;
+        let is_best = validation.loss < run.lowest();
         if is_best || workspace.defects().has(Defect::AliasedBest) {
-            best.copy_from(net);
+            run.best.copy_from(&run.net);
         }
         if is_best {
-            (best_epoch, lowest) = (epoch, validation.loss);
+            run.best_epoch = epoch;
         }
         let row = Epoch {
             epoch,
-            train_loss: total * config.reduction.scale(train.len()),
+            train_loss: run.loss * config.reduction.scale(train.len()),
             val_loss: validation.loss,
             val_accuracy: validation.confusion.accuracy(),
-            learning_rate,
+            learning_rate: rate_of(steps),
             is_best,
         };
-        observer.on_epoch(&row, &moment(net, &best, train, config));
-        history.push(row);
-        if config
-            .patience
-            .is_some_and(|patience| epoch - best_epoch >= patience)
-        {
-            break;
+        run.history.push(row);
+        (run.step, run.loss) = (0, 0.0);
+        let then = observer.on_epoch(&row, &moment(run, train));
+        if then != Then::GoOn {
+            observer.on_save(run);
+        }
+        if then == Then::SaveAndStop {
+            return Ok(());
         }
     }
-    Ok(Outcome {
-        best,
-        best_epoch,
-        history,
-    })
+    Ok(())
 }
 
-fn moment<'a>(
-    net: &'a Net,
-    best: &'a Net,
-    train: &'a Subset<'a>,
-    config: &'a Config,
-) -> Moment<'a> {
+fn moment<'a>(run: &'a Checkpoint, train: &'a Subset<'a>) -> Moment<'a> {
     Moment {
-        net: net.view(),
-        best: best.view(),
+        net: run.net.view(),
+        best: run.best.view(),
         train,
-        config,
+        config: &run.config,
+    }
+}
+
+/// In which order an epoch takes the examples.
+struct Order<'a> {
+    train: &'a Subset<'a>,
+    indices: Vec<u32>,
+    /// None where the order stays.
+    rng: Option<Xoshiro256PlusPlus>,
+}
+
+impl<'a> Order<'a> {
+    /// Before the first epoch.
+    fn new(train: &'a Subset<'a>, config: &Config) -> Self {
+        Self {
+            train,
+            indices: train.indices().to_vec(),
+            rng: match config.batch {
+                Batch::Full => None,
+                Batch::Mini(_) => Some(generator(config.seed, Stream::Shuffle)),
+            },
+        }
+    }
+
+    /// Takes the generator to where it is after so many epochs: a shuffle draws
+    /// the same numbers whatever it shuffles.
+    fn skip(&mut self, epochs: usize) {
+        if let Some(rng) = &mut self.rng {
+            (0..epochs).for_each(|_| shuffle(&mut self.indices, rng));
+        }
+    }
+
+    /// The order of the next epoch. Shuffled from the same start each time, so
+    /// that it depends on nothing but the generator.
+    fn next_epoch(&mut self) -> &[u32] {
+        if let Some(rng) = &mut self.rng {
+            self.indices.copy_from_slice(self.train.indices());
+            shuffle(&mut self.indices, rng);
+        }
+        &self.indices
     }
 }

@@ -6,7 +6,7 @@
 
 use handwritten::data::{Dataset, Subset};
 use handwritten::init::{Stream, generator};
-use handwritten::train::Step;
+use handwritten::train::{Step, Then};
 use handwritten::{Activation, Batch, Config, Init, Net, Observer, Workspace, train};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,9 +36,10 @@ static ALLOCATOR: Counting = Counting;
 struct Counts(Vec<usize>);
 
 impl Observer for Counts {
-    fn on_step(&mut self, _step: &Step) {
+    fn on_step(&mut self, _step: &Step) -> Then {
         assert!(self.0.len() < self.0.capacity());
         self.0.push(COUNT.load(Ordering::Relaxed));
+        Then::GoOn
     }
 }
 

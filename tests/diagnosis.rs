@@ -5,9 +5,9 @@
 
 use handwritten::data::Subset;
 use handwritten::defects::{Defect, Defects};
-use handwritten::diagnosis::{Finding, Look, Watch};
+use handwritten::diagnosis::{Finding, Watch};
 use handwritten::init::{Stream, generator};
-use handwritten::train::{Epoch, Moment};
+use handwritten::train::{Epoch, Moment, Then};
 use handwritten::{
     Activation, Batch, Config, Init, LearningRate, Momentum, Net, Observer, Reduction, Schedule,
     Workspace, io, train,
@@ -35,7 +35,6 @@ struct Run {
 /// Watches a run.
 struct Watched {
     watch: Watch,
-    looks: Vec<Look>,
 }
 
 impl Observer for Watched {
@@ -43,8 +42,9 @@ impl Observer for Watched {
         self.watch.start(now);
     }
 
-    fn on_epoch(&mut self, epoch: &Epoch, now: &Moment<'_>) {
-        self.looks.push(self.watch.look(epoch, now));
+    fn on_epoch(&mut self, epoch: &Epoch, now: &Moment<'_>) -> Then {
+        self.watch.look(epoch, now);
+        Then::GoOn
     }
 }
 
@@ -99,7 +99,6 @@ impl Run {
         let mut workspace = Workspace::new(&widths, 1).with_defects(self.defects);
         let mut watched = Watched {
             watch: Watch::new(workspace.clone()),
-            looks: vec![],
         };
         let (config, observer) = (&self.config, &mut watched);
         // A run may overflow; what was found before counts.
@@ -228,9 +227,9 @@ fn a_mistake_is_named_where_it_is_the_only_one() {
 #[test]
 fn one_thing_is_said_an_epoch_and_each_once() {
     let watched = question().watch();
-    let said = watched.looks.iter().filter_map(|look| look.finding);
+    let said = watched.watch.looks().iter().filter_map(|look| look.finding);
     let said: Vec<Finding> = said.collect();
-    assert_eq!(watched.looks.len(), 12);
+    assert_eq!(watched.watch.looks().len(), 12);
     assert_eq!(said, watched.watch.found());
     assert!(said.len() >= 7);
     for (i, finding) in said.iter().enumerate() {
@@ -238,7 +237,10 @@ fn one_thing_is_said_an_epoch_and_each_once() {
         assert!(said[..i].iter().all(|other| other.name() != finding.name()));
     }
     // What is wrong before the first step is said first.
-    assert_eq!(watched.looks[0].finding, Some(Finding::RawLogitGradient));
+    assert_eq!(
+        watched.watch.looks()[0].finding,
+        Some(Finding::RawLogitGradient)
+    );
 }
 
 #[test]
@@ -258,7 +260,13 @@ fn runs_that_learn_are_left_alone() {
                 run.config.learning_rate.peak = rate;
                 let watched = run.watch();
                 assert_eq!(watched.watch.found(), [], "{run:?}");
-                assert!(watched.looks.iter().all(|look| look.finding.is_none()));
+                assert!(
+                    watched
+                        .watch
+                        .looks()
+                        .iter()
+                        .all(|look| look.finding.is_none())
+                );
             }
         }
     }
@@ -288,10 +296,9 @@ fn signals_are_what_their_names_say() {
     let (mut net, mut workspace) = (start.clone(), Workspace::new(&widths, 1));
     let mut watched = Watched {
         watch: Watch::new(workspace.clone()),
-        looks: vec![],
     };
     train(&mut net, &few, &val, &config, &mut workspace, &mut watched).unwrap();
-    let signals = &watched.looks[0].signals;
+    let signals = &watched.watch.looks()[0].signals;
 
     let length =
         |xs: &mut dyn Iterator<Item = f32>| xs.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();

@@ -8,7 +8,7 @@ mod common;
 use common::{Oracle, examples, random_images, random_params, relative_error, tensors, widen};
 use handwritten::data::{Dataset, Subset};
 use handwritten::init::{Stream, generator, shuffle};
-use handwritten::train::{Epoch, Moment, NonFinite, Outcome, Step};
+use handwritten::train::{Epoch, Moment, NonFinite, Outcome, Step, Then};
 use handwritten::workspace::Tensor;
 use handwritten::{
     Activation, Batch, Config, Isa, LearningRate, Momentum, Net, Observer, Reduction, Schedule,
@@ -51,13 +51,15 @@ struct Log {
 }
 
 impl Observer for Log {
-    fn on_step(&mut self, step: &Step) {
+    fn on_step(&mut self, step: &Step) -> Then {
         self.steps.push(*step);
+        Then::GoOn
     }
 
-    fn on_epoch(&mut self, epoch: &Epoch, _now: &Moment<'_>) {
+    fn on_epoch(&mut self, epoch: &Epoch, _now: &Moment<'_>) -> Then {
         self.epochs.push(*epoch);
         self.ends.push(self.steps.len());
+        Then::GoOn
     }
 }
 

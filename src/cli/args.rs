@@ -47,6 +47,17 @@ pub(super) struct TrainArgs {
     pub(super) settings: SettingsArgs,
     #[command(flatten)]
     pub(super) place: PlaceArgs,
+    /// Go on with the run in this folder, which was interrupted
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "name", "force"])]
+    pub(super) resume: Option<PathBuf>,
+    /// Save the run as often as this, besides after each epoch: 0 is after each step
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 5.0,
+        allow_negative_numbers = true
+    )]
+    pub(super) checkpoint_every: f64,
     #[command(flatten)]
     pub(super) common: Common,
     /// Print results only: no progress, no line for each epoch
@@ -87,9 +98,14 @@ pub(super) struct SettingsArgs {
 impl SettingsArgs {
     /// Reads the file if there is one, checks all and fills in the rest.
     pub(super) fn resolve(self) -> Result<Settings, Failure> {
+        self.flags()?.resolve()
+    }
+
+    /// Reads the file if there is one: what is given, whichever way.
+    pub(super) fn flags(self) -> Result<Flags, Failure> {
         let file = self.config.as_deref().map(Flags::read).transpose()?;
         let flags = self.flags.or(file.unwrap_or_default());
-        flags.or(self.recipe.unwrap_or_default()).resolve()
+        Ok(flags.or(self.recipe.unwrap_or_default()))
     }
 }
 

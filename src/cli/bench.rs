@@ -8,7 +8,7 @@ use crate::data::{Split, Splits, Subset};
 use crate::gemm::{Context, Sizes};
 use crate::init::{Stream, generator};
 use crate::io;
-use crate::train::{Epoch, Moment, Observer};
+use crate::train::{Epoch, Moment, Observer, Then};
 use crate::{
     Activation, Batch, Beta, Config, Init, Isa, LearningRate, Matrix, Net, Schedule, Workspace,
     gemm, train,
@@ -162,10 +162,11 @@ struct Finish {
 }
 
 impl Observer for Finish {
-    fn on_epoch(&mut self, row: &Epoch, _now: &Moment<'_>) {
+    fn on_epoch(&mut self, row: &Epoch, _now: &Moment<'_>) -> Then {
         if row.val_accuracy >= GOAL && self.seconds.is_none() {
             self.seconds = Some(self.began.elapsed().as_secs_f64());
         }
+        Then::GoOn
     }
 }
 

@@ -8,7 +8,7 @@ use crate::data::Splits;
 use crate::diagnosis::{Finding, Watch};
 use crate::init::{Stream, generator};
 use crate::io;
-use crate::train::{Epoch, Moment, NonFinite};
+use crate::train::{Epoch, Moment, NonFinite, Then};
 use crate::{Isa, Net, Observer, Workspace, train};
 use anstyle::Style;
 use clap::Parser;
@@ -127,6 +127,7 @@ fn repaired(repair: &str, hidden: usize) -> String {
 /// Trains everything, and says what came of it.
 pub(super) fn run(args: ExplainArgs) -> Result<(), Failure> {
     let isa = isa()?;
+    let force = args.place.force;
     let chosen = folder::chosen(args.place, &FILES)?;
     args.common.pool()?.install(|| {
         let dir = io::find(args.data.as_deref()).map_err(Failure::new)?;
@@ -138,14 +139,14 @@ pub(super) fn run(args: ExplainArgs) -> Result<(), Failure> {
         let others = TRIED.iter().chain(&MENDED);
         lines.extend(others.map(|(_, line)| line.to_string()));
         let runs = train_all(isa, &data, &lines, args.seed, args.quiet)?;
-        let (folder, _) = folder::open(chosen, "explain")?;
+        let folder = folder::open(chosen, "explain", force)?;
         let report = Report { runs };
-        report.write(&folder)?;
+        report.write(&folder.path)?;
         report.print(args.common.json)?;
         if !args.quiet {
             output::remark(&format!(
                 "\nwrote {}: pictures, all curves",
-                folder.display()
+                folder.path.display()
             ));
         }
         Ok(())
@@ -182,9 +183,10 @@ impl Observer for Notes {
         self.watch.start(now);
     }
 
-    fn on_epoch(&mut self, epoch: &Epoch, now: &Moment<'_>) {
+    fn on_epoch(&mut self, epoch: &Epoch, now: &Moment<'_>) -> Then {
         self.watch.look(epoch, now);
         self.history.push(*epoch);
+        Then::GoOn
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::Failure;
 use super::args::PlaceArgs;
-use std::fs;
+use crate::io;
+use std::fmt::Display;
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -25,13 +27,69 @@ pub(super) fn chosen(place: PlaceArgs, files: &[&str]) -> Result<Option<PathBuf>
     Ok(chosen)
 }
 
+/// A folder that nobody else writes a run into.
+pub(super) struct Folder {
+    pub(super) path: PathBuf,
+    /// Whether it was made for this run.
+    pub(super) is_new: bool,
+    /// Held as long as the run is: the system lets go of it with the process.
+    _lock: File,
+}
+
 /// Makes the folder that was chosen, if it is not there yet, or a new one of
-/// that name; says whether it is new.
-pub(super) fn open(chosen: Option<PathBuf>, name: &str) -> Result<(PathBuf, bool), Failure> {
-    match chosen {
-        Some(folder) => make(&folder).map(|is_new| (folder, is_new)),
-        None => next(name).map(|folder| (folder, true)),
+/// that name, and locks it.
+pub(super) fn open(chosen: Option<PathBuf>, name: &str, force: bool) -> Result<Folder, Failure> {
+    let (path, is_new) = match chosen {
+        Some(path) => make(&path).map(|is_new| (path, is_new)),
+        None => next(name).map(|path| (path, true)),
+    }?;
+    let folder = lock(path, is_new)?;
+    if !force {
+        // Somebody may have been faster.
+        refuse_full(&folder.path)?;
     }
+    Ok(folder)
+}
+
+/// The folder of a run that has been begun, locked.
+pub(super) fn reopen(path: PathBuf) -> Result<Folder, Failure> {
+    if !path.is_dir() {
+        return Err(Failure::new(format!(
+            "there is no run in {}",
+            path.display()
+        )));
+    }
+    lock(path, false)
+}
+
+/// Locks a folder, and removes what processes that were killed have left in it.
+fn lock(path: PathBuf, is_new: bool) -> Result<Folder, Failure> {
+    let failed =
+        |error: &dyn Display| Failure::new(format!("cannot lock {}: {error}", path.display()));
+    let file = match cfg!(unix) {
+        true => File::open(&path),
+        // Where folders cannot be opened, a file beside it stands for it.
+        false => File::create(path.with_extension("lock")),
+    };
+    let file = file.map_err(|error| failed(&error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(Failure::new(format!(
+                "another process is writing a run into {}",
+                path.display()
+            )));
+        }
+        // Some file systems know no locks.
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
+        Err(TryLockError::Error(error)) => return Err(failed(&error)),
+    }
+    io::sweep(&path);
+    Ok(Folder {
+        path,
+        is_new,
+        _lock: file,
+    })
 }
 
 /// The folder of the run of that name.

@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 success, 1 a file, a data set or a model is not as it must
 //! be, 2 wrong usage, 3 the loss stopped being finite, 4 `gradcheck` found a
-//! wrong gradient. Every failure is one line on stderr. Results go to stdout,
+//! wrong gradient, 130 and 143 stopped by SIGINT and SIGTERM. Every failure is one line on stderr. Results go to stdout,
 //! progress and remarks to stderr; a reader that closes stdout early is no
 //! failure.
 
@@ -23,13 +23,16 @@ mod progress;
 mod recipes;
 mod report;
 mod run;
+mod saving;
 mod settings;
+mod signals;
 
 use crate::Isa;
 use anstyle::{AnsiColor, Style};
 use args::{Command, Program};
 use clap::Parser;
 use clap::error::ErrorKind;
+use signals::Signal;
 use std::ffi::OsString;
 use std::fmt;
 use std::process::ExitCode;
@@ -90,7 +93,10 @@ fn refuse(error: &clap::Error) -> ExitCode {
 
 fn fail(failure: &Failure) -> ExitCode {
     let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-    output::remark(&format!("{red}error:{red:#} {failure}"));
+    output::remark(&match failure.is_error {
+        true => format!("{red}error:{red:#} {failure}"),
+        false => failure.to_string(),
+    });
     ExitCode::from(failure.code)
 }
 
@@ -105,6 +111,8 @@ fn isa() -> Result<Isa, Failure> {
 struct Failure {
     message: String,
     code: u8,
+    /// Whether something is wrong; else it is only over.
+    is_error: bool,
 }
 
 impl Failure {
@@ -113,6 +121,7 @@ impl Failure {
         Self {
             message: format!("{error}"),
             code: 1,
+            is_error: true,
         }
     }
 
@@ -121,6 +130,7 @@ impl Failure {
         Self {
             message: format!("{error}"),
             code: 2,
+            is_error: true,
         }
     }
 
@@ -129,6 +139,16 @@ impl Failure {
         Self {
             message: format!("{error}"),
             code: 4,
+            is_error: true,
+        }
+    }
+
+    /// A signal has ended the program in order.
+    fn stopped(signal: Signal, message: impl fmt::Display) -> Self {
+        Self {
+            message: format!("{message}"),
+            code: signal.exit_code(),
+            is_error: false,
         }
     }
 
@@ -137,6 +157,7 @@ impl Failure {
         Self {
             message: format!("{error}"),
             code: 3,
+            is_error: true,
         }
     }
 }

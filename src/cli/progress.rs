@@ -2,9 +2,8 @@
 
 use super::report::grouped;
 use super::{Failure, output};
-use crate::Observer;
-use crate::diagnosis::{Finding, Look, Watch};
-use crate::train::{Epoch, Moment, Step};
+use crate::diagnosis::{Finding, Look};
+use crate::train::{Epoch, Step};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -23,16 +22,13 @@ pub(super) struct Progress {
     images: usize,
     /// Seconds that each epoch's steps took, without validation.
     pub(super) seconds: Vec<f64>,
-    watch: Watch,
-    /// What was seen after each epoch.
-    pub(super) looks: Vec<Look>,
     /// Why a result could not be printed.
     failure: Option<Failure>,
 }
 
 impl Progress {
     /// For a run of `epochs` epochs that begins now.
-    pub(super) fn new(epochs: usize, watch: Watch, quiet: bool, json: bool) -> Self {
+    pub(super) fn new(epochs: usize, quiet: bool, json: bool) -> Self {
         let bar = ProgressBar::hidden();
         if !quiet {
             bar.set_draw_target(ProgressDrawTarget::stderr());
@@ -54,8 +50,6 @@ impl Progress {
             step_ended: now,
             images: 0,
             seconds: Vec::new(),
-            watch,
-            looks: Vec::new(),
             failure: None,
         }
     }
@@ -67,16 +61,17 @@ impl Progress {
     }
 }
 
-impl Observer for Progress {
-    fn on_start(&mut self, now: &Moment<'_>) {
-        self.watch.start(now);
+impl Progress {
+    /// Notes that training begins now.
+    pub(super) fn start(&mut self) {
         self.epoch_began = Instant::now();
     }
 
-    fn on_step(&mut self, step: &Step) {
+    /// Shows a step that has been made now.
+    pub(super) fn step(&mut self, step: &Step) {
         self.step_ended = Instant::now();
         self.images += step.examples;
-        if step.step == 1 {
+        if self.bar.length() != Some(step.steps as u64) || step.step == 1 {
             self.bar.set_length(step.steps as u64);
             self.bar
                 .set_prefix(format!("{}/{}", step.epoch, self.epochs));
@@ -88,11 +83,16 @@ impl Observer for Progress {
         }
     }
 
-    fn on_epoch(&mut self, row: &Epoch, now: &Moment<'_>) {
+    /// When the last step was made.
+    pub(super) fn step_ended(&self) -> Instant {
+        self.step_ended
+    }
+
+    /// Shows an epoch, and what was seen after it.
+    pub(super) fn epoch(&mut self, row: &Epoch, look: &Look) {
         let seconds = (self.step_ended - self.epoch_began).as_secs_f64();
         let pace = self.images as f64 / seconds.max(1e-9);
         self.seconds.push(seconds);
-        let look = self.watch.look(row, now);
         if !self.quiet {
             let green = Style::new().fg_color(Some(AnsiColor::Green.into()));
             let best = if row.is_best {
@@ -118,7 +118,7 @@ impl Observer for Progress {
             });
         }
         if self.json {
-            let Look { signals, finding } = &look;
+            let Look { signals, finding } = look;
             let mut event = json!({
                 "event": "epoch",
                 "epoch": row.epoch,
@@ -141,7 +141,6 @@ impl Observer for Progress {
             let printed = self.bar.suspend(|| output::result(&event.to_string()));
             self.failure = self.failure.take().or(printed.err());
         }
-        self.looks.push(look);
         self.images = 0;
         self.epoch_began = Instant::now();
     }

@@ -5,36 +5,55 @@ use super::machine::{Clock, Machine};
 use super::plot::{LossCurves, confusion_svg, loss_png, loss_svg};
 use super::progress::Progress;
 use super::report::{self, dashed, grouped};
+use super::saving::{CHECKPOINT, HISTORY, Identity, MODEL, Saved, Saver};
 use super::settings::Settings;
+use super::signals::Signals;
 use super::{Failure, folder, isa, output};
 use crate::data::{Dataset, Splits};
 use crate::diagnosis::{Look, Watch};
 use crate::init::{Stream, generator};
 use crate::io::{self, Source};
 use crate::model::{self, About};
-use crate::train::{Epoch, Outcome};
-use crate::{Batch, Evaluation, Isa, Net, Reduction, Workspace, train};
+use crate::train::{Epoch, Moment, Observer, Step, Then};
+use crate::{Batch, Checkpoint, Evaluation, Isa, Net, Reduction, Workspace, resume};
 use serde_json::json;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The files of a run.
 const FILES: [&str; 7] = [
-    "model.safetensors",
+    MODEL,
     "config.toml",
-    "history.csv",
+    HISTORY,
     "loss.svg",
     "loss.png",
     "confusion.svg",
     "machine.toml",
 ];
 
-/// Trains a net and writes its run.
+/// Trains a net and writes its run, or goes on with one that was interrupted.
 pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
     let clock = Clock::start();
     let isa = isa()?;
-    let mut settings = args.settings.resolve()?;
-    let chosen = folder::chosen(args.place, &FILES)?;
+    let signals = Signals::listen()?;
+    let every = Duration::try_from_secs_f64(args.checkpoint_every)
+        .map_err(|_| Failure::usage("--checkpoint-every must be a number of seconds, 0 or more"))?;
+    let flags = args.settings.flags()?;
+    let (force, resumed) = (args.place.force, args.resume.is_some());
+    let (mut settings, chosen, reopened) = match args.resume {
+        None => {
+            let settings = flags.resolve()?;
+            let files: Vec<&str> = FILES.into_iter().chain([CHECKPOINT]).collect();
+            (settings, folder::chosen(args.place, &files)?, None)
+        }
+        Some(path) => {
+            let folder = folder::reopen(path)?;
+            let saved = Saved::read(&folder.path)?;
+            (saved.settings(&flags)?, None, Some((folder, saved)))
+        }
+    };
     args.common.pool()?.install(|| {
         let dir = io::find(settings.data.as_deref()).map_err(Failure::new)?;
         let loaded = io::load(&dir).map_err(Failure::new)?;
@@ -44,27 +63,41 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
         let splits = Splits::new(&loaded.train, &loaded.test, settings.split, &mut rng)
             .map_err(Failure::new)?;
         let widths = settings.widths(loaded.train.features(), loaded.train.classes())?;
-
-        let name = format!("{}-{}", file_name(loaded.source), dashed(&widths));
-        let (folder, is_new) = folder::open(chosen, &name)?;
+        let identity = Identity {
+            settings: settings.to_toml().map_err(Failure::new)?,
+            data_sha256: loaded.fingerprint.clone(),
+            is_fused: isa.is_fused(),
+        };
+        let (folder, saved) = match reopened {
+            Some((folder, saved)) => {
+                saved.refuse_other(&identity)?;
+                (folder, Some(saved))
+            }
+            None => {
+                let name = format!("{}-{}", file_name(loaded.source), dashed(&widths));
+                (folder::open(chosen, &name, force)?, None)
+            }
+        };
         let job = Job {
             settings: &settings,
             splits: &splits,
             widths: &widths,
             classes: class_names(loaded.source, loaded.train.classes()),
             source: loaded.source,
-            fingerprint: &loaded.fingerprint,
-            folder: &folder,
+            identity,
+            folder: &folder.path,
             quiet: args.quiet,
             json: args.common.json,
             isa,
+            every,
+            signals,
         };
-        job.run(&clock).inspect_err(|_| {
-            if is_new {
-                // Succeeds only if nothing is in it.
-                let _ = fs::remove_dir(&folder);
-            }
-        })
+        let result = job.run(&clock, saved);
+        if result.is_err() && folder.is_new && !resumed {
+            // Succeeds only if nothing is in it.
+            let _ = fs::remove_dir(&folder.path);
+        }
+        result
     })
 }
 
@@ -75,58 +108,163 @@ struct Job<'a> {
     widths: &'a [usize],
     classes: Vec<String>,
     source: Source,
-    fingerprint: &'a str,
+    identity: Identity,
     folder: &'a Path,
     quiet: bool,
     json: bool,
     isa: Isa,
+    every: Duration,
+    signals: Signals,
+}
+
+/// Follows a run: shows it, looks for what is wrong, saves it.
+struct Follower {
+    progress: Progress,
+    watch: Watch,
+    saver: Saver,
+    signals: Signals,
+    /// How often to save, and when it was done last.
+    every: Duration,
+    saved: Instant,
+}
+
+impl Follower {
+    /// What to do now, if a save is wanted or not.
+    fn then(&self, is_time: bool) -> Then {
+        match (self.signals.caught(), is_time) {
+            (Some(_), _) => Then::SaveAndStop,
+            (None, true) => Then::Save,
+            (None, false) => Then::GoOn,
+        }
+    }
+}
+
+impl Observer for Follower {
+    fn on_start(&mut self, now: &Moment<'_>) {
+        self.watch.start(now);
+        self.progress.start();
+    }
+
+    fn on_step(&mut self, step: &Step) -> Then {
+        self.progress.step(step);
+        let since = self.progress.step_ended() - self.saved;
+        self.then(since >= self.every)
+    }
+
+    fn on_epoch(&mut self, epoch: &Epoch, now: &Moment<'_>) -> Then {
+        let look = self.watch.look(epoch, now);
+        self.progress.epoch(epoch, look);
+        self.then(true)
+    }
+
+    fn on_save(&mut self, run: &Checkpoint) {
+        let is_last = self.signals.caught().is_some();
+        self.saver.save(run, &self.watch, is_last);
+        self.saved = Instant::now();
+    }
 }
 
 impl Job<'_> {
-    fn run(&self, clock: &Clock) -> Result<(), Failure> {
+    fn run(&self, clock: &Clock, saved: Option<Saved>) -> Result<(), Failure> {
         let threads = rayon::current_num_threads();
         let config = &self.settings.training;
-        self.announce(threads)?;
+        self.announce(threads, saved.as_ref())?;
 
-        let mut rng = generator(config.seed, Stream::Weights);
-        let (activation, init) = (self.settings.activation, self.settings.init);
-        let mut net = Net::random(self.widths, activation, init, &mut rng);
         let workspace = |threads| {
             let workspace = Workspace::new(self.widths, threads).with_isa(self.isa);
             workspace.with_defects(self.settings.defects)
         };
-        let watch = Watch::new(workspace(1));
+        let mut watch = Watch::new(workspace(1));
         let mut workspace = workspace(threads);
-        let mut progress = Progress::new(config.epochs, watch, self.quiet, self.json);
+        let saver = Saver::start(self.folder.to_path_buf(), self.identity.clone())?;
+        let mut run = match saved {
+            Some(saved) => {
+                saved.restore(&mut watch)?;
+                saved.run
+            }
+            None => {
+                let mut rng = generator(config.seed, Stream::Weights);
+                let (activation, init) = (self.settings.activation, self.settings.init);
+                let net = Net::random(self.widths, activation, init, &mut rng);
+                Checkpoint::new(net, *config)
+            }
+        };
+        let mut follower = Follower {
+            progress: Progress::new(config.epochs, self.quiet, self.json),
+            watch,
+            saver,
+            signals: self.signals.clone(),
+            every: self.every,
+            saved: Instant::now(),
+        };
         let began = clock.seconds();
         let Splits {
             train: training,
             val,
             test,
         } = self.splits;
-        let outcome = train(
-            &mut net,
-            training,
-            val,
-            config,
-            &mut workspace,
-            &mut progress,
-        );
+        let result = resume(&mut run, training, val, &mut workspace, &mut follower);
         let ended = clock.seconds();
-        let printed = progress.finish();
-        let outcome = outcome.map_err(Failure::not_finite)?;
+        let printed = follower.progress.finish();
+        let saved = follower.saver.finish();
+        result.map_err(Failure::not_finite)?;
+        if !run.is_complete() {
+            saved?;
+            return self.stop(&run);
+        }
+        if let Err(failure) = saved
+            && !self.quiet
+        {
+            output::remark(&format!("warning: {failure}"));
+        }
 
         // The only time that the test images are looked at.
-        let test = workspace.evaluate(outcome.best.view(), test, config.reduction);
-        let machine = Machine::new(clock, self.isa, threads, (began, ended), progress.seconds);
-        self.write(&outcome, &progress.looks, &test, &machine)?;
+        let test = workspace.evaluate(run.best.view(), test, config.reduction);
+        let seconds = follower.progress.seconds;
+        let machine = Machine::new(clock, self.isa, threads, (began, ended), seconds);
+        let written = self.write(&run, follower.watch.looks(), &test, &machine);
         // Not before the run is safe.
         printed?;
-        self.conclude(&outcome, &test, ended - began)
+        self.conclude(&run, &test, ended - began)?;
+        written?;
+        if !self.quiet {
+            output::remark(&format!(
+                "\nwrote {}: best network, history, plots, settings",
+                self.folder.display()
+            ));
+        }
+        Ok(())
+    }
+
+    /// A signal has ended the run for now.
+    fn stop(&self, run: &Checkpoint) -> Result<(), Failure> {
+        let Some(signal) = self.signals.caught() else {
+            return Ok(());
+        };
+        let folder = self.folder.display();
+        if self.json {
+            let event = json!({
+                "event": "stopped",
+                "signal": signal.name(),
+                "epochs": run.history.len(),
+                "steps": run.step,
+                "run": folder.to_string(),
+            });
+            output::result(&event.to_string())?;
+        }
+        Err(Failure::stopped(
+            signal,
+            format!(
+                "stopped by {} after {} epochs and {} steps; to go on: train --resume {folder}",
+                signal.name(),
+                run.history.len(),
+                run.step
+            ),
+        ))
     }
 
     /// What is about to be trained, and on what.
-    fn announce(&self, threads: usize) -> Result<(), Failure> {
+    fn announce(&self, threads: usize, saved: Option<&Saved>) -> Result<(), Failure> {
         let config = &self.settings.training;
         let Splits { train, val, test } = self.splits;
         let params = crate::net::params_len(self.widths);
@@ -157,13 +295,20 @@ impl Job<'_> {
                     format!("{threads} threads")
                 },
             ));
+            if let Some(Saved { run, .. }) = saved {
+                output::remark(&format!(
+                    "going on after {} epochs and {} steps",
+                    run.history.len(),
+                    run.step
+                ));
+            }
         }
         if self.json {
             let event = json!({
                 "event": "start",
                 "data": data.display().to_string(),
                 "data_set": self.source.to_string(),
-                "data_sha256": self.fingerprint,
+                "data_sha256": self.identity.data_sha256,
                 "images": [train.len(), val.len(), test.len()],
                 "widths": self.widths,
                 "parameters": params,
@@ -180,7 +325,7 @@ impl Job<'_> {
     /// Writes the files of the run, each whole or not at all.
     fn write(
         &self,
-        outcome: &Outcome,
+        outcome: &Checkpoint,
         looks: &[Look],
         test: &Evaluation,
         machine: &Machine,
@@ -193,7 +338,7 @@ impl Job<'_> {
             image: (train_data.rows(), train_data.columns()),
             classes: self.classes.clone(),
             data: self.source.to_string(),
-            data_sha256: self.fingerprint.to_string(),
+            data_sha256: self.identity.data_sha256.clone(),
             split: self.settings.split,
             seed: config.seed,
             reduction: config.reduction,
@@ -226,7 +371,7 @@ impl Job<'_> {
         let machine = toml::to_string(machine).map_err(Failure::new)?;
         let contents = [
             model::encode(&outcome.best, &about).map_err(Failure::new)?,
-            self.settings.to_toml().map_err(Failure::new)?.into_bytes(),
+            self.identity.settings.clone().into_bytes(),
             report::history_csv(history, looks).into_bytes(),
             loss_svg(&curves).into_bytes(),
             png,
@@ -236,11 +381,23 @@ impl Job<'_> {
         for (name, bytes) in FILES.iter().zip(contents) {
             io::write_atomic(&self.folder.join(name), &bytes).map_err(Failure::new)?;
         }
-        Ok(())
+        // Nothing is left to go on with.
+        match fs::remove_file(self.folder.join(CHECKPOINT)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(Failure::new(format!(
+                "cannot remove {CHECKPOINT} from {}: {error}",
+                self.folder.display()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// What came of it.
-    fn conclude(&self, outcome: &Outcome, test: &Evaluation, seconds: f64) -> Result<(), Failure> {
+    fn conclude(
+        &self,
+        outcome: &Checkpoint,
+        test: &Evaluation,
+        seconds: f64,
+    ) -> Result<(), Failure> {
         let best = &outcome.history[outcome.best_epoch - 1];
         if self.json {
             let mut event = report::test_json(test, &self.classes);
@@ -256,12 +413,6 @@ impl Job<'_> {
                 outcome.history.len()
             ))?;
             output::result(&report::test_text(test, &self.classes))?;
-        }
-        if !self.quiet {
-            output::remark(&format!(
-                "\nwrote {}: best network, history, plots, settings",
-                self.folder.display()
-            ));
         }
         Ok(())
     }

@@ -174,7 +174,7 @@ impl Flags {
     }
 
     /// Reads the text of one; an error names the line.
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|error| {
             let before = &text[..error.span().map_or(0, |span| span.start)];
             let line = before.matches('\n').count() + 1;
@@ -383,6 +383,29 @@ impl Settings {
             )));
         }
         Ok(widths)
+    }
+
+    /// The first setting in which others differ, and both values. Where the data
+    /// lie does not count.
+    pub(super) fn first_difference(
+        &self,
+        other: &Self,
+    ) -> Result<Option<(String, String, String)>, Failure> {
+        let table = |settings: &Self| {
+            let text = settings.to_toml().map_err(Failure::new)?;
+            text.parse::<toml::Table>().map_err(Failure::new)
+        };
+        let (own, other) = (table(self)?, table(other)?);
+        let shown = |value: Option<&toml::Value>| {
+            value.map_or("not set".to_string(), |value| value.to_string())
+        };
+        let mut names = own.keys().chain(other.keys());
+        let differs = |name: &&String| *name != "data" && own.get(*name) != other.get(*name);
+        Ok(names.find(differs).map(|name| {
+            let values = [own.get(name), other.get(name)].map(shown);
+            let [own, other] = values;
+            (name.replace('_', "-"), own, other)
+        }))
     }
 
     /// The configuration file that repeats them: parsed, it gives equal

@@ -6,6 +6,8 @@
 //! an epoch, and changes nothing of the run. Where what it sees is not what a
 //! net that learns looks like, it says what and why, each thing once.
 
+mod memory;
+
 use crate::activation::Activation;
 use crate::gradcheck::{Comparison, TOLERANCE, check_net};
 use crate::net::NetRef;
@@ -248,6 +250,7 @@ pub struct Watch {
     /// What has been found, and how much of it has been said.
     found: Vec<Finding>,
     said: usize,
+    looks: Vec<Look>,
 }
 
 impl Watch {
@@ -260,7 +263,13 @@ impl Watch {
             length: 0.0,
             found: vec![],
             said: 0,
+            looks: vec![],
         }
+    }
+
+    /// What it has seen after each epoch.
+    pub fn looks(&self) -> &[Look] {
+        &self.looks
     }
 
     /// Everything found so far, said or not.
@@ -268,8 +277,11 @@ impl Watch {
         &self.found
     }
 
-    /// Looks at a run before its first step.
+    /// Looks at a run before its first step; at one that goes on it has done so.
     pub fn start(&mut self, now: &Moment<'_>) {
+        if !self.before.is_empty() {
+            return;
+        }
         self.before = now.net.params().to_vec();
         self.check_gradient(now);
         let signals = self.signals(now);
@@ -285,7 +297,7 @@ impl Watch {
     }
 
     /// Looks at a run after an epoch.
-    pub fn look(&mut self, epoch: &Epoch, now: &Moment<'_>) -> Look {
+    pub fn look(&mut self, epoch: &Epoch, now: &Moment<'_>) -> &Look {
         let signals = self.signals(now);
         self.find_in_progress(epoch, now, &signals);
         // Right after an epoch that is not the best, the best is another net.
@@ -298,7 +310,8 @@ impl Watch {
         self.before.copy_from_slice(now.net.params());
         let finding = self.found.get(self.said).copied();
         self.said += usize::from(finding.is_some());
-        Look { signals, finding }
+        self.looks.push(Look { signals, finding });
+        &self.looks[self.looks.len() - 1]
     }
 
     /// Notes a finding, unless there is one of its kind.

@@ -1,0 +1,323 @@
+//! Checkpoints: their bytes, and runs that go on from them.
+
+#![cfg(feature = "alloc")]
+
+#[expect(dead_code, reason = "runs are compared with runs, not with the oracle")]
+mod common;
+
+use common::{random_images, random_params};
+use handwritten::checkpoint::CheckpointError;
+use handwritten::data::Subset;
+use handwritten::train::{Epoch, Moment, Step, Then};
+use handwritten::{
+    Activation, Batch, Checkpoint, Config, LearningRate, Momentum, Net, Observer, Reduction,
+    Schedule, Workspace, resume,
+};
+
+const WIDTHS: [usize; 3] = [23, 9, 4];
+
+/// Runs that differ in everything that a checkpoint keeps.
+fn configurations() -> Vec<(Activation, Config)> {
+    let config = |batch, schedule, nesterov, reduction, patience| Config {
+        epochs: 4,
+        batch,
+        learning_rate: LearningRate {
+            peak: 0.05,
+            schedule,
+            warmup_epochs: 1,
+        },
+        optimizer: Momentum {
+            momentum: 0.9,
+            nesterov,
+            weight_decay: 1e-3,
+        },
+        reduction,
+        patience,
+        seed: u64::MAX - 3,
+    };
+    let falling = Schedule::Step {
+        epochs: 2,
+        factor: 0.5,
+    };
+    let mini = Batch::Mini(7);
+    vec![
+        (
+            Activation::Sigmoid,
+            config(mini, Schedule::Cosine, false, Reduction::Mean, None),
+        ),
+        (
+            Activation::Tanh,
+            config(mini, falling, true, Reduction::Sum, Some(3)),
+        ),
+        (
+            Activation::Relu,
+            config(
+                Batch::Full,
+                Schedule::Constant,
+                false,
+                Reduction::Mean,
+                Some(9),
+            ),
+        ),
+    ]
+}
+
+fn begun(activation: Activation, config: Config) -> Checkpoint {
+    Checkpoint::new(
+        Net::new(&WIDTHS, activation, random_params(&WIDTHS, 5)),
+        config,
+    )
+}
+
+/// Saves at each opportunity, or stops the run at one of them.
+#[derive(Default)]
+struct Saves {
+    stop_at: Option<usize>,
+    seen: usize,
+    saved: Vec<Vec<u8>>,
+}
+
+impl Saves {
+    fn then(&mut self) -> Then {
+        self.seen += 1;
+        match self.stop_at {
+            Some(at) if at == self.seen => Then::SaveAndStop,
+            Some(_) => Then::GoOn,
+            None => Then::Save,
+        }
+    }
+}
+
+impl Observer for Saves {
+    fn on_step(&mut self, _step: &Step) -> Then {
+        self.then()
+    }
+
+    fn on_epoch(&mut self, _epoch: &Epoch, _now: &Moment<'_>) -> Then {
+        self.then()
+    }
+
+    fn on_save(&mut self, run: &Checkpoint) {
+        self.saved.push(run.to_bytes(b"more"));
+    }
+}
+
+/// The end of a run, and what it has saved.
+fn go_on(mut run: Checkpoint, saves: &mut Saves, threads: usize) -> Checkpoint {
+    let data = random_images(50, WIDTHS[0], WIDTHS[2], 4);
+    let all = Subset::all(&data);
+    let mut workspace = Workspace::new(&WIDTHS, threads);
+    resume(&mut run, &all, &all, &mut workspace, saves).unwrap();
+    run
+}
+
+#[test]
+fn whatever_the_step_a_run_goes_on_bit_for_bit() {
+    for (activation, config) in configurations() {
+        let mut saves = Saves::default();
+        let whole = go_on(begun(activation, config), &mut saves, 1);
+        assert!(whole.is_complete());
+        let steps = match config.batch {
+            Batch::Full => 1,
+            Batch::Mini(_) => 8,
+        };
+        assert_eq!(saves.saved.len(), 4 * (steps + 1));
+        for (i, bytes) in saves.saved.iter().enumerate() {
+            let (run, attachment) = Checkpoint::from_bytes(bytes).unwrap();
+            assert_eq!(attachment, b"more");
+            assert_eq!(run.history.len(), (i + 1) / (steps + 1));
+            assert_eq!(go_on(run, &mut Saves::default(), 1), whole, "save {i}");
+
+            // Stopping there is the same as saving there.
+            let mut stops = Saves {
+                stop_at: Some(i + 1),
+                ..Saves::default()
+            };
+            let stopped = go_on(begun(activation, config), &mut stops, 1);
+            assert_eq!(stops.saved, [&bytes[..]]);
+            assert_eq!(&stopped.to_bytes(b"more"), bytes);
+        }
+    }
+}
+
+/// Interrupted after each step and epoch, again and again.
+#[test]
+fn a_run_may_be_interrupted_any_number_of_times() {
+    for (activation, config) in configurations() {
+        let whole = go_on(begun(activation, config), &mut Saves::default(), 1);
+        let mut run = begun(activation, config);
+        let mut times = 0;
+        while !run.is_complete() {
+            let mut stops = Saves {
+                stop_at: Some(1 + times % 3),
+                ..Saves::default()
+            };
+            run = go_on(run, &mut stops, 1);
+            let bytes = run.to_bytes(&[]);
+            (run, _) = Checkpoint::from_bytes(&bytes).unwrap();
+            times += 1;
+        }
+        assert!(times >= 3);
+        assert_eq!(run, whole);
+    }
+}
+
+#[cfg(feature = "rayon")]
+#[test]
+fn the_number_of_threads_may_change_in_between() {
+    let data = random_images(300, 203, 10, 4);
+    let all = Subset::all(&data);
+    let widths = [203, 70, 10];
+    let config = Config {
+        epochs: 3,
+        batch: Batch::Mini(50),
+        ..Config::default()
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build();
+    pool.unwrap().install(|| {
+        let go_on = |run: &mut Checkpoint, stop_at, threads| {
+            let mut stops = Saves {
+                stop_at,
+                ..Saves::default()
+            };
+            let mut workspace = Workspace::new(&widths, threads);
+            resume(run, &all, &all, &mut workspace, &mut stops).unwrap();
+        };
+        let net = Net::new(&widths, Activation::Sigmoid, random_params(&widths, 5));
+        let mut whole = Checkpoint::new(net.clone(), config);
+        go_on(&mut whole, Some(1000), 1);
+        for first in 1..=21 {
+            let mut run = Checkpoint::new(net.clone(), config);
+            go_on(&mut run, Some(first), 3);
+            go_on(&mut run, Some(5), 2);
+            go_on(&mut run, Some(1000), 1);
+            assert_eq!(run, whole, "after {first}");
+        }
+    });
+}
+
+/// A run in the middle of its second epoch.
+fn saved() -> (Checkpoint, Vec<u8>) {
+    let (activation, config) = configurations().remove(1);
+    let mut stops = Saves {
+        stop_at: Some(12),
+        ..Saves::default()
+    };
+    let run = go_on(begun(activation, config), &mut stops, 1);
+    assert_eq!((run.history.len(), run.step), (1, 3));
+    (run, stops.saved.remove(0))
+}
+
+#[test]
+fn bytes_are_the_run_and_nothing_else() {
+    for (activation, config) in configurations() {
+        for run in [
+            begun(activation, config),
+            go_on(begun(activation, config), &mut Saves::default(), 1),
+        ] {
+            for attachment in [&b""[..], b"x", &[0; 1000]] {
+                let bytes = run.to_bytes(attachment);
+                let decoded = Checkpoint::from_bytes(&bytes).unwrap();
+                assert_eq!(decoded, (run.clone(), attachment.to_vec()));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_cut_and_every_flipped_bit_is_found() {
+    let (_, bytes) = saved();
+    for len in 0..bytes.len() {
+        let error = Checkpoint::from_bytes(&bytes[..len]).unwrap_err();
+        let is_right = match len {
+            0..8 => error == CheckpointError::Magic,
+            _ => matches!(error, CheckpointError::Length { found, .. } if found == len),
+        };
+        assert!(is_right, "cut at {len}: {error:?}");
+    }
+    let longer = [&bytes[..], &[0]].concat();
+    let error = Checkpoint::from_bytes(&longer).unwrap_err();
+    assert!(matches!(error, CheckpointError::Length { .. }), "{error:?}");
+    for i in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut bytes = bytes.clone();
+            bytes[i] ^= 1 << bit;
+            let error = Checkpoint::from_bytes(&bytes).unwrap_err();
+            match i {
+                0..8 => assert_eq!(error, CheckpointError::Magic),
+                8..12 => assert!(matches!(error, CheckpointError::Version { .. })),
+                12..20 => assert!(matches!(error, CheckpointError::Length { .. })),
+                _ => assert_eq!(error, CheckpointError::Checksum, "bit {bit} of {i}"),
+            }
+        }
+    }
+}
+
+/// With a right checksum: what only a program can have written.
+#[test]
+fn content_that_makes_no_sense_is_refused() {
+    let (_, good) = saved();
+    let end = good.len() - 4;
+    let sealed = |at: usize, value: &[u8]| {
+        let mut bytes = good[..end].to_vec();
+        bytes[at..at + value.len()].copy_from_slice(value);
+        let crc = bytes.iter().fold(!0_u32, |crc, &byte| {
+            (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+                (crc >> 1) ^ ((crc & 1) * 0xEDB8_8320)
+            })
+        });
+        bytes.extend((!crc).to_le_bytes());
+        bytes
+    };
+    assert_eq!(sealed(20, &good[20..28]), good);
+    let huge = u64::MAX.to_le_bytes();
+    // Epochs, learning rate, schedule, Nesterov, reduction; activation, the
+    // number of widths, a width.
+    for (at, value) in [
+        (20, &0_u64.to_le_bytes()[..]),
+        (36, &(-1.0_f64).to_le_bytes()),
+        (36, &f64::NAN.to_le_bytes()),
+        (44, &[3]),
+        (77, &[2]),
+        (78, &[9]),
+        (95, &[9]),
+        (96, &huge),
+        (96, &[1]),
+        (104, &huge),
+        (104, &[0; 8]),
+        (104, &(1_u64 << 40).to_le_bytes()),
+    ] {
+        let error = Checkpoint::from_bytes(&sealed(at, value)).unwrap_err();
+        assert_eq!(error, CheckpointError::Content, "{value:?} at {at}");
+    }
+}
+
+#[test]
+fn a_version_once_written_is_read_for_ever() {
+    let (activation, config) = configurations().remove(1);
+    let bytes = include_bytes!("checkpoint-v1.ckpt");
+    let (run, attachment) = Checkpoint::from_bytes(bytes).unwrap();
+    assert_eq!(attachment, b"more");
+    assert_eq!(run.config, config);
+    assert_eq!(run.net.view().widths(), WIDTHS);
+    assert_eq!(run.net.view().activation(), activation);
+    assert_eq!((run.history.len(), run.step, run.best_epoch), (1, 3, 1));
+    // It goes on to where the run that it was taken of went; that had fused
+    // multiply-adds, so other roundings may differ in the last digits.
+    let end = go_on(run, &mut Saves::default(), 1);
+    let whole = go_on(begun(activation, config), &mut Saves::default(), 1);
+    let (end, whole) = (end.net.view().params(), whole.net.view().params());
+    assert!(end.iter().zip(whole).all(|(x, y)| (x - y).abs() < 1e-4));
+}
+
+#[test]
+fn a_newer_version_says_so() {
+    let (_, mut bytes) = saved();
+    bytes[8] = 2;
+    let error = Checkpoint::from_bytes(&bytes).unwrap_err();
+    assert_eq!(error, CheckpointError::Version { found: 2 });
+    assert!(
+        error.to_string().contains("a newer one wrote it"),
+        "{error}"
+    );
+}

@@ -1,0 +1,452 @@
+//! Runs that are killed, stopped, raced, and starved of disk.
+//!
+//! `HANDWRITTEN_KILLS` says how often to kill; 60 without it.
+
+#![cfg(all(unix, feature = "cli"))]
+
+#[expect(dead_code, reason = "the command line has more to ask for")]
+mod programs;
+
+use handwritten::Checkpoint;
+use programs::{FILES, Folder, Output, assert_same_run, run};
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// A run of some tenths of a second, saved all the time.
+const LONG: &str = "--data data --hidden 8 --batch 1 --lr 0.01 --checkpoint-every 0";
+
+/// One that nobody waits for.
+const ENDLESS: &str = "--data data --hidden 8 --batch 1 --lr 0.01 --epochs 1000000";
+
+impl Folder {
+    fn spawn(&self, args: &str) -> Child {
+        let mut command = self.train_command(args);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    /// A run that has been saved and goes on.
+    fn spawn_saved(&self, args: &str, run: &str) -> Child {
+        let child = self.spawn(args);
+        self.wait_for(&format!("{run}/last.ckpt"));
+        child
+    }
+
+    fn wait_for(&self, file: &str) {
+        let start = Instant::now();
+        while !self.path(file).exists() {
+            assert!(start.elapsed() < Duration::from_secs(60), "no {file}");
+            sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Asserts that a run which has been killed can go on: its checkpoint loads,
+    /// and its history has each row once.
+    fn assert_whole(&self, run: &str) {
+        if self.path(&format!("{run}/last.ckpt")).exists() {
+            let bytes = self.bytes(&format!("{run}/last.ckpt"));
+            Checkpoint::from_bytes(&bytes).unwrap();
+        }
+        if self.path(&format!("{run}/history.csv")).exists() {
+            let history = self.text(&format!("{run}/history.csv"));
+            for (epoch, row) in (1..).zip(history.lines().skip(1)) {
+                assert_eq!(
+                    row.split(',').next(),
+                    Some(&*format!("{epoch}")),
+                    "{history}"
+                );
+            }
+        }
+    }
+}
+
+fn end(child: Child) -> Output {
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Output {
+        code: output.status.code(),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &id])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+fn say(line: &str) {
+    // Past the capture of the test's output, which shows failures only.
+    io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
+#[test]
+fn killed_at_any_moment_a_run_ends_as_if_nothing_had_happened() {
+    let wanted = std::env::var("HANDWRITTEN_KILLS").map_or(60, |kills| kills.parse().unwrap());
+    let folder = Folder::new();
+    folder.train(&format!("{LONG} --out whole")).ok();
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+    let (mut kills, mut ends) = (0, 0);
+    while kills < wanted || ends == 0 {
+        let is_saved = folder.path("run/last.ckpt").exists();
+        let mut child = folder.spawn(&match is_saved {
+            true => "--resume run --checkpoint-every 0".to_string(),
+            false => format!("{LONG} --out run --force"),
+        });
+        if kills < wanted {
+            // From before the data are read to the end of the run.
+            sleep(Duration::from_micros(u64::from(rng.next_u32() % 120_000)));
+            let has_ended = child.try_wait().unwrap().is_some();
+            // SIGKILL, of which no program hears.
+            child.kill().unwrap();
+            if !has_ended {
+                end(child);
+                kills += 1;
+                folder.assert_whole("run");
+                continue;
+            }
+        }
+        let output = end(child);
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        assert_same_run(&folder, "whole", "run");
+        assert_eq!(folder.names("run"), FILES);
+        fs::remove_dir_all(folder.path("run")).unwrap();
+        ends += 1;
+    }
+    say(&format!("{kills} kills in {ends} runs and a part\n"));
+}
+
+#[test]
+fn a_signal_ends_the_run_in_order_and_it_goes_on() {
+    let folder = Folder::new();
+    folder.train(&format!("{LONG} --out whole")).ok();
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let child = folder.spawn_saved(&format!("{LONG} --out {name}"), name);
+        signal(&child, name);
+        let stopped = end(child);
+        assert_eq!(stopped.code, Some(code), "{}", stopped.stderr);
+        assert_eq!(stopped.stdout, "");
+        let last = stopped.stderr.lines().last().unwrap();
+        assert!(
+            last.starts_with(&format!("stopped by SIG{name} after ")),
+            "{last}"
+        );
+        assert!(last.ends_with(&format!("train --resume {name}")), "{last}");
+        folder.assert_whole(name);
+
+        let resumed = folder.train(&format!("--resume {name}")).ok();
+        assert!(
+            resumed.stderr.contains("going on after "),
+            "{}",
+            resumed.stderr
+        );
+        assert!(
+            resumed.stdout.contains("after epoch "),
+            "{}",
+            resumed.stdout
+        );
+        assert_same_run(&folder, "whole", name);
+        folder
+            .train(&format!("--resume {name}"))
+            .fails(1, &["is complete"]);
+    }
+}
+
+#[test]
+fn what_is_stopped_says_so_in_json() {
+    let folder = Folder::new();
+    let child = folder.spawn_saved(&format!("{ENDLESS} --out run --json --quiet"), "run");
+    signal(&child, "TERM");
+    let stopped = end(child);
+    assert_eq!(
+        (stopped.code, stopped.stderr.lines().count()),
+        (Some(143), 1)
+    );
+    let events = stopped.json();
+    let event = events.last().unwrap();
+    assert_eq!(
+        (&event["event"], &event["signal"]),
+        (&"stopped".into(), &"SIGTERM".into())
+    );
+    let (saved, _) = Checkpoint::from_bytes(&folder.bytes("run/last.ckpt")).unwrap();
+    assert_eq!(event["epochs"], saved.history.len());
+    assert_eq!(event["steps"], saved.step);
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_without_harm() {
+    let folder = Folder::new();
+    for _ in 0..5 {
+        if folder.path("run").exists() {
+            fs::remove_dir_all(folder.path("run")).unwrap();
+        }
+        let child = folder.spawn_saved(&format!("{ENDLESS} --out run"), "run");
+        signal(&child, "INT");
+        signal(&child, "INT");
+        let stopped = end(child);
+        assert_eq!(stopped.code, Some(130), "{}", stopped.stderr);
+        folder.assert_whole("run");
+    }
+    let child = folder.spawn("--resume run");
+    sleep(Duration::from_millis(300));
+    signal(&child, "INT");
+    assert_eq!(end(child).code, Some(130));
+}
+
+#[test]
+fn nobody_writes_into_a_run_that_is_being_written() {
+    let folder = Folder::new();
+    let mut child = folder.spawn_saved(&format!("{ENDLESS} --out run"), "run");
+    for args in ["--resume run", "--data data --out run --force"] {
+        folder
+            .train(args)
+            .fails(1, &["another process is writing a run into run"]);
+    }
+    folder
+        .handwritten("explain --data data --quiet --out run --force")
+        .fails(1, &["another process"]);
+    // The lock of the dead is none.
+    child.kill().unwrap();
+    end(child);
+    let child = folder.spawn("--resume run");
+    sleep(Duration::from_millis(300));
+    signal(&child, "INT");
+    let stopped = end(child);
+    assert_eq!(stopped.code, Some(130), "{}", stopped.stderr);
+}
+
+#[test]
+fn of_two_that_race_one_writes_and_one_is_refused() {
+    let folder = Folder::new();
+    for round in 0..10 {
+        let args = format!("{LONG} --epochs 2 --quiet --out run{round}");
+        let racers = [folder.spawn(&args), folder.spawn(&args)].map(end);
+        let mut codes = racers.each_ref().map(|racer| racer.code.unwrap());
+        codes.sort_unstable();
+        assert_eq!(codes, [0, 1]);
+        let slower = racers.into_iter().find(|racer| racer.code == Some(1));
+        slower.unwrap().fails(1, &[&format!("run{round}")]);
+        assert_eq!(folder.names(&format!("run{round}")), FILES);
+    }
+}
+
+#[test]
+fn other_settings_and_other_data_are_refused_by_name() {
+    let folder = Folder::new();
+    folder.write_data("other", 2);
+    let child = folder.spawn_saved(&format!("{LONG} --out run"), "run");
+    signal(&child, "INT");
+    assert_eq!(end(child).code, Some(130));
+    folder.write("file.toml", b"hidden = [9]\n");
+    let before = folder.contents("run");
+    for (args, code, words) in [
+        (
+            "--lr 0.5",
+            2,
+            "lr is 0.01 in the run to be resumed, not 0.5",
+        ),
+        ("--weight-decay 0.1", 2, "weight-decay is 0.00003"),
+        ("--epochs 21", 2, "epochs is 20"),
+        ("--patience 3", 2, "patience is not set"),
+        (
+            "--config file.toml",
+            2,
+            "hidden is [8] in the run to be resumed, not [9]",
+        ),
+        ("--recipe quick", 2, "in the run to be resumed, not"),
+        ("--data other", 1, "another data set"),
+        ("--out elsewhere", 2, "--out"),
+        ("--force", 2, "--force"),
+        ("--checkpoint-every -1", 2, "--checkpoint-every"),
+        ("--checkpoint-every nan", 2, "--checkpoint-every"),
+    ] {
+        let refused = folder.train(&format!("--resume run {args}"));
+        refused.fails(code, &[words]);
+        assert!(folder.contents("run") == before, "{args}");
+    }
+    for (run, words) in [
+        ("nowhere", "no run in nowhere"),
+        ("data", "no run has been saved"),
+    ] {
+        folder.train(&format!("--resume {run}")).fails(1, &[words]);
+    }
+    // What is the same may be said again, and the data may have moved.
+    fs::rename(folder.path("data"), folder.path("moved")).unwrap();
+    let args = "--resume run --lr 0.01 --hidden 8 --data moved --threads 1";
+    folder.train(args).ok();
+}
+
+#[test]
+fn a_run_of_other_roundings_is_not_gone_on_with() {
+    let folder = Folder::new();
+    let child = folder.spawn_saved(&format!("{ENDLESS} --out run"), "run");
+    signal(&child, "INT");
+    assert_eq!(end(child).code, Some(130));
+    let is_fused = handwritten::Isa::detect().is_fused();
+    let portable = handwritten::Isa::new(handwritten::Arm::Portable).unwrap();
+    if is_fused == portable.is_fused() {
+        say("skipped: all instruction sets here round alike\n");
+        return;
+    }
+    let mut command = folder.train_command("--resume run");
+    run(command.env("HANDWRITTEN_ISA", "portable")).fails(1, &["with fused multiply-adds"]);
+}
+
+#[test]
+fn a_checkpoint_that_is_damaged_or_too_new_is_refused() {
+    let folder = Folder::new();
+    let child = folder.spawn_saved(&format!("{ENDLESS} --out run"), "run");
+    signal(&child, "INT");
+    assert_eq!(end(child).code, Some(130));
+    let good = folder.bytes("run/last.ckpt");
+    let damaged = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = good.clone();
+        change(&mut bytes);
+        bytes
+    };
+    for (bytes, words) in [
+        (vec![], "does not begin as a checkpoint"),
+        (b"GIF89a..".to_vec(), "does not begin as a checkpoint"),
+        (damaged(&|bytes| bytes[8] = 2), "version 2"),
+        (
+            damaged(&|bytes| bytes.truncate(999)),
+            "has 999 bytes instead of",
+        ),
+        (damaged(&|bytes| bytes[1000] ^= 1), "checksum is wrong"),
+        (
+            include_bytes!("checkpoint-v1.ckpt").to_vec(),
+            "none of this program",
+        ),
+    ] {
+        folder.write("run/last.ckpt", &bytes);
+        let refused = folder.train("--resume run");
+        refused.fails(1, &["run/last.ckpt is no checkpoint", words]);
+    }
+}
+
+#[test]
+fn a_folder_that_is_removed_meanwhile_is_said_in_one_line() {
+    let folder = Folder::new();
+    let child = folder.spawn_saved(&format!("{LONG} --epochs 200 --out run --quiet"), "run");
+    // Somebody else may be writing into it at this moment.
+    while folder.path("run").exists() {
+        let _ = fs::remove_dir_all(folder.path("run"));
+    }
+    let output = end(child);
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    assert!(
+        output.stdout.contains("test accuracy"),
+        "the result is not lost"
+    );
+    assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+    assert!(
+        output.stderr.starts_with("error: cannot write run/"),
+        "{}",
+        output.stderr
+    );
+}
+
+/// Files of at most so many blocks of 512 bytes may be written: what a full
+/// disk or a quota does, at growing sizes.
+#[test]
+fn whatever_fits_the_disk_is_whole() {
+    let folder = Folder::new();
+    folder
+        .train(&format!("{LONG} --epochs 3 --out whole --quiet"))
+        .ok();
+    let (mut refused, mut written) = (0, 0);
+    for blocks in (0..40).chain((40..400).step_by(20)) {
+        let program = env!("CARGO_BIN_EXE_train");
+        let script = format!(
+            "trap '' XFSZ; ulimit -f {blocks}; exec {program} {LONG} --epochs 3 --quiet --out {blocks}"
+        );
+        let output = run(&mut folder.command("sh", ["-c", &script]));
+        let run = format!("{blocks}");
+        match output.code {
+            Some(0) => {
+                written += 1;
+                assert_same_run(&folder, "whole", &run);
+            }
+            code => {
+                refused += 1;
+                assert_eq!(code, Some(1), "{}", output.stderr);
+                assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+                assert!(output.stderr.contains("cannot write"), "{}", output.stderr);
+                if folder.path(&run).exists() {
+                    folder.assert_whole(&run);
+                    for name in folder.names(&run) {
+                        let whole = ["last.ckpt", "machine.toml"].contains(&&*name)
+                            || folder.bytes(&format!("{run}/{name}"))
+                                == folder.bytes(&format!("whole/{name}"));
+                        assert!(whole, "a part of {name} with {blocks} blocks");
+                    }
+                }
+            }
+        }
+    }
+    assert!(
+        refused > 10 && written > 3,
+        "{refused} refused, {written} written"
+    );
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    fs::create_dir(folder.path("run")).unwrap();
+    fs::set_permissions(folder.path("run"), fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(folder.path("run/try"), b"").is_ok() {
+        say("skipped: this user may write into read-only folders\n");
+        return;
+    }
+    let output = folder.train(&format!("{LONG} --epochs 2 --quiet --out run"));
+    assert_eq!((output.code, output.stderr.lines().count()), (Some(1), 1));
+    assert!(
+        output.stderr.contains("cannot write run/"),
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
+fn a_loss_that_overflows_leaves_the_last_good_checkpoint() {
+    let folder = Folder::new();
+    // Two good epochs, until the warm-up has come too far.
+    let args = "--data data --hidden 8 --activation relu --lr 1e6 --warmup 2000 --epochs 3000 \
+                --batch 30 --out run --quiet";
+    let output = folder.train(args);
+    output.fails(
+        3,
+        &[
+            "the loss stopped being finite in epoch ",
+            " overflowed first",
+        ],
+    );
+    let (saved, _) = Checkpoint::from_bytes(&folder.bytes("run/last.ckpt")).unwrap();
+    assert!(!saved.history.is_empty());
+    assert!(saved.net.view().params().iter().all(|w| w.is_finite()));
+    // It ends there again.
+    let again = folder.train("--resume run --quiet");
+    again.fails(3, &["the loss stopped being finite in epoch "]);
+}
+
+#[test]
+fn a_reader_that_leaves_stops_no_run() {
+    let folder = Folder::new();
+    let mut child = folder.spawn(&format!("{LONG} --json --out run"));
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 10]).unwrap();
+    drop(stdout);
+    assert_eq!(end(child).code, Some(0));
+    assert!(Path::new(&folder.path("run/model.safetensors")).exists());
+}
