@@ -130,7 +130,7 @@ fn load_pair(dir: &Path, part: &str) -> Result<(Dataset, [Hash; 2]), IoError> {
     let labels = locate(dir, part, Kind::Labels)?;
 
     let read = |path, kind| {
-        let bytes = read_idx(path, kind)?;
+        let bytes = read_file(path, kind)?;
         let hash = Sha256::digest(&bytes).into();
         Ok((bytes, hash))
     };
@@ -198,19 +198,39 @@ fn locate(dir: &Path, part: &str, kind: Kind) -> Result<PathBuf, IoError> {
     })
 }
 
-/// The decompressed content of an IDX file, header included: at most one byte
-/// more than the header promises.
-fn read_idx(path: &Path, kind: Kind) -> Result<Vec<u8>, IoError> {
-    let file = File::open(path).map_err(|error| IoError::read(path, error))?;
-    let on_disk = file
-        .metadata()
-        .map_err(|error| IoError::read(path, error))?
-        .len();
-    let mut file = BufReader::with_capacity(64 * 1024, file);
-    let start = file
-        .fill_buf()
-        .map_err(|error| IoError::read(path, error))?;
-    let mut content: Box<dyn Read> = if start.starts_with(&[0x1f, 0x8b]) {
+/// The decompressed content of the IDX file at `path`.
+fn read_file(path: &Path, kind: Kind) -> Result<Vec<u8>, IoError> {
+    let open = || {
+        let file = File::open(path)?;
+        let len = file.metadata()?.len();
+        Ok((file, len))
+    };
+    let (file, len) = open().map_err(|error| IoError::read(path, error))?;
+    let file = BufReader::with_capacity(64 * 1024, file);
+    read_idx(file, len, kind).map_err(|error| IoError::unread(path, error))
+}
+
+/// Reads an IDX file, gz or raw by its content, that is `len` bytes long:
+/// returns its decompressed content, header included, as [`idx::images`] and
+/// [`idx::labels`] take it.
+///
+/// Reading stops one byte after what the header promises, which shows whether
+/// the file goes on. That much memory is taken at once if it is no more than 16
+/// times `len`; else it grows as bytes arrive.
+///
+/// # Errors
+/// A header that is none of this kind, gz that is damaged, and whatever stops
+/// the reader. That the content is shorter or longer than its header promises
+/// is found by those who parse it.
+pub fn read_idx(mut file: impl BufRead, len: u64, kind: Kind) -> Result<Vec<u8>, ReadError> {
+    let is_gz = loop {
+        match file.fill_buf() {
+            // Every later call is made again by the standard library.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            start => break start.map_err(ReadError::System)?.starts_with(&[0x1f, 0x8b]),
+        }
+    };
+    let mut content: Box<dyn Read + '_> = if is_gz {
         Box::new(MultiGzDecoder::new(file))
     } else {
         Box::new(file)
@@ -222,10 +242,8 @@ fn read_idx(path: &Path, kind: Kind) -> Result<Vec<u8>, IoError> {
         .by_ref()
         .take(header_len)
         .read_to_end(&mut bytes)
-        .map_err(|error| IoError::decode(path, error))?;
-    let expected = kind
-        .expected_len(&bytes)
-        .map_err(|error| IoError::idx(path, error))?;
+        .map_err(ReadError::decode)?;
+    let expected = kind.expected_len(&bytes).map_err(ReadError::Idx)?;
 
     // One byte more shows whether the file goes on, and reading up to the end
     // has the gz checksum verified.
@@ -233,14 +251,14 @@ fn read_idx(path: &Path, kind: Kind) -> Result<Vec<u8>, IoError> {
     // What the header promises is taken from memory at once only as far as the
     // file bears it out; beyond that the buffer grows as bytes arrive. MNIST
     // shrinks to a fifth, its labels to a half.
-    let likely = limit.min(on_disk.saturating_mul(16));
+    let likely = limit.min(len.saturating_mul(16));
     bytes
         .try_reserve_exact(usize::try_from(likely).unwrap_or(usize::MAX))
-        .map_err(|error| IoError::read(path, error.into()))?;
+        .map_err(|error| ReadError::System(error.into()))?;
     content
         .take(limit)
         .read_to_end(&mut bytes)
-        .map_err(|error| IoError::decode(path, error))?;
+        .map_err(ReadError::decode)?;
     Ok(bytes)
 }
 
@@ -464,6 +482,43 @@ pub fn sweep(folder: &Path) {
     }
 }
 
+/// Why [`read_idx`] stops.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum ReadError {
+    /// The system refuses to read, or has no memory.
+    System(io::Error),
+    /// The gz ends early, or its checksum or code is wrong.
+    Gz(io::Error),
+    /// The header is not that of the IDX file asked for.
+    Idx(IdxError),
+}
+
+impl ReadError {
+    /// An error while decoding: the gz decoder's are told from the system's by
+    /// their kind.
+    fn decode(source: io::Error) -> Self {
+        match source.kind() {
+            ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof => {
+                Self::Gz(source)
+            }
+            _ => Self::System(source),
+        }
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System(source) => write!(f, "cannot read: {source}"),
+            Self::Gz(source) => write!(f, "damaged gz: {source}"),
+            Self::Idx(source) => write!(f, "{source}"),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
 /// Why a folder or file cannot be read or written.
 ///
 /// The sentence says the cause as well, so [`source`](std::error::Error::source)
@@ -545,15 +600,13 @@ impl IoError {
         }
     }
 
-    /// An error while decoding: the gz decoder's are told from the system's by
-    /// their kind.
-    fn decode(path: &Path, source: io::Error) -> Self {
+    /// What stops the reading of the file at `path`.
+    fn unread(path: &Path, error: ReadError) -> Self {
         let path = path.into();
-        match source.kind() {
-            ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof => {
-                Self::Gz { path, source }
-            }
-            _ => Self::Read { path, source },
+        match error {
+            ReadError::System(source) => Self::Read { path, source },
+            ReadError::Gz(source) => Self::Gz { path, source },
+            ReadError::Idx(source) => Self::Idx { path, source },
         }
     }
 

@@ -60,6 +60,9 @@ pub mod diagnosis;
 #[cfg(feature = "std")]
 pub mod gradcheck;
 
+#[cfg(feature = "model")]
+pub mod model;
+
 #[cfg(feature = "cli")]
 pub mod cli;
 

@@ -63,6 +63,15 @@ impl Observer for Log {
     }
 }
 
+/// The fastest instruction set, or the one that the environment names: a
+/// sanitizer of threads does not see what wide vectors read and write.
+fn isa() -> Isa {
+    #[cfg(feature = "std")]
+    return Isa::from_env().unwrap();
+    #[cfg(not(feature = "std"))]
+    Isa::detect()
+}
+
 /// A run from `net`: the last net, what the run leaves and what it showed.
 fn try_run(
     net: &Net,
@@ -71,7 +80,7 @@ fn try_run(
     threads: usize,
 ) -> (Net, Result<Outcome, NonFinite>, Log) {
     let (mut net, mut log) = (net.clone(), Log::default());
-    let mut workspace = Workspace::new(net.view().widths(), threads);
+    let mut workspace = Workspace::new(net.view().widths(), threads).with_isa(isa());
     let outcome = train(&mut net, data, val, config, &mut workspace, &mut log);
     (net, outcome, log)
 }

@@ -1,37 +1,7 @@
-//! Any bytes as IDX files: refused, or read so that writing what was read
-//! gives the same bytes again.
+//! Any bytes as IDX files.
 #![no_main]
 
-use handwritten::data::{Dataset, idx};
-use libfuzzer_sys::fuzz_target;
+#[path = "../properties/idx.rs"]
+mod property;
 
-fuzz_target!(|bytes: &[u8]| {
-    if let Ok(images) = idx::images(bytes) {
-        let header = [2051, images.count, images.rows, images.columns];
-        let mut written: Vec<u8> = header
-            .iter()
-            .flat_map(|&n| (n as u32).to_be_bytes())
-            .collect();
-        written.extend_from_slice(images.pixels);
-        assert_eq!(written, bytes);
-    }
-    if let Ok(labels) = idx::labels(bytes) {
-        let mut written = 2049_u32.to_be_bytes().to_vec();
-        written.extend_from_slice(&(labels.len() as u32).to_be_bytes());
-        written.extend_from_slice(labels);
-        assert_eq!(written, bytes);
-    }
-    // The two files one after the other.
-    for at in 0..bytes.len().min(64) {
-        let (images, labels) = bytes.split_at(bytes.len() - at);
-        if let Ok(data) = Dataset::from_idx(images, labels) {
-            assert_eq!(data.labels().len(), data.len());
-            assert_eq!(data.image(data.len() - 1).len(), data.features());
-            assert!(
-                data.labels()
-                    .iter()
-                    .all(|&label| usize::from(label) < data.classes())
-            );
-        }
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| property::check(bytes));

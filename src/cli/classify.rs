@@ -1,9 +1,9 @@
 //! `handwritten classify`: which digit an image shows.
 
 use super::args::ClassifyArgs;
-use super::model::Model;
 use super::picture::Picture;
 use super::{Failure, isa, output};
+use crate::model::Model;
 use crate::net::activations_len;
 use crate::{Context, MatRef, loss, vector};
 use serde_json::json;

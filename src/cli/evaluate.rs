@@ -1,11 +1,11 @@
 //! `handwritten evaluate`: the test figures of a model, from its file.
 
 use super::args::EvaluateArgs;
-use super::model::Model;
 use super::{Failure, isa, output, report};
 use crate::Workspace;
 use crate::data::{Splits, Subset};
 use crate::init::{Stream, generator};
+use crate::model::Model;
 
 /// Evaluates a model on the test images of its own run; on other data, on the
 /// whole test file.
@@ -15,27 +15,23 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
     let (net, about) = (model.net.view(), &model.about);
     args.common.pool()?.install(|| {
         let loaded = model.load_data(args.data.as_deref())?;
-        let own = model.split().filter(|_| loaded.fingerprint == about.data_sha256);
-        let test = match own {
-            Some(split) => {
-                let mut rng = generator(about.seed, Stream::Split);
-                Splits::new(&loaded.train, &loaded.test, split, &mut rng)
-                    .map_err(Failure::new)?
-                    .test
-            }
-            None => {
-                output::remark(&format!(
-                    "the model was trained on other data ({}): evaluating all test images in {} ({})",
-                    about.data,
-                    loaded.dir.display(),
-                    loaded.source
-                ));
-                Subset::all(&loaded.test)
-            }
+        let test = if loaded.fingerprint == about.data_sha256 {
+            let mut rng = generator(about.seed, Stream::Split);
+            Splits::new(&loaded.train, &loaded.test, about.split, &mut rng)
+                .map_err(Failure::new)?
+                .test
+        } else {
+            output::remark(&format!(
+                "the model was trained on other data ({}): evaluating all test images in {} ({})",
+                about.data,
+                loaded.dir.display(),
+                loaded.source
+            ));
+            Subset::all(&loaded.test)
         };
         let threads = rayon::current_num_threads();
         let mut workspace = Workspace::new(net.widths(), threads).with_isa(isa);
-        let evaluation = workspace.evaluate(net, &test, model.reduction());
+        let evaluation = workspace.evaluate(net, &test, about.reduction);
         output::result(&if args.common.json {
             report::test_json(&evaluation, &about.classes).to_string()
         } else {

@@ -1,10 +1,10 @@
 //! `handwritten export`: a model as Rust source, its weights for flash.
 
 use super::args::{ExportArgs, Format, Quantize};
-use super::model::Model;
 use super::report::grouped;
 use super::{Failure, isa, output};
 use crate::data::{Dataset, Subset};
+use crate::model::Model;
 use crate::net::{NetRef, activations_len};
 use crate::quantize::{MAX_INPUTS, QuantizedRef, quantize, sums_len, weights_len};
 use crate::{Isa, Workspace, io};
@@ -39,7 +39,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), Failure> {
             let loaded = model.load_data(args.data.as_deref())?;
             let mut workspace = Workspace::new(net.widths(), 1).with_isa(isa);
             let all = Subset::all(&loaded.test);
-            let evaluation = workspace.evaluate(net, &all, model.reduction());
+            let evaluation = workspace.evaluate(net, &all, model.about.reduction);
             let correct = [
                 evaluation.confusion.correct(),
                 own.correct(isa, &loaded.test),

@@ -38,6 +38,8 @@ use std::ffi::OsString;
 use std::fmt;
 use std::process::ExitCode;
 
+pub use settings::Settings;
+
 /// Runs the program `handwritten` with the process's arguments.
 pub fn handwritten() -> ExitCode {
     start(std::env::args_os().collect())

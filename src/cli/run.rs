@@ -2,7 +2,6 @@
 
 use super::args::TrainArgs;
 use super::machine::{Clock, Machine};
-use super::model::{self, Origin};
 use super::plot::{LossCurves, confusion_svg, loss_png, loss_svg};
 use super::progress::Progress;
 use super::report::{self, dashed, grouped};
@@ -14,6 +13,7 @@ use crate::data::{Dataset, Splits};
 use crate::diagnosis::{Look, Watch};
 use crate::init::{Stream, generator};
 use crate::io::{self, Source};
+use crate::model::{self, About};
 use crate::train::{Epoch, Moment, Observer, Step, Then};
 use crate::{Batch, Checkpoint, Evaluation, Isa, Net, Reduction, Workspace, resume};
 use serde_json::json;
@@ -64,7 +64,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
             .map_err(Failure::new)?;
         let widths = settings.widths(loaded.train.features(), loaded.train.classes())?;
         let identity = Identity {
-            settings: settings.to_toml()?,
+            settings: settings.to_toml().map_err(Failure::new)?,
             data_sha256: loaded.fingerprint.clone(),
             is_fused: isa.is_fused(),
         };
@@ -334,9 +334,9 @@ impl Job<'_> {
         let history = &outcome.history;
         let train_data: &Dataset = self.splits.train.dataset();
         let best = &history[outcome.best_epoch - 1];
-        let origin = Origin {
+        let about = About {
             image: (train_data.rows(), train_data.columns()),
-            classes: &self.classes,
+            classes: self.classes.clone(),
             data: self.source.to_string(),
             data_sha256: self.identity.data_sha256.clone(),
             split: self.settings.split,
@@ -370,7 +370,7 @@ impl Job<'_> {
         let png = loss_png(&curves).map_err(Failure::new)?;
         let machine = toml::to_string(machine).map_err(Failure::new)?;
         let contents = [
-            model::encode(&outcome.best, origin)?,
+            model::encode(&outcome.best, &about).map_err(Failure::new)?,
             self.identity.settings.clone().into_bytes(),
             report::history_csv(history, looks).into_bytes(),
             loss_svg(&curves).into_bytes(),

@@ -69,7 +69,7 @@ impl Saved {
 
     /// Its settings, unless `flags` say otherwise.
     pub(super) fn settings(&self, flags: &Flags) -> Result<Settings, Failure> {
-        let saved = Flags::parse(&self.identity.settings)?;
+        let saved = Flags::parse(&self.identity.settings).map_err(Failure::new)?;
         let settings = saved.clone().resolve()?;
         let asked = flags.clone().or(saved).resolve()?;
         match settings.first_difference(&asked)? {

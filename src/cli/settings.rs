@@ -148,9 +148,13 @@ impl FromStr for Mistakes {
     }
 }
 
-/// Settings of which none is open.
+/// The settings of a training run, of which none is open.
+///
+/// Parsed from the text of a configuration file, whose lines are the flags of
+/// `train`: every line is checked, and what is not given takes its default. An
+/// error is one line of text.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Settings {
+pub struct Settings {
     pub(super) data: Option<PathBuf>,
     pub(super) split: Split,
     pub(super) hidden: Vec<usize>,
@@ -166,17 +170,17 @@ impl Flags {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
-        toml::from_str(&text).map_err(|error| {
+        Self::parse(&text).map_err(|why| Failure::usage(format!("{}, {why}", path.display())))
+    }
+
+    /// Reads the text of one; an error names the line.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| {
             let before = &text[..error.span().map_or(0, |span| span.start)];
             let line = before.matches('\n').count() + 1;
             let message = error.message().trim().replace('\n', " ");
-            Failure::usage(format!("{}, line {line}: {message}", path.display()))
+            format!("line {line}: {message}")
         })
-    }
-
-    /// Reads the lines that [`Settings::to_toml`] has written.
-    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
-        toml::from_str(text).map_err(|error| Failure::new(error.message()))
     }
 
     /// The same without a mistake.
@@ -283,15 +287,6 @@ impl Flags {
     }
 }
 
-/// The one of these that has that name.
-pub(super) fn by_name<T: Copy, const N: usize>(
-    all: [T; N],
-    name: fn(T) -> &'static str,
-    text: &str,
-) -> Option<T> {
-    all.into_iter().find(|&choice| name(choice) == text)
-}
-
 /// The choice that a flag names.
 fn named<T: Copy, const N: usize>(
     flag: &str,
@@ -300,10 +295,10 @@ fn named<T: Copy, const N: usize>(
     name: fn(T) -> &'static str,
 ) -> Result<Option<T>, Failure> {
     let Some(text) = text else { return Ok(None) };
-    match by_name(all, name, &text) {
+    match all.into_iter().find(|&choice| name(choice) == text) {
         Some(choice) => Ok(Some(choice)),
         None => Err(Failure::usage(format!(
-            "{flag} must be one of {}, not \"{text}\"",
+            "{flag} must be one of {}, not {text:?}",
             all.map(name).join(", ")
         ))),
     }
@@ -353,9 +348,18 @@ fn schedule(text: &str) -> Result<Schedule, Failure> {
     parsed.ok_or_else(|| {
         Failure::usage(format!(
             "schedule must be constant, cosine, or step:EPOCHS:FACTOR with a factor above 0 and \
-             at most 1, not \"{text}\""
+             at most 1, not {text:?}"
         ))
     })
+}
+
+impl FromStr for Settings {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let flags = Flags::parse(text)?;
+        flags.resolve().map_err(|failure| failure.message)
+    }
 }
 
 impl Settings {
@@ -388,7 +392,7 @@ impl Settings {
         other: &Self,
     ) -> Result<Option<(String, String, String)>, Failure> {
         let table = |settings: &Self| {
-            let text = settings.to_toml()?;
+            let text = settings.to_toml().map_err(Failure::new)?;
             text.parse::<toml::Table>().map_err(Failure::new)
         };
         let (own, other) = (table(self)?, table(other)?);
@@ -404,8 +408,12 @@ impl Settings {
         }))
     }
 
-    /// The configuration file that repeats them.
-    pub(super) fn to_toml(&self) -> Result<String, Failure> {
+    /// The configuration file that repeats them: parsed, it gives equal
+    /// settings.
+    ///
+    /// # Errors
+    /// A data folder whose name is not Unicode, which TOML cannot write.
+    pub fn to_toml(&self) -> Result<String, String> {
         let training = &self.training;
         let flags = Flags {
             data: self.data.clone(),
@@ -445,7 +453,7 @@ impl Settings {
                     Mistakes(made.map(|defect| defect.name().to_string()).collect())
                 }),
         };
-        let text = toml::to_string(&flags).map_err(Failure::new)?;
+        let text = toml::to_string(&flags).map_err(|error| error.to_string())?;
         Ok(format!(
             "# Everything that decides this run; `train --config` with this file repeats it.\n{text}"
         ))
@@ -462,11 +470,6 @@ fn shortest(x: f32) -> f64 {
 mod tests {
     use super::*;
 
-    fn resolved(toml: &str) -> Result<Settings, String> {
-        let flags: Flags = toml::from_str(toml).map_err(|error| error.message().to_string())?;
-        flags.resolve().map_err(|failure| failure.message)
-    }
-
     #[test]
     fn what_is_written_is_read_back() {
         for text in [
@@ -477,18 +480,19 @@ mod tests {
             "defects = [\"momentum-on-weights\", \"aliased-best\"]",
             "data = \"elsewhere\"\ninit = \"question\"\nloss = \"sum\"\nbatch = 7",
         ] {
-            let settings = resolved(text).unwrap();
+            let settings: Settings = text.parse().unwrap();
             let written = settings.to_toml().unwrap();
-            assert_eq!(resolved(&written), Ok(settings), "{written}");
+            assert_eq!(written.parse(), Ok(settings), "{written}");
         }
     }
 
     #[test]
     fn nothing_given_is_the_default() {
-        let settings = resolved("").unwrap();
+        let settings: Settings = "".parse().unwrap();
         assert_eq!(settings.training, Config::default());
         assert_eq!(settings.hidden, [128]);
-        assert_eq!(resolved("activation = \"relu\"").unwrap().init, Init::He);
+        let settings: Settings = "activation = \"relu\"".parse().unwrap();
+        assert_eq!(settings.init, Init::He);
     }
 
     #[test]
@@ -510,6 +514,8 @@ mod tests {
                 "schedule must be constant, cosine, or step",
             ),
             ("schedule = \"linear\"", "not \"linear\""),
+            // One line, whatever it names.
+            ("split = \"a\\nb\"", "not \"a\\nb\""),
             (
                 "activation = \"softplus\"",
                 "one of sigmoid, relu, tanh, not \"softplus\"",
@@ -523,7 +529,7 @@ mod tests {
             ),
             ("rate = 1", "unknown field `rate`"),
         ] {
-            let error = resolved(text).unwrap_err();
+            let error = text.parse::<Settings>().unwrap_err();
             assert!(error.contains(message), "{text}: {error}");
         }
     }

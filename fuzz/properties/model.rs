@@ -1,0 +1,74 @@
+//! Any bytes as a model file: refused, or read so that writing what was read
+//! gives a file that reads the same. Any net with any facts: refused, or written
+//! so that reading gives it again, to the last bit.
+
+use handwritten::data::Split;
+use handwritten::model::{About, Model, ModelError, decode, encode};
+use handwritten::net::params_len;
+use handwritten::{Activation, Net, Reduction};
+
+pub(crate) fn check(bytes: &[u8]) {
+    if let Ok(model) = decode(bytes) {
+        let written = encode(&model.net, &model.about).expect("what is read can be written");
+        assert_eq!(decode(&written).as_ref(), Ok(&model));
+        assert_eq!(encode(&model.net, &model.about), Ok(written));
+    }
+    let model = made_of(bytes);
+    match encode(&model.net, &model.about) {
+        Ok(written) => {
+            let read = decode(&written).expect("what is written can be read");
+            assert_eq!(read, model);
+            // Signs of zeros are compared here.
+            assert_eq!(encode(&read.net, &read.about), Ok(written));
+        }
+        Err(error) => {
+            let mut params = model.net.view().params().iter();
+            assert!(
+                params.any(|w| !w.is_finite()) || !model.about.val_loss.is_finite(),
+                "a whole model is refused: {error}"
+            );
+            assert!(matches!(error, ModelError::NotFinite { .. }));
+        }
+    }
+}
+
+/// A net of at most 16 layers and the facts to it.
+fn made_of(bytes: &[u8]) -> Model {
+    let mut bytes = bytes.iter().copied();
+    let mut next = || bytes.next().unwrap_or(0);
+    let (rows, columns) = (1 + usize::from(next() % 4), 1 + usize::from(next() % 4));
+    let mut widths = vec![rows * columns];
+    for _ in 0..1 + next() % 16 {
+        widths.push(1 + usize::from(next() % 5));
+    }
+    let activation = Activation::ALL[usize::from(next()) % Activation::ALL.len()];
+    let split = Split::ALL[usize::from(next()) % Split::ALL.len()];
+    let reduction = Reduction::ALL[usize::from(next()) % Reduction::ALL.len()];
+    let mut eight = || [(); 8].map(|()| next());
+    let (seed, best_epoch) = (u64::from_le_bytes(eight()), u64::from_le_bytes(eight()));
+    let val_loss = f64::from_le_bytes(eight());
+    let mut text = || {
+        let len = usize::from(next() % 16);
+        let bytes: Vec<u8> = (0..len).map(|_| next()).collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let (data, data_sha256) = (text(), text());
+    let classes = (0..widths[widths.len() - 1]).map(|_| text()).collect();
+    let params = (0..params_len(&widths))
+        .map(|_| f32::from_le_bytes([(); 4].map(|()| next())))
+        .collect();
+    Model {
+        net: Net::new(&widths, activation, params),
+        about: About {
+            image: (rows, columns),
+            classes,
+            data,
+            data_sha256,
+            split,
+            seed,
+            reduction,
+            best_epoch: best_epoch as usize,
+            val_loss,
+        },
+    }
+}

@@ -1,0 +1,324 @@
+//! Damaged files by the thousand, through the loader's decoder: each gives what
+//! was in it or a clear error, and takes no more memory than it bears out.
+
+#![cfg(feature = "std")]
+#![allow(unsafe_code)]
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use handwritten::data::idx::{self, IdxError, Kind};
+use handwritten::init::{Stream, generator};
+use handwritten::io::{ReadError, read_idx};
+use rand_core::Rng;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io::{self, BufRead, ErrorKind, Read, Write};
+
+/// Counts what each thread holds, and refuses to a thread what is too large for
+/// it.
+struct Counting;
+
+thread_local! {
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+    static LARGEST: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+// SAFETY: memory comes from the system's allocator or is refused.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.size() > LARGEST.get() {
+            return std::ptr::null_mut();
+        }
+        HELD.set(HELD.get() + layout.size() as isize);
+        PEAK.set(PEAK.get().max(HELD.get()));
+        // SAFETY: the caller's word.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // Below 0 if other threads have asked for it.
+        HELD.set(HELD.get() - layout.size() as isize);
+        // SAFETY: the caller's word.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// What a gz decoder holds at most.
+const DECODER: usize = 128 << 10;
+
+/// Reads and parses a file, and returns its content. The memory that it takes
+/// must be in proportion to what it promises, to what arrives and to its length,
+/// and an error must be one line.
+fn read(file: &[u8], kind: Kind) -> Result<Vec<u8>, String> {
+    let (content, peak) = measured(file, kind);
+    let held = content.as_ref().map_or(0, Vec::len);
+    // While a buffer grows, the old and the new one are there.
+    let bound = DECODER + (16 * file.len()).max(3 * held);
+    assert!(
+        peak <= bound,
+        "{peak} bytes for {held} of a file of {}",
+        file.len()
+    );
+
+    let content = content.map_err(|error| one_line(&error))?;
+    let promised = kind.expected_len(&content).unwrap();
+    assert!(content.len() as u64 <= promised + 1);
+    let most = promised.saturating_mul(3).saturating_add(DECODER as u64);
+    assert!(peak as u64 <= most, "{peak} bytes for {promised} promised");
+    match kind {
+        Kind::Images => {
+            let images = idx::images(&content).map_err(|error| one_line(&error))?;
+            let len = images.count * images.rows * images.columns;
+            assert_eq!(images.pixels.len(), len);
+        }
+        Kind::Labels => {
+            idx::labels(&content).map_err(|error| one_line(&error))?;
+        }
+    }
+    Ok(content)
+}
+
+/// What comes of a file, and the most memory that was held meanwhile.
+fn measured(file: &[u8], kind: Kind) -> (Result<Vec<u8>, ReadError>, usize) {
+    let before = HELD.get();
+    PEAK.set(before);
+    let content = read_idx(file, file.len() as u64, kind);
+    (content, (PEAK.get() - before) as usize)
+}
+
+fn one_line(error: &dyn std::error::Error) -> String {
+    let text = error.to_string();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    text
+}
+
+fn header(magic: u32, numbers: &[u32]) -> Vec<u8> {
+    let numbers = [magic].into_iter().chain(numbers.iter().copied());
+    numbers.flat_map(u32::to_be_bytes).collect()
+}
+
+/// Images of which most pixels are zero, and their labels.
+fn files() -> [(Kind, Vec<u8>); 2] {
+    let mut images = header(0x0803, &[20, 28, 28]);
+    images.extend((0..20 * 28 * 28).map(|at| if at * 31 % 7 == 0 { at as u8 } else { 0 }));
+    let mut labels = header(0x0801, &[500]);
+    labels.extend((0..500).map(|at| (at * at % 10) as u8));
+    [(Kind::Images, images), (Kind::Labels, labels)]
+}
+
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn flipped(bytes: &[u8], bit: usize) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[bit / 8] ^= 1 << (bit % 8);
+    bytes
+}
+
+#[test]
+fn whole_files_are_read() {
+    for (kind, content) in files() {
+        assert_eq!(read(&content, kind).unwrap(), content);
+        assert_eq!(read(&gz(&content), kind).unwrap(), content);
+    }
+}
+
+#[test]
+fn every_flipped_bit_of_an_idx_header_is_found() {
+    for (kind, content) in files() {
+        for bit in 0..8 * kind.header_len() {
+            let content = flipped(&content, bit);
+            let raw = read(&content, kind).unwrap_err();
+            assert_eq!(read(&gz(&content), kind).unwrap_err(), raw);
+        }
+    }
+}
+
+/// What it protects is there unchanged, or an error is.
+#[test]
+fn every_flipped_bit_of_a_gz_header_and_trailer_is_found_or_harmless() {
+    for (kind, content) in files() {
+        let packed = gz(&content);
+        let (header, trailer) = (0..8 * 10, 8 * (packed.len() - 8)..8 * packed.len());
+        let mut harmless = 0;
+        for bit in header.chain(trailer) {
+            if let Ok(found) = read(&flipped(&packed, bit), kind) {
+                assert_eq!(found, content, "bit {bit}");
+                harmless += 1;
+            }
+        }
+        // The time (32), what wrote it (8), how hard it tried (8), and that it
+        // is text (1).
+        assert_eq!(harmless, 49);
+    }
+}
+
+#[test]
+fn ten_thousand_flipped_bits_are_found_or_are_pixels() {
+    let mut rng = generator(1, Stream::Shuffle);
+    let [(kind, content), _] = files();
+    let packed = gz(&content);
+    let mut found = 0;
+    for _ in 0..10_000 {
+        let bit = rng.next_u32() as usize % (8 * content.len());
+        let flipped_content = flipped(&content, bit);
+        match read(&flipped_content, kind) {
+            Ok(read) => assert_eq!(read, flipped_content),
+            Err(why) => assert!(bit / 8 < kind.header_len(), "bit {bit}: {why}"),
+        }
+        let bit = rng.next_u32() as usize % (8 * packed.len());
+        match read(&flipped(&packed, bit), kind) {
+            // A field that says nothing of the content, or code that says the
+            // same in another way.
+            Ok(read) => assert_eq!(read, content, "bit {bit}"),
+            Err(_) => found += 1,
+        }
+    }
+    assert!(found > 9_800, "only {found} found");
+}
+
+#[test]
+fn a_gz_cut_anywhere_is_found() {
+    for (kind, content) in files() {
+        let (start, end) = content.split_at(content.len() / 3);
+        let packed = [gz(start), gz(end)].concat();
+        assert_eq!(read(&packed, kind).unwrap(), content);
+        for len in 0..packed.len() {
+            read(&packed[..len], kind).unwrap_err();
+        }
+    }
+}
+
+/// Each size alone and all together, with the bytes of a small file.
+#[test]
+fn the_largest_sizes_there_are_take_no_memory() {
+    const MAX: u32 = u32::MAX;
+    for (kind, magic, sizes) in [
+        (Kind::Images, 0x0803, &[MAX, 28, 28][..]),
+        (Kind::Images, 0x0803, &[20, MAX, 28]),
+        (Kind::Images, 0x0803, &[20, 28, MAX]),
+        (Kind::Images, 0x0803, &[MAX, MAX, 28]),
+        (Kind::Images, 0x0803, &[MAX, 1, MAX]),
+        (Kind::Images, 0x0803, &[1, MAX, MAX]),
+        (Kind::Images, 0x0803, &[MAX, MAX, MAX]),
+        (Kind::Images, 0x0803, &[0, MAX, MAX]),
+        (Kind::Labels, 0x0801, &[MAX]),
+    ] {
+        let [(_, images), _] = files();
+        let content = [&header(magic, sizes), &images[16..]].concat();
+        let raw = read(&content, kind).unwrap_err();
+        assert_eq!(read(&gz(&content), kind).unwrap_err(), raw);
+    }
+}
+
+/// A thousand times its size, of which the header promises a little.
+#[test]
+fn a_gz_bomb_is_not_unpacked() {
+    let [(kind, content), _] = files();
+    let bomb = gz(&[&content[..], &vec![0; 64 << 20]].concat());
+    let (found, peak) = measured(&bomb, kind);
+    let found = found.unwrap();
+    assert_eq!(found.len(), content.len() + 1);
+    assert!(peak <= DECODER + 2 * content.len(), "{peak} bytes");
+    assert_eq!(
+        idx::images(&found),
+        Err(IdxError::Trailing {
+            expected: content.len() as u64
+        })
+    );
+}
+
+#[test]
+fn memory_that_is_refused_is_an_error() {
+    let kind = Kind::Images;
+    let mut content = header(0x0803, &[1_000, 28, 28]);
+    content.resize(16 + 1_000 * 28 * 28, 1);
+    for file in [content.clone(), gz(&content)] {
+        // More than any piece that the decoder needs for itself.
+        LARGEST.set(DECODER);
+        let found = read_idx(&file[..], file.len() as u64, kind);
+        LARGEST.set(usize::MAX);
+        match found {
+            Err(ReadError::System(error)) => assert_eq!(error.kind(), ErrorKind::OutOfMemory),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Gives a few bytes at a time, and an error in the place of one of these
+/// answers.
+struct Faulty<'a> {
+    rest: &'a [u8],
+    /// Answers before the error.
+    before: usize,
+    error: Option<ErrorKind>,
+}
+
+impl Read for Faulty<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.fill_buf()?.read(buffer)?;
+        self.consume(len);
+        Ok(len)
+    }
+}
+
+impl BufRead for Faulty<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self.before.checked_sub(1) {
+            Some(before) => self.before = before,
+            None => {
+                if let Some(kind) = self.error.take() {
+                    return Err(kind.into());
+                }
+            }
+        }
+        Ok(&self.rest[..self.rest.len().min(100)])
+    }
+
+    fn consume(&mut self, len: usize) {
+        self.rest = &self.rest[len..];
+    }
+}
+
+/// At every place where a file is read, once: an interrupted call is made again,
+/// any other error is told as it is.
+#[test]
+fn every_read_may_fail() {
+    for (kind, content) in files() {
+        for file in [content.clone(), gz(&content)] {
+            let read = |before, error| {
+                let mut reader = Faulty {
+                    rest: &file,
+                    before,
+                    error: Some(error),
+                };
+                let content = read_idx(&mut reader, file.len() as u64, kind);
+                (content, reader.error.is_none())
+            };
+            let mut faults = 0;
+            for before in 0.. {
+                let (found, has_failed) = read(before, ErrorKind::Interrupted);
+                assert_eq!(found.unwrap(), content, "interrupted after {before} reads");
+                if !has_failed {
+                    break;
+                }
+                match read(before, ErrorKind::HostUnreachable) {
+                    (Err(ReadError::System(error)), true) => {
+                        assert_eq!(error.kind(), ErrorKind::HostUnreachable);
+                    }
+                    other => panic!("after {before} reads: {other:?}"),
+                }
+                faults += 1;
+            }
+            println!("{faults} reads failed");
+            assert!(faults >= file.len() / 100);
+        }
+    }
+}
