@@ -41,7 +41,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
     let every = Duration::try_from_secs_f64(args.checkpoint_every)
         .map_err(|_| Failure::usage("--checkpoint-every must be a number of seconds, 0 or more"))?;
     let flags = args.settings.flags()?;
-    let (force, resumed) = (args.place.force, args.resume.is_some());
+    let force = args.place.force;
     let (mut settings, chosen, reopened) = match args.resume {
         None => {
             let settings = flags.resolve()?;
@@ -93,7 +93,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
             signals,
         };
         let result = job.run(&clock, saved);
-        if result.is_err() && folder.is_new && !resumed {
+        if result.is_err() && folder.is_new {
             // Succeeds only if nothing is in it.
             let _ = fs::remove_dir(&folder.path);
         }
