@@ -355,48 +355,98 @@ fn a_folder_that_is_removed_meanwhile_is_said_in_one_line() {
     );
 }
 
-/// Files of at most so many blocks of 512 bytes may be written: what a full
-/// disk or a quota does, at growing sizes.
-#[test]
-fn whatever_fits_the_disk_is_whole() {
-    let folder = Folder::new();
-    folder
-        .train(&format!("{LONG} --epochs 3 --out whole --quiet"))
-        .ok();
-    let (mut refused, mut written) = (0, 0);
-    for blocks in (0..40).chain((40..400).step_by(20)) {
-        let program = env!("CARGO_BIN_EXE_train");
-        let script = format!(
-            "trap '' XFSZ; ulimit -f {blocks}; exec {program} {LONG} --epochs 3 --quiet --out {blocks}"
-        );
-        let output = run(&mut folder.command("sh", ["-c", &script]));
-        let run = format!("{blocks}");
-        match output.code {
-            Some(0) => {
-                written += 1;
-                assert_same_run(&folder, "whole", &run);
-            }
-            code => {
-                refused += 1;
-                assert_eq!(code, Some(1), "{}", output.stderr);
-                assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
-                assert!(output.stderr.contains("cannot write"), "{}", output.stderr);
-                if folder.path(&run).exists() {
-                    folder.assert_whole(&run);
-                    for name in folder.names(&run) {
-                        let whole = ["last.ckpt", "machine.toml"].contains(&&*name)
-                            || folder.bytes(&format!("{run}/{name}"))
-                                == folder.bytes(&format!("whole/{name}"));
-                        assert!(whole, "a part of {name} with {blocks} blocks");
-                    }
-                }
+/// How often the disk was too small, and how often it was not.
+#[derive(Default)]
+struct Tries {
+    refused: usize,
+    written: usize,
+}
+
+impl Tries {
+    /// Asserts that a run is complete and as `whole`, or has been ended in one
+    /// line with none of its files written in part.
+    fn check(&mut self, folder: &Folder, run: &str, output: &Output) {
+        if output.code == Some(0) {
+            self.written += 1;
+            return assert_same_run(folder, "whole", run);
+        }
+        self.refused += 1;
+        assert_eq!(output.code, Some(1), "{}", output.stderr);
+        assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+        assert!(output.stderr.contains("cannot write"), "{}", output.stderr);
+        if folder.path(run).exists() {
+            folder.assert_whole(run);
+            for name in folder.names(run) {
+                let whole = ["last.ckpt", "machine.toml"].contains(&&*name)
+                    || folder.bytes(&format!("{run}/{name}"))
+                        == folder.bytes(&format!("whole/{name}"));
+                assert!(whole, "a part of {name} in {run}");
             }
         }
     }
-    assert!(
-        refused > 10 && written > 3,
-        "{refused} refused, {written} written"
-    );
+
+    fn assert_many(&self) {
+        let Self { refused, written } = self;
+        assert!(
+            *refused > 10 && *written > 3,
+            "{refused} refused, {written} written"
+        );
+    }
+}
+
+/// Files of at most so many blocks of 512 bytes may be written, as with a quota,
+/// at growing sizes.
+#[test]
+fn whatever_fits_the_quota_is_whole() {
+    let folder = Folder::new();
+    let short = format!("{LONG} --epochs 3 --quiet");
+    folder.train(&format!("{short} --out whole")).ok();
+    let mut tries = Tries::default();
+    for blocks in (0..40).chain((40..400).step_by(20)) {
+        let program = env!("CARGO_BIN_EXE_train");
+        let script =
+            format!("trap '' XFSZ; ulimit -f {blocks}; exec {program} {short} --out {blocks}");
+        let output = run(&mut folder.command("sh", ["-c", &script]));
+        tries.check(&folder, &format!("{blocks}"), &output);
+    }
+    tries.assert_many();
+}
+
+/// A shell that may mount what nobody else sees. None where the system has no
+/// such thing for this user.
+fn mounting(folder: &Folder) -> Option<impl Fn(&str) -> Output> {
+    fs::create_dir(folder.path("disk")).unwrap();
+    let shell = |script: &str| {
+        let args = "--user --map-root-user --mount sh -c";
+        run(&mut folder.command("unshare", args.split(' ').chain([script])))
+    };
+    let exists = Command::new("unshare").arg("--help").output().is_ok();
+    let can = exists && shell("mount -t tmpfs none disk").code == Some(0);
+    if !can {
+        say("skipped: this user may not mount a file system\n");
+    }
+    can.then_some(shell)
+}
+
+/// A file system of so many pages of 4096 bytes, which is full sooner or later.
+#[test]
+fn whatever_fits_the_disk_is_whole() {
+    let folder = Folder::new();
+    let short = format!("{LONG} --epochs 3 --quiet");
+    folder.train(&format!("{short} --out whole")).ok();
+    let Some(shell) = mounting(&folder) else {
+        return;
+    };
+    let mut tries = Tries::default();
+    for size in (4..160).step_by(4) {
+        let program = env!("CARGO_BIN_EXE_train");
+        let output = shell(&format!(
+            "mount -t tmpfs -o size={size}k none disk && {program} {short} --out disk/run
+             code=$?; [ ! -e disk/run ] || cp -r disk/run {size}; exit $code"
+        ));
+        tries.check(&folder, &format!("{size}"), &output);
+    }
+    tries.assert_many();
 }
 
 #[test]
@@ -407,15 +457,19 @@ fn a_folder_that_cannot_be_written_to_is_named() {
     fs::set_permissions(folder.path("run"), fs::Permissions::from_mode(0o555)).unwrap();
     if fs::write(folder.path("run/try"), b"").is_ok() {
         say("skipped: this user may write into read-only folders\n");
-        return;
+    } else {
+        let output = folder.train(&format!("{LONG} --epochs 2 --quiet --out run"));
+        output.fails(1, &["cannot write run/"]);
     }
-    let output = folder.train(&format!("{LONG} --epochs 2 --quiet --out run"));
-    assert_eq!((output.code, output.stderr.lines().count()), (Some(1), 1));
-    assert!(
-        output.stderr.contains("cannot write run/"),
-        "{}",
-        output.stderr
-    );
+    // Nor may anybody here.
+    if let Some(shell) = mounting(&folder) {
+        let program = env!("CARGO_BIN_EXE_train");
+        let output = shell(&format!(
+            "mount -t tmpfs none disk && mkdir disk/run && mount -o remount,ro disk &&
+             exec {program} {LONG} --epochs 2 --quiet --out disk/run"
+        ));
+        output.fails(1, &["cannot write disk/run/", "Read-only"]);
+    }
 }
 
 #[test]

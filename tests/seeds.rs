@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::Path;
 
+#[path = "../fuzz/properties/checkpoint.rs"]
+mod checkpoint;
 #[path = "../fuzz/properties/config.rs"]
 mod config;
 #[path = "../fuzz/properties/gemm.rs"]
@@ -31,6 +33,11 @@ fn replay(target: &str, check: fn(&[u8])) {
         count += 1;
     }
     assert!(count > 0, "no seeds for {target}");
+}
+
+#[test]
+fn checkpoints() {
+    replay("checkpoint", checkpoint::check);
 }
 
 #[test]

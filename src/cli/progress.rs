@@ -7,6 +7,7 @@ use crate::train::{Epoch, Step};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
+use std::fmt::Display;
 use std::time::Instant;
 
 /// Prints a line for each epoch, within it a bar if stderr is a terminal, and
@@ -88,6 +89,15 @@ impl Progress {
         self.step_ended
     }
 
+    /// Says what the user should know now.
+    pub(super) fn warn(&self, what: &dyn Display) {
+        if !self.quiet {
+            let yellow = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+            let line = format!("{yellow}warning:{yellow:#} {what}");
+            self.bar.suspend(|| output::remark(&line));
+        }
+    }
+
     /// Shows an epoch, and what was seen after it.
     pub(super) fn epoch(&mut self, row: &Epoch, look: &Look) {
         let seconds = (self.step_ended - self.epoch_began).as_secs_f64();
@@ -109,13 +119,10 @@ impl Progress {
                 rate(row.learning_rate),
                 grouped(pace.round() as u64),
             );
-            self.bar.suspend(|| {
-                output::remark(&line);
-                if let Some(finding) = &look.finding {
-                    let yellow = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
-                    output::remark(&format!("{yellow}warning:{yellow:#} {finding}"));
-                }
-            });
+            self.bar.suspend(|| output::remark(&line));
+        }
+        if let Some(finding) = &look.finding {
+            self.warn(finding);
         }
         if self.json {
             let Look { signals, finding } = look;

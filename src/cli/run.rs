@@ -122,10 +122,14 @@ struct Follower {
     progress: Progress,
     watch: Watch,
     saver: Saver,
+    /// The failure of a save that the user knows of.
+    told: Option<String>,
     signals: Signals,
     /// How often to save, and when it was done last.
     every: Duration,
     saved: Instant,
+    /// Whether there is more on disk than how the run begins.
+    has_begun: bool,
 }
 
 impl Follower {
@@ -136,6 +140,15 @@ impl Follower {
             (None, true) => Then::Save,
             (None, false) => Then::GoOn,
         }
+    }
+
+    /// Says, once, that saves fail: meanwhile there may be a remedy.
+    fn tell_failure(&mut self) {
+        let failure = self.saver.failure();
+        if let Some(failure) = failure.as_ref().filter(|_| failure != self.told) {
+            self.progress.warn(failure);
+        }
+        self.told = failure;
     }
 }
 
@@ -154,12 +167,14 @@ impl Observer for Follower {
     fn on_epoch(&mut self, epoch: &Epoch, now: &Moment<'_>) -> Then {
         let look = self.watch.look(epoch, now);
         self.progress.epoch(epoch, look);
+        self.tell_failure();
         self.then(true)
     }
 
     fn on_save(&mut self, run: &Checkpoint) {
         let is_last = self.signals.caught().is_some();
         self.saver.save(run, &self.watch, is_last);
+        self.has_begun = true;
         self.saved = Instant::now();
     }
 }
@@ -176,7 +191,7 @@ impl Job<'_> {
         };
         let mut watch = Watch::new(workspace(1));
         let mut workspace = workspace(threads);
-        let saver = Saver::start(self.folder.to_path_buf(), self.identity.clone())?;
+        let has_begun = saved.is_some();
         let mut run = match saved {
             Some(saved) => {
                 saved.restore(&mut watch)?;
@@ -189,13 +204,16 @@ impl Job<'_> {
                 Checkpoint::new(net, *config)
             }
         };
+        let (folder, identity) = (self.folder.to_path_buf(), self.identity.clone());
         let mut follower = Follower {
+            saver: Saver::start(folder, identity, &run, &watch)?,
+            told: None,
             progress: Progress::new(config.epochs, self.quiet, self.json),
             watch,
-            saver,
             signals: self.signals.clone(),
             every: self.every,
             saved: Instant::now(),
+            has_begun,
         };
         let began = clock.seconds();
         let Splits {
@@ -206,17 +224,19 @@ impl Job<'_> {
         let result = resume(&mut run, training, val, &mut workspace, &mut follower);
         let ended = clock.seconds();
         let printed = follower.progress.finish();
-        let saved = follower.saver.finish();
+        follower.saver.finish();
+        if result.is_err() && !follower.has_begun {
+            // Whoever goes on from there ends here.
+            let _ = fs::remove_file(self.folder.join(CHECKPOINT));
+        }
         result.map_err(Failure::not_finite)?;
         if !run.is_complete() {
-            saved?;
-            return self.stop(&run);
+            return match follower.saver.failure() {
+                Some(failure) => Err(Failure::new(failure)),
+                None => self.stop(&run),
+            };
         }
-        if let Err(failure) = saved
-            && !self.quiet
-        {
-            output::remark(&format!("warning: {failure}"));
-        }
+        follower.tell_failure();
 
         // The only time that the test images are looked at.
         let test = workspace.evaluate(run.best.view(), test, config.reduction);

@@ -142,8 +142,17 @@ pub(super) struct Saver {
 }
 
 impl Saver {
-    /// For the run in this folder.
-    pub(super) fn start(folder: PathBuf, identity: Identity) -> Result<Self, Failure> {
+    /// For the run in this folder, which is saved as it is before this returns:
+    /// from now on there is something to go on with, and a folder that takes no
+    /// files is found before anything is trained.
+    pub(super) fn start(
+        folder: PathBuf,
+        identity: Identity,
+        run: &Checkpoint,
+        watch: &Watch,
+    ) -> Result<Self, Failure> {
+        let first = Job::new(run, watch).save(&folder, &identity);
+        first.map_err(Failure::new)?;
         let (jobs, work) = sync_channel::<Job>(1);
         let is_busy = Arc::new(AtomicBool::new(false));
         let failure = Arc::new(RwLock::new(None));
@@ -173,24 +182,21 @@ impl Saver {
             && (must || !self.is_busy.swap(true, Ordering::Acquire))
         {
             // Only a thread that has panicked takes no job.
-            let _ = jobs.send(Job {
-                run: run.clone(),
-                watch: watch.to_bytes(),
-                looks: watch.looks().to_vec(),
-            });
+            let _ = jobs.send(Job::new(run, watch));
         }
     }
 
-    /// Waits until all is saved, and says whether the last save failed.
-    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+    /// Why the last save failed, if it has.
+    pub(super) fn failure(&self) -> Option<String> {
+        let failure = self.failure.read().unwrap_or_else(PoisonError::into_inner);
+        failure.clone()
+    }
+
+    /// Waits until all is saved.
+    pub(super) fn finish(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
-        }
-        let failure = self.failure.read().unwrap_or_else(PoisonError::into_inner);
-        match &*failure {
-            None => Ok(()),
-            Some(message) => Err(Failure::new(message)),
         }
     }
 }
@@ -203,6 +209,14 @@ struct Job {
 }
 
 impl Job {
+    fn new(run: &Checkpoint, watch: &Watch) -> Self {
+        Self {
+            run: run.clone(),
+            watch: watch.to_bytes(),
+            looks: watch.looks().to_vec(),
+        }
+    }
+
     fn save(&self, folder: &Path, identity: &Identity) -> Result<(), io::IoError> {
         let bytes = self.run.to_bytes(&attachment(identity, &self.watch));
         io::write_atomic(&folder.join(CHECKPOINT), &bytes)?;

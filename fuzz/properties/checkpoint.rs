@@ -1,0 +1,105 @@
+//! Any bytes as a checkpoint, and as the content of one whose length and checksum
+//! are right: refused, or written again as bytes that read the same; and a run
+//! goes on from there as it does from what is read of its bytes.
+
+use flate2::Crc;
+use handwritten::data::{Dataset, Subset};
+use handwritten::train::{Epoch, Moment, NonFinite, Step, Then};
+use handwritten::{Batch, Checkpoint, Observer, Workspace, resume};
+
+pub(crate) fn check(bytes: &[u8]) {
+    for bytes in [bytes, &sealed(bytes)] {
+        if let Ok((run, attachment)) = Checkpoint::from_bytes(bytes) {
+            let written = run.to_bytes(&attachment);
+            let (again, attached) = read(&written);
+            assert_eq!(attached, attachment);
+            // Bytes are compared, since no NaN equals itself.
+            assert_eq!(again.to_bytes(&attached), written);
+            check_resuming(run);
+        }
+    }
+}
+
+fn read(bytes: &[u8]) -> (Checkpoint, Vec<u8>) {
+    Checkpoint::from_bytes(bytes).expect("what is written can be read")
+}
+
+/// What a file with this content is.
+fn sealed(content: &[u8]) -> Vec<u8> {
+    let mut bytes = b"\x89HWCKPT\n\x01\0\0\0".to_vec();
+    bytes.extend((content.len() as u64).to_le_bytes());
+    bytes.extend(content);
+    let mut crc = Crc::new();
+    crc.update(&bytes);
+    bytes.extend(crc.sum().to_le_bytes());
+    bytes
+}
+
+/// Saves after the first step or epoch that it sees, and stops at the fourth.
+#[derive(Default)]
+struct Saves {
+    seen: usize,
+    saved: Vec<Vec<u8>>,
+}
+
+impl Saves {
+    fn then(&mut self) -> Then {
+        self.seen += 1;
+        match self.seen {
+            1 => Then::Save,
+            4 => Then::SaveAndStop,
+            _ => Then::GoOn,
+        }
+    }
+}
+
+impl Observer for Saves {
+    fn on_step(&mut self, _step: &Step) -> Then {
+        self.then()
+    }
+
+    fn on_epoch(&mut self, _epoch: &Epoch, _now: &Moment<'_>) -> Then {
+        self.then()
+    }
+
+    fn on_save(&mut self, run: &Checkpoint) {
+        self.saved.push(run.to_bytes(&[]));
+    }
+}
+
+/// Goes on with a small run for a few steps.
+fn check_resuming(run: Checkpoint) {
+    let widths = run.net.view().widths().to_vec();
+    let (features, classes) = (widths[0], widths[widths.len() - 1]);
+    // A label is a byte, and runs that go on are to be many.
+    if widths.iter().any(|&width| width > 100) || run.history.len() > 100 {
+        return;
+    }
+    const IMAGES: usize = 5;
+    let pixels = (0..IMAGES * features).map(|i| (i * 83 % 256) as u8);
+    let labels = (0..IMAGES).map(|i| (i % classes) as u8);
+    let data = Dataset::new(pixels.collect(), 1, features, labels.collect()).unwrap();
+    let all = Subset::all(&data);
+    let steps = match run.config.batch {
+        Batch::Full => 1,
+        Batch::Mini(size) => IMAGES.div_ceil(size),
+    };
+    if run.step > steps {
+        return;
+    }
+    let go_on = |mut run: Checkpoint, seen| -> (Result<(), NonFinite>, Checkpoint, Saves) {
+        let mut workspace = Workspace::new(&widths, 1);
+        let mut saves = Saves {
+            seen,
+            ..Saves::default()
+        };
+        let result = resume(&mut run, &all, &all, &mut workspace, &mut saves);
+        (result, run, saves)
+    };
+    let (result, end, saves) = go_on(run, 0);
+    if let Some(saved) = saves.saved.first() {
+        let (again, again_end, _) = go_on(read(saved).0, 1);
+        assert_eq!(again, result);
+        assert_eq!(again_end.to_bytes(&[]), end.to_bytes(&[]));
+    }
+}
