@@ -52,9 +52,9 @@ pub(crate) fn check(bytes: &[u8]) {
 
     // Guards included.
     let bits = |xs: &[f32]| xs.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    let mut packing = Context::packing(1);
     for isa in Isa::available() {
         let (mut found, mut expected) = (c.clone(), c.clone());
-        let mut packing = Context::packing(1);
         let mut ctx = Context::new(1, &mut packing).with_isa(isa);
         let target = MatMut::with_row_stride(&mut found, m, n, c_stride);
         gemm(a, b, beta, target, &mut ctx);

@@ -14,7 +14,8 @@ use std::path::PathBuf;
     version,
     propagate_version = true,
     after_help = "Exit codes: 0 success, 1 a file, a data set or a model is not as it must be, \
-                  2 wrong usage, 3 the loss stopped being finite, 4 gradcheck found a wrong gradient.\n\
+                  2 wrong usage, 3 the loss stopped being finite, 4 gradcheck found a wrong gradient, \
+                  130 and 143 stopped by SIGINT and SIGTERM.\n\
                   HANDWRITTEN_ISA=avx512, avx2, neon or portable forces an instruction set; \
                   `handwritten info` shows which there are."
 )]

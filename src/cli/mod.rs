@@ -2,9 +2,9 @@
 //!
 //! Exit codes: 0 success, 1 a file, a data set or a model is not as it must
 //! be, 2 wrong usage, 3 the loss stopped being finite, 4 `gradcheck` found a
-//! wrong gradient, 130 and 143 stopped by SIGINT and SIGTERM. Every failure is one line on stderr. Results go to stdout,
-//! progress and remarks to stderr; a reader that closes stdout early is no
-//! failure.
+//! wrong gradient, 130 and 143 stopped by SIGINT and SIGTERM. Every failure is
+//! one line on stderr. Results go to stdout, progress and remarks to stderr; a
+//! reader that closes stdout early is no failure.
 
 mod args;
 mod bench;
