@@ -1,6 +1,6 @@
 //! The loops over blocks of a product, on one thread.
 
-use super::kernel::{Ahead, From, Listed, MAX_ROWS, MicroKernel, Strided, Tiles};
+use super::kernel::{Ahead, Column, From, Listed, MAX_ROWS, MicroKernel, Strided, Tiles};
 use super::pack;
 use super::params::*;
 use super::{Epilogue, Start};
@@ -53,8 +53,85 @@ impl Part<'_> {
             self.narrow(&mut c, kernel);
         } else if self.is_narrow(kernel) {
             self.swapped(&mut c, kernel, packing);
+        } else if self.is_worth_panels(kernel) {
+            self.by_panels(&mut c, kernel, packing);
         } else {
             self.straight(&mut c, kernel, packing);
+        }
+    }
+
+    /// Whether B is worth being packed for so many rows of A, and does not stay
+    /// in L1 as it is.
+    fn is_worth_panels(&self, kernel: MicroKernel) -> bool {
+        let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
+        let width = kernel.max_columns(kernel.max_rows());
+        kernel.has_panels() && m >= 24 && n > 2 * width && k >= 32 && k * n > PANEL_B
+    }
+
+    /// Vectors along the rows of C, panel by panel: a packed panel of B stays in
+    /// L1 while all rows of a block of A pass by, and that block in L2 while all
+    /// panels do. Where L2 is small and slow, this is the better way.
+    fn by_panels(&self, c: &mut MatMut<'_>, kernel: MicroKernel, packing: &mut [f32]) {
+        let (a, b) = (self.a, self.b);
+        let (m, k, n) = (a.rows(), a.cols(), b.cols());
+        let (most, columns_of_a) = (kernel.max_rows(), a.col_stride() != 1);
+        let width = kernel.max_columns(most);
+        let pack_a = columns_of_a && m * k > LONG_A;
+        let steps = Even::new(k, if pack_a { KC_COLUMNS } else { KC_PANEL });
+        let columns = Even::of_multiples(n, BLOCK_B / steps.largest(), width);
+        let rows = Even::of_multiples(m, PASSING_A / steps.largest(), most);
+        let (packed_a, packed_b) = packing.split_at_mut(BLOCK_A);
+        let packed_b = aligned(packed_b);
+        for (jc, nc) in columns {
+            for (pc, kc) in steps {
+                pack::panels(kernel, b.block(pc..pc + kc, jc..jc + nc), width, packed_b);
+                for (ic, mc) in rows {
+                    let lhs = if pack_a {
+                        let block = a.block(ic..ic + mc, pc..pc + kc);
+                        Strided {
+                            row: 1,
+                            step: pack::rows(block.t(), packed_a),
+                            data: packed_a,
+                        }
+                    } else {
+                        Strided {
+                            data: a.tail(ic, pc),
+                            row: a.row_stride(),
+                            step: a.col_stride(),
+                        }
+                    };
+                    for (jr, columns) in Fixed::new(nc, width) {
+                        let from = match self.start {
+                            _ if pc > 0 => From::C,
+                            Start::Zero => From::Zero,
+                            Start::C => From::C,
+                            Start::Row(row) => From::Row(&row[jc + jr..]),
+                        };
+                        for (ir, count, rows) in Even::new(mc, most).runs() {
+                            let tiles = Column {
+                                count,
+                                rows,
+                                columns,
+                                k: kc,
+                                a: Strided {
+                                    data: &lhs.data[ir * lhs.row..],
+                                    ..lhs
+                                },
+                                panel: &packed_b[jr * kc..],
+                                from,
+                            };
+                            let c_row = c.row_stride();
+                            kernel.column(&tiles, c.tail_mut(ic + ir, jc + jr), c_row);
+                        }
+                    }
+                    if let (true, Some(epilogue)) = (pc + kc == k, self.epilogue) {
+                        for i in ic..ic + mc {
+                            let columns = &mut c.row_mut(i)[jc..jc + nc];
+                            epilogue(self.first_row + i, self.first_column + jc, columns);
+                        }
+                    }
+                }
+            }
         }
     }
 
@@ -346,6 +423,12 @@ impl Part<'_> {
     }
 }
 
+/// The part of a buffer that begins with a cache line.
+fn aligned(buffer: &mut [f32]) -> &mut [f32] {
+    let skipped = buffer.as_ptr().align_offset(LINE_BYTES).min(buffer.len());
+    &mut buffer[skipped..]
+}
+
 /// A range cut into pieces of one length, the last one shorter: their starts
 /// and lengths in turn.
 struct Fixed {
@@ -412,6 +495,16 @@ impl Even {
         even
     }
 
+    /// The longer pieces, then the shorter ones: where they start, how many they
+    /// are, and how long each is. Only for a range of whole units.
+    fn runs(self) -> impl Iterator<Item = (usize, usize, usize)> {
+        let (longer, shorter) = (self.longer, self.longer - self.unit.min(self.longer));
+        let at = (self.longer_pieces * longer).min(self.end);
+        let others = (self.end - at).checked_div(shorter).unwrap_or(0);
+        let runs = [(0, self.longer_pieces, longer), (at, others, shorter)];
+        runs.into_iter().filter(|&(_, count, len)| count * len > 0)
+    }
+
     /// The length of the longest piece.
     pub(super) fn largest(self) -> usize {
         self.longer.min(self.end)
@@ -442,6 +535,20 @@ mod tests {
     extern crate std;
     use super::*;
     use std::vec::Vec;
+
+    #[test]
+    fn runs_are_the_pieces() {
+        for most in 1..20 {
+            for len in 0..60 {
+                let even = Even::new(len, most);
+                let pieces = even.runs().flat_map(|(start, count, len)| {
+                    (0..count).map(move |i| (start + i * len, len))
+                });
+                let expected = even.filter(|&(_, len)| len > 0);
+                assert!(pieces.eq(expected), "{len} by {most}");
+            }
+        }
+    }
 
     #[test]
     fn pieces_cover_the_range_and_are_even() {

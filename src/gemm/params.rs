@@ -9,8 +9,12 @@ pub(super) const BLOCK_B: usize = 1 << 17;
 /// A block of A, 2 MiB: it comes from L3 once for every block of B.
 pub(super) const BLOCK_A: usize = 1 << 19;
 
-/// Memory for a packed block of B, whose rows may be longer than its columns.
-pub(super) const PACKED_B: usize = BLOCK_B + 64 * KC_WHOLE;
+/// Memory for a packed block of B, whose rows may be longer than its columns,
+/// and which may begin with a cache line.
+pub(super) const PACKED_B: usize = BLOCK_B + 64 * KC_WHOLE + LINE_BYTES / size_of::<f32>();
+
+/// The bytes of a cache line.
+pub(super) const LINE_BYTES: usize = 64;
 
 /// Steps of k in a block, where k is cut: fourteen rows of A (29 KiB) stay in
 /// L1 while B passes.
@@ -27,6 +31,17 @@ pub(super) const KC_COLUMNS: usize = 128;
 /// From so many multiply-adds on operands are packed that lie badly in the
 /// caches. Below, packing costs more than it brings.
 pub(super) const LARGE: usize = 1 << 27;
+
+/// Steps of k of a panel of B, sixteen columns wide, that stays in L1 with the
+/// rows of A that meet it: 25 KiB for the 784 pixels in two blocks.
+pub(super) const KC_PANEL: usize = 512;
+
+/// A B of no more elements than this (16 KiB) stays in L1 as it is.
+pub(super) const PANEL_B: usize = 1 << 12;
+
+/// A block of A that stays in L2 while panels of B pass by, 64 KiB: what else
+/// runs on the core takes its part.
+pub(super) const PASSING_A: usize = 1 << 14;
 
 /// A multiple of this between the rows of an operand, and many of them share a
 /// few sets of L1 (4 KiB from one address to the next of the same set).

@@ -3,7 +3,7 @@
 //! Twelve of sixteen YMM registers hold the tile, two a row of B and one an
 //! element of A. Shape as in BLIS (`config/haswell`).
 
-use super::tile::{LINE, RawTiles, define_tiles, listed, tiles};
+use super::tile::{LINE, RawTiles, define_panels, define_tiles, listed, panels, tiles};
 use super::{Kernel, pixels, transpose};
 use core::arch::x86_64::*;
 
@@ -14,6 +14,14 @@ pub(super) static KERNEL: Kernel = Kernel {
         1: 1 2 3 4 5 6 7 8;
         2: 1 2 3 4;
         3: 1 2 3;
+        4: 1 2;
+        5: 1 2;
+        6: 1 2;
+    },
+    panels: panels! {
+        1: 1 2;
+        2: 1 2;
+        3: 1 2;
         4: 1 2;
         5: 1 2;
         6: 1 2;
@@ -37,6 +45,10 @@ type Vector = __m256;
 const LANES: usize = 8;
 
 define_tiles! {
+    #[target_feature(enable = "avx2,fma")]
+}
+
+define_panels! {
     #[target_feature(enable = "avx2,fma")]
 }
 

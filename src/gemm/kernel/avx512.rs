@@ -28,6 +28,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         13: 1 2;
         14: 1 2;
     },
+    panels: &[],
     listed: listed! {
         1: 1 2 3 4;
         2: 1 2 3 4;
@@ -270,10 +271,10 @@ unsafe fn narrow_rows<const N: usize>(rows: &narrow::Rows) {
             // SAFETY: four elements of each row of A, four rows of B.
             unsafe {
                 let (x, y) = (four_steps(above, p), four_steps(below, p));
-                rank_1(&mut acc, &mut acc_below, b, x[0], y[0]);
-                rank_1(&mut acc, &mut acc_below, b.add(rows.b_row), x[1], y[1]);
-                rank_1(&mut acc, &mut acc_below, b.add(2 * rows.b_row), x[2], y[2]);
-                rank_1(&mut acc, &mut acc_below, b.add(3 * rows.b_row), x[3], y[3]);
+                narrow_rank_1(&mut acc, &mut acc_below, b, x[0], y[0]);
+                narrow_rank_1(&mut acc, &mut acc_below, b.add(rows.b_row), x[1], y[1]);
+                narrow_rank_1(&mut acc, &mut acc_below, b.add(2 * rows.b_row), x[2], y[2]);
+                narrow_rank_1(&mut acc, &mut acc_below, b.add(3 * rows.b_row), x[3], y[3]);
             }
             p += 4;
             b = b.wrapping_add(4 * rows.b_row);
@@ -283,7 +284,7 @@ unsafe fn narrow_rows<const N: usize>(rows: &narrow::Rows) {
             unsafe {
                 let column = a.map(|a| *a.add(p));
                 let (x, y) = (load(column.as_ptr()), load(column[LANES..].as_ptr()));
-                rank_1(&mut acc, &mut acc_below, b, x, y);
+                narrow_rank_1(&mut acc, &mut acc_below, b, x, y);
             }
             p += 1;
             b = b.wrapping_add(rows.b_row);
@@ -358,7 +359,7 @@ unsafe fn four_steps(rows: &[*const f32], p: usize) -> [Vector; 4] {
 /// `b` is followed by `N` elements.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn rank_1<const N: usize>(
+unsafe fn narrow_rank_1<const N: usize>(
     above: &mut [Vector; N],
     below: &mut [Vector; N],
     b: *const f32,

@@ -34,6 +34,9 @@ pub(super) struct Kernel {
     partial_loads: bool,
     /// For each number of rows from 1 on, the tiles of 1, 2, … vectors.
     tiles: &'static [&'static [unsafe fn(&RawTiles)]],
+    /// The same of tiles out of packed panels; none where B is not cut into
+    /// panels that stay in L1.
+    panels: &'static [&'static [unsafe fn(&RawTiles)]],
     /// The same of tiles whose steps are listed, for fewer rows.
     listed: &'static [&'static [ListedTiles]],
     transpose: unsafe fn(&transpose::Block),
@@ -100,6 +103,23 @@ pub(super) struct Tiles<'a> {
     pub(super) b_row: Option<usize>,
     pub(super) from: From<'a>,
     pub(super) ahead: Ahead,
+}
+
+/// The operands of tiles one below the other: some columns of C.
+pub(super) struct Column<'a> {
+    /// How many tiles.
+    pub(super) count: usize,
+    /// Rows of a tile.
+    pub(super) rows: usize,
+    /// Columns of B and C, no more than a tile has.
+    pub(super) columns: usize,
+    /// Steps of k.
+    pub(super) k: usize,
+    /// `count · rows × k`.
+    pub(super) a: Strided<'a>,
+    /// `k × columns`, row after row of whole vectors.
+    pub(super) panel: &'a [f32],
+    pub(super) from: From<'a>,
 }
 
 /// The operands of tiles that lie side by side, of some steps of k only.
@@ -215,6 +235,11 @@ impl MicroKernel {
         self.0.listed.len()
     }
 
+    /// Whether there are tiles out of packed panels of B.
+    pub(super) fn has_panels(self) -> bool {
+        !self.0.panels.is_empty()
+    }
+
     /// Whether B must be readable up to a whole number of vectors.
     pub(super) fn wants_whole_vectors(self) -> bool {
         !self.0.partial_loads
@@ -260,13 +285,17 @@ impl MicroKernel {
             a: tiles.a.data.as_ptr(),
             a_row: tiles.a.row,
             a_step: tiles.a.step,
+            a_tile: 0,
             b: tiles.b.as_ptr(),
             b_step: b_row,
             b_tile,
             start: core::ptr::null(),
             start_row: c_row,
+            start_tile: tiles.width,
             c: c.as_mut_ptr(),
             c_row,
+            c_tile: tiles.width,
+            lanes,
             last,
             ahead: tiles.ahead.first,
             ahead_lines: if tiles.ahead.rows == 0 || tiles.k == 0 {
@@ -344,6 +373,65 @@ impl MicroKernel {
         }
     }
 
+    /// Computes some columns of C, whose rows are `c_row` apart.
+    ///
+    /// # Panics
+    /// Panics if the arm has no panels, no tile of that size, or if an operand
+    /// reaches outside its slice.
+    pub(super) fn column(self, tiles: &Column<'_>, c: &mut [f32], c_row: usize) {
+        let Column {
+            rows, columns, k, ..
+        } = *tiles;
+        let vectors = columns.div_ceil(self.0.lanes);
+        let function = self.0.panels[rows - 1][vectors - 1];
+        let b_row = vectors * self.0.lanes;
+        let last_row = tiles.count * rows - 1;
+        assert!(
+            c.len() >= last_row * c_row + columns
+                && tiles.panel.len() >= k * b_row
+                && (k == 0 || tiles.a.data.len() > last_row * tiles.a.row + (k - 1) * tiles.a.step),
+            "{} times {rows}×{k}×{columns} beyond an operand",
+            tiles.count
+        );
+        let (start, start_row) = match tiles.from {
+            From::Zero => (core::ptr::null(), 0),
+            From::C => (c.as_ptr(), c_row),
+            From::Row(row) => {
+                assert!(row.len() >= columns, "a start of {}", row.len());
+                (row.as_ptr(), 0)
+            }
+        };
+        let lanes = columns - (vectors - 1) * self.0.lanes;
+        let raw = RawTiles {
+            count: tiles.count,
+            k,
+            a: tiles.a.data.as_ptr(),
+            a_row: tiles.a.row,
+            a_step: tiles.a.step,
+            a_tile: rows * tiles.a.row,
+            b: tiles.panel.as_ptr(),
+            b_step: b_row,
+            b_tile: 0,
+            start,
+            start_row,
+            start_tile: rows * start_row,
+            c: c.as_mut_ptr(),
+            c_row,
+            c_tile: rows * c_row,
+            lanes,
+            last: lanes,
+            ahead: core::ptr::null(),
+            ahead_lines: 0,
+            ahead_row: 0,
+            ahead_gap: 0,
+        };
+        // SAFETY: an `Isa` proves that the machine has the arm's instructions;
+        // the assertions hold the last element of each operand inside its
+        // slice, and C is borrowed for this call alone. (The start may be C
+        // itself: a tile reads its start before it writes.)
+        unsafe { function(&raw) }
+    }
+
     /// Computes rows of C, `c_row` apart, of listed steps.
     ///
     /// # Panics
@@ -395,13 +483,17 @@ impl MicroKernel {
             a: tiles.a.data.as_ptr(),
             a_row: tiles.a.row,
             a_step: tiles.a.step,
+            a_tile: 0,
             b: tiles.b.as_ptr(),
             b_step: tiles.b_row,
             b_tile: width,
             start,
             start_row,
+            start_tile: width,
             c: c.as_mut_ptr(),
             c_row,
+            c_tile: width,
+            lanes: self.0.lanes,
             last: self.0.lanes,
             ahead: core::ptr::null(),
             ahead_lines: 0,

@@ -18,6 +18,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         5: 1 2 3 4;
         6: 1 2 3 4;
     },
+    panels: &[],
     listed: listed! {
         1: 1 2 3 4;
         2: 1 2 3 4;

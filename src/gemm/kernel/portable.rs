@@ -18,6 +18,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         3: 1;
         4: 1;
     },
+    panels: &[],
     listed: listed! {
         1: 1;
         2: 1;

@@ -7,14 +7,14 @@
 //! lies, at any strides, so A need not be packed.
 
 /// Addresses and distances, in elements, of the operands of tiles that lie
-/// side by side.
+/// side by side, or one below the other.
 ///
-/// The element of A in row `i` and step `p` is at `a + i·a_row + p·a_step`.
-/// For the first tile, the row of B of step `p` is at `b + p·b_step` and row
-/// `i` of C at `c + i·c_row`; for each further one B is `b_tile` on and C as
-/// far as a tile is wide. The chains start from row `i` at
-/// `start + i·start_row`, on as C is, or from zero where `start` is null. Of
-/// the last vector of the last tile only `last` lanes, at least one, are
+/// For the first tile, the element of A in row `i` and step `p` is at
+/// `a + i·a_row + p·a_step`, the row of B of step `p` at `b + p·b_step` and row
+/// `i` of C at `c + i·c_row`; its chains start from row `i` at
+/// `start + i·start_row`, or from zero where `start` is null. For each further
+/// tile they are `a_tile`, `b_tile`, `c_tile` and `start_tile` on. Of the last
+/// vector of a tile only `lanes`, of the last tile's `last`, at least one, are
 /// inside the matrices.
 ///
 /// All fields are as wide as a register and are read one by one: a load that
@@ -27,13 +27,17 @@ pub(super) struct RawTiles {
     pub(super) a: *const f32,
     pub(super) a_row: usize,
     pub(super) a_step: usize,
+    pub(super) a_tile: usize,
     pub(super) b: *const f32,
     pub(super) b_step: usize,
     pub(super) b_tile: usize,
     pub(super) start: *const f32,
     pub(super) start_row: usize,
+    pub(super) start_tile: usize,
     pub(super) c: *mut f32,
     pub(super) c_row: usize,
+    pub(super) c_tile: usize,
+    pub(super) lanes: usize,
     pub(super) last: usize,
     /// What later tiles will touch, to be fetched into the cache meanwhile:
     /// so many cache lines for every [`LINE`] steps, from `ahead` on and in
@@ -52,7 +56,7 @@ pub(super) const LINE: usize = 16;
 /// `load`, `store`, `load_part`, `load_last`, `store_part`, `prefetch`.
 macro_rules! define_tiles {
     ($(#[$attribute:meta])*) => {
-        /// Computes tiles of `R` rows and `V` vectors, side by side.
+        /// Computes tiles of `R` rows and `V` vectors.
         ///
         /// # Safety
         /// All that [`RawTiles`] describes must lie inside live allocations,
@@ -62,10 +66,11 @@ macro_rules! define_tiles {
         unsafe fn tile_row<const R: usize, const V: usize>(tiles: &RawTiles) {
             let (mut ahead, mut ahead_left) = (tiles.ahead, tiles.ahead_row);
             for tile in 0..tiles.count {
-                let mask = mask(if tile + 1 < tiles.count { LANES } else { tiles.last });
+                let mask = mask(if tile + 1 < tiles.count { tiles.lanes } else { tiles.last });
                 // SAFETY: the caller's word.
                 let mut acc = unsafe { begin::<R, V>(tiles, tile, mask) };
-                let (mut a, mut b) = (tiles.a, tiles.b.wrapping_add(tile * tiles.b_tile));
+                let mut a = tiles.a.wrapping_add(tile * tiles.a_tile);
+                let mut b = tiles.b.wrapping_add(tile * tiles.b_tile);
                 let mut left = tiles.k;
                 while left > 0 {
                     let steps = left.min(LINE);
@@ -94,13 +99,8 @@ macro_rules! define_tiles {
                                 if v + 1 < V { load(from) } else { load_last(from, mask) }
                             };
                         }
-                        for (i, acc) in acc.iter_mut().enumerate() {
-                            // SAFETY: row `i` of A in this step.
-                            let a = splat(unsafe { *a.add(i * tiles.a_row) });
-                            for (acc, b) in acc.iter_mut().zip(row) {
-                                *acc = mul_add(a, b, *acc);
-                            }
-                        }
+                        // SAFETY: the rows of A in this step.
+                        unsafe { rank_1(&mut acc, a, tiles.a_row, row) };
                         // Past the last step these point nowhere, and are not used.
                         a = a.wrapping_add(tiles.a_step);
                         b = b.wrapping_add(tiles.b_step);
@@ -120,7 +120,7 @@ macro_rules! define_tiles {
         $(#[$attribute])*
         unsafe fn listed_row<const R: usize, const V: usize>(tiles: &RawTiles, steps: &[u32]) {
             for tile in 0..tiles.count {
-                let mask = mask(if tile + 1 < tiles.count { LANES } else { tiles.last });
+                let mask = mask(if tile + 1 < tiles.count { tiles.lanes } else { tiles.last });
                 // SAFETY: the caller's word.
                 let mut acc = unsafe { begin::<R, V>(tiles, tile, mask) };
                 let b = tiles.b.wrapping_add(tile * tiles.b_tile);
@@ -138,16 +138,33 @@ macro_rules! define_tiles {
                             if v + 1 < V { load(from) } else { load_part(from, mask) }
                         };
                     }
-                    for (i, acc) in acc.iter_mut().enumerate() {
-                        // SAFETY: row `i` of A in this step.
-                        let a = splat(unsafe { *a.add(i * tiles.a_row) });
-                        for (acc, b) in acc.iter_mut().zip(row) {
-                            *acc = mul_add(a, b, *acc);
-                        }
-                    }
+                    // SAFETY: the rows of A in this step.
+                    unsafe { rank_1(&mut acc, a, tiles.a_row, row) };
                 }
                 // SAFETY: the caller's word.
                 unsafe { end(tiles, tile, mask, acc) };
+            }
+        }
+
+        /// Adds the outer product of a column of A and a row of B.
+        ///
+        /// # Safety
+        /// The elements of A, `a_row` apart from `a` on, lie inside a live
+        /// allocation.
+        #[inline]
+        $(#[$attribute])*
+        unsafe fn rank_1<const R: usize, const V: usize>(
+            acc: &mut [[Vector; V]; R],
+            a: *const f32,
+            a_row: usize,
+            row: [Vector; V],
+        ) {
+            for (i, acc) in acc.iter_mut().enumerate() {
+                // SAFETY: row `i` of A.
+                let a = splat(unsafe { *a.add(i * a_row) });
+                for (acc, b) in acc.iter_mut().zip(row) {
+                    *acc = mul_add(a, b, *acc);
+                }
             }
         }
 
@@ -169,7 +186,7 @@ macro_rules! define_tiles {
                         // SAFETY: row `i` of the start, by the caller's word.
                         *acc = unsafe {
                             let row = tiles.start.add(i * tiles.start_row);
-                            let from = row.add((tile * V + v) * LANES);
+                            let from = row.add(tile * tiles.start_tile + v * LANES);
                             if v + 1 < V { load(from) } else { load_part(from, mask) }
                         };
                     }
@@ -195,10 +212,46 @@ macro_rules! define_tiles {
                     // SAFETY: row `i` of C.
                     unsafe {
                         let row = tiles.c.add(i * tiles.c_row);
-                        let to = row.add((tile * V + v) * LANES);
+                        let to = row.add(tile * tiles.c_tile + v * LANES);
                         if v + 1 < V { store(to, *acc) } else { store_part(to, mask, *acc) }
                     }
                 }
+            }
+        }
+    };
+}
+
+/// Defines `panel_row` beside them.
+macro_rules! define_panels {
+    ($(#[$attribute:meta])*) => {
+        /// Computes tiles of `R` rows and `V` vectors as `tile_row` does, and
+        /// nothing else: rows of B are whole vectors, and nothing is fetched
+        /// ahead.
+        ///
+        /// # Safety
+        /// As for `tile_row`, with whole vectors in each row of B.
+        $(#[$attribute])*
+        unsafe fn panel_row<const R: usize, const V: usize>(tiles: &RawTiles) {
+            for tile in 0..tiles.count {
+                let mask = mask(if tile + 1 < tiles.count { tiles.lanes } else { tiles.last });
+                // SAFETY: the caller's word.
+                let mut acc = unsafe { begin::<R, V>(tiles, tile, mask) };
+                let mut a = tiles.a.wrapping_add(tile * tiles.a_tile);
+                let mut b = tiles.b.wrapping_add(tile * tiles.b_tile);
+                for _ in 0..tiles.k {
+                    let mut row = [zero(); V];
+                    for (v, row) in row.iter_mut().enumerate() {
+                        // SAFETY: the row of B of this step.
+                        *row = unsafe { load(b.add(v * LANES)) };
+                    }
+                    // SAFETY: the rows of A in this step.
+                    unsafe { rank_1(&mut acc, a, tiles.a_row, row) };
+                    // Past the last step these point nowhere, and are not used.
+                    a = a.wrapping_add(tiles.a_step);
+                    b = b.wrapping_add(tiles.b_step);
+                }
+                // SAFETY: the caller's word.
+                unsafe { end(tiles, tile, mask, acc) };
             }
         }
     };
@@ -212,6 +265,13 @@ macro_rules! tiles {
     };
 }
 
+/// The same of tiles out of panels.
+macro_rules! panels {
+    ($($rows:literal: $($vectors:literal)+;)+) => {
+        &[$(&[$(panel_row::<$rows, $vectors> as unsafe fn(&RawTiles)),+]),+]
+    };
+}
+
 /// The same of tiles whose steps are listed.
 macro_rules! listed {
     ($($rows:literal: $($vectors:literal)+;)+) => {
@@ -219,4 +279,4 @@ macro_rules! listed {
     };
 }
 
-pub(super) use {define_tiles, listed, tiles};
+pub(super) use {define_panels, define_tiles, listed, panels, tiles};
