@@ -77,60 +77,82 @@ impl Part<'_> {
         let (most, columns_of_a) = (kernel.max_rows(), a.col_stride() != 1);
         let width = kernel.max_columns(most);
         let pack_a = columns_of_a && m * k > LONG_A;
-        let steps = Even::new(k, if pack_a { KC_COLUMNS } else { KC_PANEL });
-        let columns = Even::of_multiples(n, BLOCK_B / steps.largest(), width);
-        let rows = Even::of_multiples(m, PASSING_A / steps.largest(), most);
+        let groups = Even::new(k, if pack_a { KC_COLUMNS } else { KC_GROUP });
+        let longest = groups.largest().min(KC_PANEL);
+        let columns = Even::of_multiples(n, PANELS / groups.largest(), width);
+        let rows = Even::of_multiples(m, PASSING_A / longest, most);
         let (packed_a, packed_b) = packing.split_at_mut(BLOCK_A);
         let packed_b = aligned(packed_b);
         for (jc, nc) in columns {
-            for (pc, kc) in steps {
-                pack::panels(kernel, b.block(pc..pc + kc, jc..jc + nc), width, packed_b);
+            let across = nc.next_multiple_of(kernel.lanes());
+            for (gc, gk) in groups {
+                let steps = Even::new(gk, KC_PANEL);
+                for (pc, kc) in steps {
+                    let block = b.block(gc + pc..gc + pc + kc, jc..jc + nc);
+                    pack::panels(kernel, block, width, &mut packed_b[pc * across..]);
+                }
                 for (ic, mc) in rows {
-                    let lhs = if pack_a {
-                        let block = a.block(ic..ic + mc, pc..pc + kc);
-                        Strided {
-                            row: 1,
-                            step: pack::rows(block.t(), packed_a),
-                            data: packed_a,
-                        }
-                    } else {
-                        Strided {
-                            data: a.tail(ic, pc),
-                            row: a.row_stride(),
-                            step: a.col_stride(),
-                        }
-                    };
-                    for (jr, columns) in Fixed::new(nc, width) {
-                        let from = match self.start {
-                            _ if pc > 0 => From::C,
-                            Start::Zero => From::Zero,
-                            Start::C => From::C,
-                            Start::Row(row) => From::Row(&row[jc + jr..]),
+                    for (pc, kc) in steps {
+                        let block = ((ic, mc), (gc + pc, kc), (jc, nc));
+                        let lhs = if pack_a {
+                            let block = a.block(ic..ic + mc, gc + pc..gc + pc + kc);
+                            Strided {
+                                row: 1,
+                                step: pack::rows(block.t(), packed_a),
+                                data: packed_a,
+                            }
+                        } else {
+                            Strided {
+                                data: a.tail(ic, gc + pc),
+                                row: a.row_stride(),
+                                step: a.col_stride(),
+                            }
                         };
-                        for (ir, count, rows) in Even::new(mc, most).runs() {
-                            let tiles = Column {
-                                count,
-                                rows,
-                                columns,
-                                k: kc,
-                                a: Strided {
-                                    data: &lhs.data[ir * lhs.row..],
-                                    ..lhs
-                                },
-                                panel: &packed_b[jr * kc..],
-                                from,
-                            };
-                            let c_row = c.row_stride();
-                            kernel.column(&tiles, c.tail_mut(ic + ir, jc + jr), c_row);
-                        }
+                        self.block_of_panels(block, lhs, &packed_b[pc * across..], c, kernel);
                     }
-                    if let (true, Some(epilogue)) = (pc + kc == k, self.epilogue) {
+                    if let (true, Some(epilogue)) = (gc + gk == k, self.epilogue) {
                         for i in ic..ic + mc {
                             let columns = &mut c.row_mut(i)[jc..jc + nc];
                             epilogue(self.first_row + i, self.first_column + jc, columns);
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// A block of rows, steps and columns of the product, out of packed panels.
+    fn block_of_panels(
+        &self,
+        ((ic, mc), (pc, kc), (jc, nc)): ((usize, usize), (usize, usize), (usize, usize)),
+        a: Strided<'_>,
+        packed_b: &[f32],
+        c: &mut MatMut<'_>,
+        kernel: MicroKernel,
+    ) {
+        let most = kernel.max_rows();
+        for (jr, columns) in Fixed::new(nc, kernel.max_columns(most)) {
+            let from = match self.start {
+                _ if pc > 0 => From::C,
+                Start::Zero => From::Zero,
+                Start::C => From::C,
+                Start::Row(row) => From::Row(&row[jc + jr..]),
+            };
+            for (ir, count, rows) in Even::new(mc, most).runs() {
+                let tiles = Column {
+                    count,
+                    rows,
+                    columns,
+                    k: kc,
+                    a: Strided {
+                        data: &a.data[ir * a.row..],
+                        ..a
+                    },
+                    panel: &packed_b[jr * kc..],
+                    from,
+                };
+                let c_row = c.row_stride();
+                kernel.column(&tiles, c.tail_mut(ic + ir, jc + jr), c_row);
             }
         }
     }

@@ -36,6 +36,13 @@ pub(super) const LARGE: usize = 1 << 27;
 /// rows of A that meet it: 25 KiB for the 784 pixels in two blocks.
 pub(super) const KC_PANEL: usize = 512;
 
+/// Steps of k whose panels are packed together, so that C is still in the caches
+/// when the next of these panels comes.
+pub(super) const KC_GROUP: usize = 1024;
+
+/// Panels that are packed together, 256 KiB.
+pub(super) const PANELS: usize = 1 << 16;
+
 /// A B of no more elements than this (16 KiB) stays in L1 as it is.
 pub(super) const PANEL_B: usize = 1 << 12;
 
