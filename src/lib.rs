@@ -22,6 +22,8 @@ pub mod io;
 
 pub mod activation;
 #[cfg(feature = "alloc")]
+mod aligned;
+#[cfg(feature = "alloc")]
 pub mod defects;
 #[cfg(feature = "alloc")]
 mod gather;

@@ -2,7 +2,7 @@
 //! two that borrow them.
 
 #[cfg(feature = "alloc")]
-use alloc::{vec, vec::Vec};
+use crate::aligned::Aligned;
 use core::ops::Range;
 
 /// A matrix that borrows its elements; transposing it moves none of them.
@@ -324,7 +324,7 @@ impl<'a> MatMut<'a> {
 #[cfg(feature = "alloc")]
 #[derive(Clone, PartialEq, Debug)]
 pub struct Matrix {
-    data: Vec<f32>,
+    data: Aligned,
     rows: usize,
     cols: usize,
 }
@@ -334,7 +334,7 @@ impl Matrix {
     /// A `rows × cols` matrix of zeros.
     pub fn zeros(rows: usize, cols: usize) -> Self {
         Self {
-            data: vec![0.0; rows * cols],
+            data: Aligned::zeros(rows * cols),
             rows,
             cols,
         }

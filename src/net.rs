@@ -11,13 +11,15 @@
 //! ```
 
 use crate::activation::Activation;
+#[cfg(feature = "alloc")]
+use crate::aligned::Aligned;
 use crate::gemm::{Context, Product, Start};
 #[cfg(feature = "alloc")]
 use crate::init::Init;
 use crate::matrix::{MatMut, MatRef};
 use crate::vector;
 #[cfg(feature = "alloc")]
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
 /// The most layers with parameters that a net has.
 pub const MAX_DEPTH: usize = 16;
@@ -269,7 +271,7 @@ impl<'a> NetRef<'a> {
 pub struct Net {
     widths: Vec<usize>,
     activation: Activation,
-    params: Vec<f32>,
+    params: Aligned,
 }
 
 #[cfg(feature = "alloc")]
@@ -284,7 +286,7 @@ impl Net {
         Self {
             widths: widths.to_vec(),
             activation,
-            params,
+            params: Aligned::from(&params[..]),
         }
     }
 
@@ -299,7 +301,7 @@ impl Net {
         rng: &mut R,
     ) -> Self {
         assert_widths(widths);
-        let mut params = vec![0.0; params_len(widths)];
+        let mut params = Aligned::zeros(params_len(widths));
         let mut rest = &mut params[..];
         for shape in widths.windows(2) {
             let (weights, after) = rest.split_at_mut(shape[0] * shape[1]);
@@ -307,7 +309,11 @@ impl Net {
             init.fill(weights, biases, (shape[0], shape[1]), rng);
             rest = after;
         }
-        Self::new(widths, activation, params)
+        Self {
+            widths: widths.to_vec(),
+            activation,
+            params,
+        }
     }
 
     /// The net to read.

@@ -12,6 +12,7 @@
 //! [`NetRef::forward`]: crate::net::NetRef::forward
 //! [`NetRef::backward`]: crate::net::NetRef::backward
 
+use crate::aligned::Aligned;
 use crate::data::Dataset;
 use crate::defects::{self, Defect, Defects};
 use crate::gather::{Gather, Gathered};
@@ -72,7 +73,7 @@ pub(crate) fn share_out<S: Share>(team: &mut Team<'_>, share: S, pieces: usize) 
 pub(crate) struct Scratch {
     packing: Vec<f32>,
     /// Pixels as numbers, no more of them than stay in L1.
-    x: Vec<f32>,
+    x: Aligned,
     pub(crate) masks: Vec<u16>,
     steps: Vec<u32>,
 }
@@ -82,7 +83,7 @@ impl Scratch {
     pub(crate) fn new(features: usize, chunk: usize) -> Self {
         Self {
             packing: Context::packing(1),
-            x: vec![0.0; (pixels::PANEL * features).max(pixels::BLOCK * chunk)],
+            x: Aligned::zeros((pixels::PANEL * features).max(pixels::BLOCK * chunk)),
             masks: vec![0; features.max(chunk)],
             steps: vec![0; features.max(chunk)],
         }

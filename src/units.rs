@@ -14,6 +14,7 @@
 //! ```
 
 use crate::activation::Activation;
+use crate::aligned::Aligned;
 use crate::data::Dataset;
 use crate::defects::Defects;
 use crate::gather::{Gather, Gathered, Images};
@@ -60,11 +61,11 @@ struct Shard {
     /// The first hidden unit.
     first: usize,
     widths: [usize; 3],
-    params: Vec<f32>,
-    velocity: Vec<f32>,
-    gradient: Vec<f32>,
-    activations: Vec<f32>,
-    deltas: Vec<f32>,
+    params: Aligned,
+    velocity: Aligned,
+    gradient: Aligned,
+    activations: Aligned,
+    deltas: Aligned,
     scratch: [Scratch; 1],
 }
 
@@ -85,11 +86,11 @@ impl Units {
             let widths = [features, start(shard + 1) - start(shard), classes];
             Shard {
                 first: start(shard),
-                params: vec![0.0; params_len(&widths)],
-                velocity: vec![0.0; params_len(&widths)],
-                gradient: vec![0.0; params_len(&widths)],
-                activations: vec![0.0; activations_len(&widths, batch)],
-                deltas: vec![0.0; activations_len(&widths, batch)],
+                params: Aligned::zeros(params_len(&widths)),
+                velocity: Aligned::zeros(params_len(&widths)),
+                gradient: Aligned::zeros(params_len(&widths)),
+                activations: Aligned::zeros(activations_len(&widths, batch)),
+                deltas: Aligned::zeros(activations_len(&widths, batch)),
                 scratch: [Scratch::new(features, batch)],
                 widths,
             }

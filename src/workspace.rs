@@ -1,5 +1,6 @@
 //! Scratch memory, and the passes over examples that use it.
 
+use crate::aligned::Aligned;
 use crate::data::{Dataset, Subset};
 use crate::defects::{Defect, Defects, WholeMatrix};
 use crate::gather::Images;
@@ -39,9 +40,9 @@ pub struct Workspace {
     rows: usize,
     images: Images,
     losses: Vec<f32>,
-    activations: Vec<f32>,
-    deltas: Vec<f32>,
-    gradient: Vec<f32>,
+    activations: Aligned,
+    deltas: Aligned,
+    gradient: Aligned,
     /// One for each thread.
     scratch: Vec<Scratch>,
 }
@@ -153,9 +154,9 @@ impl Workspace {
             rows: 0,
             images: Images::new(widths[0], CHUNK),
             losses: vec![0.0; CHUNK],
-            activations: vec![0.0; activations_len(widths, CHUNK)],
-            deltas: vec![0.0; activations_len(widths, CHUNK)],
-            gradient: vec![0.0; params_len(widths)],
+            activations: Aligned::zeros(activations_len(widths, CHUNK)),
+            deltas: Aligned::zeros(activations_len(widths, CHUNK)),
+            gradient: Aligned::zeros(params_len(widths)),
             scratch: vec![Scratch::new(widths[0], CHUNK); threads],
             widths: widths.to_vec(),
         }

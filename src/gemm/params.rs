@@ -61,6 +61,10 @@ pub(super) const LONG_C: usize = 1 << 22;
 /// The most steps of k for that.
 pub(super) const KC_SHORT: usize = 64;
 
+/// A B of more elements than this (256 KiB) leaves L1 between one tile of listed
+/// steps and the next, and is fetched ahead.
+pub(super) const LONG_B: usize = 1 << 16;
+
 /// An A of more elements than this does not stay in L2, and is fetched ahead.
 pub(super) const LONG_A: usize = 1 << 17;
 

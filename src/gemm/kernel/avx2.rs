@@ -3,7 +3,7 @@
 //! Twelve of sixteen YMM registers hold the tile, two a row of B and one an
 //! element of A. Shape as in BLIS (`config/haswell`).
 
-use super::tile::{LINE, RawTiles, define_panels, define_tiles, listed, panels, tiles};
+use super::tile::{FAR, LINE, RawTiles, define_panels, define_tiles, listed, panels, tiles};
 use super::{Kernel, pixels, transpose};
 use core::arch::x86_64::*;
 
@@ -117,8 +117,13 @@ unsafe fn store(p: *mut f32, x: Vector) {
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn load_part(p: *const f32, mask: Mask) -> Vector {
-    // SAFETY: the caller's word; lanes outside the mask are not touched.
-    unsafe { _mm256_maskload_ps(p, mask.lanes) }
+    if mask.is_whole {
+        // SAFETY: the mask names all lanes.
+        unsafe { load(p) }
+    } else {
+        // SAFETY: the caller's word; lanes outside the mask are not touched.
+        unsafe { _mm256_maskload_ps(p, mask.lanes) }
+    }
 }
 
 /// The last vector of a row of B.
@@ -128,13 +133,8 @@ unsafe fn load_part(p: *const f32, mask: Mask) -> Vector {
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn load_last(p: *const f32, mask: Mask) -> Vector {
-    if mask.is_whole {
-        // SAFETY: the mask names all lanes.
-        unsafe { load(p) }
-    } else {
-        // SAFETY: the caller's word.
-        unsafe { load_part(p, mask) }
-    }
+    // SAFETY: the caller's word.
+    unsafe { load_part(p, mask) }
 }
 
 /// # Safety

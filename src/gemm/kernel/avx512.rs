@@ -5,7 +5,7 @@
 //! vectors, since two FMA units of latency 4 want eight chains or more. Masks
 //! make the last vector as short as the matrix, at no cost.
 
-use super::tile::{LINE, RawTiles, define_tiles, listed, tiles};
+use super::tile::{FAR, LINE, RawTiles, define_tiles, listed, tiles};
 use super::{Kernel, narrow, transpose};
 use core::arch::x86_64::*;
 

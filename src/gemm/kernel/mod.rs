@@ -15,6 +15,7 @@ mod tile;
 mod transpose;
 
 use super::Start;
+use super::params::LONG_B;
 use crate::isa::{Arm, Isa};
 use crate::matrix::{MatMut, MatRef};
 use tile::{LINE, RawTiles};
@@ -475,6 +476,8 @@ impl MicroKernel {
                 (row.as_ptr(), 0)
             }
         };
+        // Where B comes from L2, and L2 is slow enough for that to count.
+        let is_far = self.has_panels() && tiles.k * tiles.b_row > LONG_B;
         // Whole tiles, then one of the vectors that are left.
         let (count, rest) = (columns / width, columns % width);
         let mut raw = RawTiles {
@@ -496,7 +499,7 @@ impl MicroKernel {
             lanes: self.0.lanes,
             last: self.0.lanes,
             ahead: core::ptr::null(),
-            ahead_lines: 0,
+            ahead_lines: usize::from(is_far),
             ahead_row: 0,
             ahead_gap: 0,
         };

@@ -3,7 +3,7 @@
 //! Twenty-four of 32 registers hold the tile, four a row of B and one an
 //! element of A.
 
-use super::tile::{LINE, RawTiles, define_tiles, listed, tiles};
+use super::tile::{FAR, LINE, RawTiles, define_tiles, listed, tiles};
 use super::{Kernel, pixels, transpose};
 use core::arch::aarch64::*;
 

@@ -4,7 +4,7 @@
 //! element of A one. `wide` chooses its registers when it is compiled, so this
 //! kernel is as wide as the build's target allows, not the machine.
 
-use super::tile::{LINE, RawTiles, define_tiles, listed, tiles};
+use super::tile::{FAR, LINE, RawTiles, define_tiles, listed, tiles};
 use super::{Kernel, pixels, transpose};
 use crate::chain;
 use wide::f32x8;

@@ -41,12 +41,17 @@ pub(super) struct RawTiles {
     pub(super) last: usize,
     /// What later tiles will touch, to be fetched into the cache meanwhile:
     /// so many cache lines for every [`LINE`] steps, from `ahead` on and in
-    /// rows of `ahead_row` lines with `ahead_gap` elements between them.
+    /// rows of `ahead_row` lines with `ahead_gap` elements between them. Of
+    /// listed steps, whether rows of B are fetched ahead.
     pub(super) ahead: *const f32,
     pub(super) ahead_lines: usize,
     pub(super) ahead_row: usize,
     pub(super) ahead_gap: usize,
 }
+
+/// How many listed steps a row of B is fetched ahead: no processor guesses where
+/// the next one lies.
+pub(super) const FAR: usize = 8;
 
 /// The elements of a cache line.
 pub(super) const LINE: usize = 16;
@@ -124,8 +129,11 @@ macro_rules! define_tiles {
                 // SAFETY: the caller's word.
                 let mut acc = unsafe { begin::<R, V>(tiles, tile, mask) };
                 let b = tiles.b.wrapping_add(tile * tiles.b_tile);
-                for &step in steps {
+                for (at, &step) in steps.iter().enumerate() {
                     let step = step as usize;
+                    if tiles.ahead_lines > 0 && let Some(&far) = steps.get(at + FAR) {
+                        prefetch(b.wrapping_add(far as usize * tiles.b_step));
+                    }
                     let (a, b) = (
                         tiles.a.wrapping_add(step * tiles.a_step),
                         b.wrapping_add(step * tiles.b_step),
