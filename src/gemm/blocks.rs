@@ -158,10 +158,12 @@ impl Part<'_> {
     }
 
     /// Whether the columns of C are so few that they would fill a part of their
-    /// vectors only, while its rows fill all of theirs.
+    /// vectors only, while its rows fill all of theirs. Rows of A would have to be
+    /// transposed, which costs short vectors more than they leave empty.
     pub(super) fn is_narrow(&self, kernel: MicroKernel) -> bool {
         let (m, n, lanes) = (self.a.rows(), self.b.cols(), kernel.lanes());
-        n < 2 * lanes && 4 * n <= 3 * n.next_multiple_of(lanes) && m >= lanes
+        let is_too_dear = kernel.has_panels() && self.a.col_stride() == 1;
+        n < 2 * lanes && 4 * n <= 3 * n.next_multiple_of(lanes) && m >= lanes && !is_too_dear
     }
 
     /// Some steps of k only, and nothing packed.

@@ -70,11 +70,12 @@ fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
     _mm256_fmadd_ps(a, b, c)
 }
 
-/// The first lanes of a vector. Masked loads cost some time and masked stores
-/// much, so that whole vectors go without.
+/// The first lanes of a vector, and how many they are. Masked loads cost some
+/// time, so that whole vectors go without; masked stores cost so much that none
+/// is made.
 #[derive(Clone, Copy)]
 struct Mask {
-    is_whole: bool,
+    count: usize,
     lanes: __m256i,
 }
 
@@ -83,7 +84,7 @@ struct Mask {
 fn mask(lanes: usize) -> Mask {
     let place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     Mask {
-        is_whole: lanes == LANES,
+        count: lanes,
         lanes: _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes as i32), place),
     }
 }
@@ -117,7 +118,7 @@ unsafe fn store(p: *mut f32, x: Vector) {
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn load_part(p: *const f32, mask: Mask) -> Vector {
-    if mask.is_whole {
+    if mask.count == LANES {
         // SAFETY: the mask names all lanes.
         unsafe { load(p) }
     } else {
@@ -143,12 +144,26 @@ unsafe fn load_last(p: *const f32, mask: Mask) -> Vector {
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn store_part(p: *mut f32, mask: Mask, x: Vector) {
-    if mask.is_whole {
+    if mask.count == LANES {
         // SAFETY: the mask names all lanes.
-        unsafe { store(p, x) }
-    } else {
-        // SAFETY: the caller's word; lanes outside the mask are not touched.
-        unsafe { _mm256_maskstore_ps(p, mask.lanes, x) }
+        return unsafe { store(p, x) };
+    }
+    let (mut left, mut at) = (_mm256_castps256_ps128(x), p);
+    // SAFETY: four, two and one lane as the mask names them, one after another.
+    unsafe {
+        if mask.count & 4 != 0 {
+            _mm_storeu_ps(at, left);
+            left = _mm256_extractf128_ps::<1>(x);
+            at = at.add(4);
+        }
+        if mask.count & 2 != 0 {
+            _mm_storel_pd(at.cast(), _mm_castps_pd(left));
+            left = _mm_movehl_ps(left, left);
+            at = at.add(2);
+        }
+        if mask.count & 1 != 0 {
+            _mm_store_ss(at, left);
+        }
     }
 }
 
