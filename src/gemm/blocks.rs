@@ -65,7 +65,14 @@ impl Part<'_> {
     fn is_worth_panels(&self, kernel: MicroKernel) -> bool {
         let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
         let width = kernel.max_columns(kernel.max_rows());
-        kernel.has_panels() && m >= 24 && n > 2 * width && k >= 32 && k * n > PANEL_B
+        kernel.has_panels() && m >= 24 && k >= 32 && (n > 2 * width || self.has_small_b(kernel))
+    }
+
+    /// Whether B stays in L1 as it is, and its rows are whole vectors.
+    fn has_small_b(&self, kernel: MicroKernel) -> bool {
+        let b = self.b;
+        let is_whole = b.col_stride() == 1 && b.cols().is_multiple_of(kernel.lanes());
+        is_whole && b.rows() * b.row_stride() <= PANEL_B
     }
 
     /// Vectors along the rows of C, panel by panel: a packed panel of B stays in
@@ -77,6 +84,7 @@ impl Part<'_> {
         let (most, columns_of_a) = (kernel.max_rows(), a.col_stride() != 1);
         let width = kernel.max_columns(most);
         let pack_a = columns_of_a && m * k > LONG_A;
+        let pack_b = !self.has_small_b(kernel);
         let groups = Even::new(k, if pack_a { KC_COLUMNS } else { KC_GROUP });
         let longest = groups.largest().min(KC_PANEL);
         let columns = Even::of_multiples(n, PANELS / groups.largest(), width);
@@ -87,7 +95,7 @@ impl Part<'_> {
             let across = nc.next_multiple_of(kernel.lanes());
             for (gc, gk) in groups {
                 let steps = Even::new(gk, KC_PANEL);
-                for (pc, kc) in steps {
+                for (pc, kc) in steps.filter(|_| pack_b) {
                     let block = b.block(gc + pc..gc + pc + kc, jc..jc + nc);
                     pack::panels(kernel, block, width, &mut packed_b[pc * across..]);
                 }
@@ -108,7 +116,8 @@ impl Part<'_> {
                                 step: a.col_stride(),
                             }
                         };
-                        self.block_of_panels(block, lhs, &packed_b[pc * across..], c, kernel);
+                        let panels = pack_b.then(|| &packed_b[pc * across..]);
+                        self.block_of_panels(block, lhs, panels, c, kernel);
                     }
                     if let (true, Some(epilogue)) = (gc + gk == k, self.epilogue) {
                         for i in ic..ic + mc {
@@ -126,7 +135,7 @@ impl Part<'_> {
         &self,
         ((ic, mc), (pc, kc), (jc, nc)): ((usize, usize), (usize, usize), (usize, usize)),
         a: Strided<'_>,
-        packed_b: &[f32],
+        packed_b: Option<&[f32]>,
         c: &mut MatMut<'_>,
         kernel: MicroKernel,
     ) {
@@ -139,6 +148,10 @@ impl Part<'_> {
                 Start::Row(row) => From::Row(&row[jc + jr..]),
             };
             for (ir, count, rows) in Even::new(mc, most).runs() {
+                let (b, b_row) = match packed_b {
+                    Some(packed) => (&packed[jr * kc..], columns.next_multiple_of(kernel.lanes())),
+                    None => (self.b.tail(pc, jc + jr), self.b.row_stride()),
+                };
                 let tiles = Column {
                     count,
                     rows,
@@ -148,7 +161,8 @@ impl Part<'_> {
                         data: &a.data[ir * a.row..],
                         ..a
                     },
-                    panel: &packed_b[jr * kc..],
+                    b,
+                    b_row,
                     from,
                 };
                 let c_row = c.row_stride();

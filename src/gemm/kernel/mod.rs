@@ -118,8 +118,10 @@ pub(super) struct Column<'a> {
     pub(super) k: usize,
     /// `count · rows × k`.
     pub(super) a: Strided<'a>,
-    /// `k × columns`, row after row of whole vectors.
-    pub(super) panel: &'a [f32],
+    /// `k × columns`, whole vectors.
+    pub(super) b: &'a [f32],
+    /// From a row of B to the next.
+    pub(super) b_row: usize,
     pub(super) from: From<'a>,
 }
 
@@ -385,12 +387,12 @@ impl MicroKernel {
         } = *tiles;
         let vectors = columns.div_ceil(self.0.lanes);
         let function = self.0.panels[rows - 1][vectors - 1];
-        let b_row = vectors * self.0.lanes;
         let last_row = tiles.count * rows - 1;
         assert!(
             c.len() >= last_row * c_row + columns
-                && tiles.panel.len() >= k * b_row
-                && (k == 0 || tiles.a.data.len() > last_row * tiles.a.row + (k - 1) * tiles.a.step),
+                && (k == 0
+                    || tiles.a.data.len() > last_row * tiles.a.row + (k - 1) * tiles.a.step
+                        && tiles.b.len() >= (k - 1) * tiles.b_row + vectors * self.0.lanes),
             "{} times {rows}×{k}×{columns} beyond an operand",
             tiles.count
         );
@@ -410,8 +412,8 @@ impl MicroKernel {
             a_row: tiles.a.row,
             a_step: tiles.a.step,
             a_tile: rows * tiles.a.row,
-            b: tiles.panel.as_ptr(),
-            b_step: b_row,
+            b: tiles.b.as_ptr(),
+            b_step: tiles.b_row,
             b_tile: 0,
             start,
             start_row,
