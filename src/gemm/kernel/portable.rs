@@ -4,7 +4,7 @@
 //! element of A one. `wide` chooses its registers when it is compiled, so this
 //! kernel is as wide as the build's target allows, not the machine.
 
-use super::tile::{FAR, LINE, RawTiles, define_tiles, listed, tiles};
+use super::tile::{FAR, LINE, RawTiles, define_panels, define_tiles, listed, panels, tiles};
 use super::{Kernel, pixels, transpose};
 use crate::chain;
 use wide::f32x8;
@@ -18,7 +18,12 @@ pub(super) static KERNEL: Kernel = Kernel {
         3: 1;
         4: 1;
     },
-    panels: &[],
+    panels: panels! {
+        1: 1;
+        2: 1;
+        3: 1;
+        4: 1;
+    },
     listed: listed! {
         1: 1;
         2: 1;
@@ -37,6 +42,8 @@ type Mask = usize;
 const LANES: usize = 8;
 
 define_tiles! {}
+
+define_panels! {}
 
 #[inline]
 fn zero() -> Vector {
