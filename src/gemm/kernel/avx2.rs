@@ -75,6 +75,7 @@ fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
 /// is made.
 #[derive(Clone, Copy)]
 struct Mask {
+    is_whole: bool,
     count: usize,
     lanes: __m256i,
 }
@@ -84,6 +85,7 @@ struct Mask {
 fn mask(lanes: usize) -> Mask {
     let place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     Mask {
+        is_whole: lanes == LANES,
         count: lanes,
         lanes: _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes as i32), place),
     }
@@ -118,7 +120,7 @@ unsafe fn store(p: *mut f32, x: Vector) {
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn load_part(p: *const f32, mask: Mask) -> Vector {
-    if mask.count == LANES {
+    if mask.is_whole {
         // SAFETY: the mask names all lanes.
         unsafe { load(p) }
     } else {
@@ -138,13 +140,39 @@ unsafe fn load_last(p: *const f32, mask: Mask) -> Vector {
     unsafe { load_part(p, mask) }
 }
 
+/// Whether the last vector of a row is loaded and stored as the others are.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn is_direct(mask: Mask) -> bool {
+    mask.is_whole
+}
+
+/// # Safety
+/// `p` is followed by the lanes that `mask` names; the mask is direct.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn load_direct(p: *const f32, _: Mask) -> Vector {
+    // SAFETY: the caller's word.
+    unsafe { load(p) }
+}
+
+/// # Safety
+/// `p` is followed by the lanes that `mask` names, and nothing else refers to
+/// them; the mask is direct.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn store_direct(p: *mut f32, _: Mask, x: Vector) {
+    // SAFETY: the caller's word.
+    unsafe { store(p, x) }
+}
+
 /// # Safety
 /// `p` is followed by the lanes that `mask` names, and nothing else refers to
 /// them.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn store_part(p: *mut f32, mask: Mask, x: Vector) {
-    if mask.count == LANES {
+    if mask.is_whole {
         // SAFETY: the mask names all lanes.
         return unsafe { store(p, x) };
     }

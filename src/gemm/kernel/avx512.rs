@@ -134,6 +134,33 @@ unsafe fn load_last(p: *const f32, mask: Mask) -> Vector {
     unsafe { load_part(p, mask) }
 }
 
+/// Whether the last vector of a row is loaded and stored as the others are:
+/// here with a mask that costs nothing.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn is_direct(_: Mask) -> bool {
+    true
+}
+
+/// # Safety
+/// `p` is followed by the lanes that `mask` names; the mask is direct.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn load_direct(p: *const f32, mask: Mask) -> Vector {
+    // SAFETY: the caller's word.
+    unsafe { load_part(p, mask) }
+}
+
+/// # Safety
+/// `p` is followed by the lanes that `mask` names, and nothing else refers to
+/// them; the mask is direct.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn store_direct(p: *mut f32, mask: Mask, x: Vector) {
+    // SAFETY: the caller's word.
+    unsafe { store_part(p, mask, x) }
+}
+
 /// # Safety
 /// `p` is followed by the lanes that `mask` names, and nothing else refers to
 /// them.

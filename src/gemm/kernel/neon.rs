@@ -115,11 +115,41 @@ unsafe fn load_last(p: *const f32, _: usize) -> Vector {
     unsafe { load(p) }
 }
 
+/// Whether the last vector of a row is loaded and stored as the others are.
+#[inline]
+#[target_feature(enable = "neon")]
+fn is_direct(lanes: usize) -> bool {
+    lanes == LANES
+}
+
+/// # Safety
+/// `p` is followed by the lanes that `mask` names; the mask is direct.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn load_direct(p: *const f32, _: usize) -> Vector {
+    // SAFETY: the caller's word.
+    unsafe { load(p) }
+}
+
+/// # Safety
+/// `p` is followed by the lanes that `mask` names, and nothing else refers to
+/// them; the mask is direct.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn store_direct(p: *mut f32, _: usize, x: Vector) {
+    // SAFETY: the caller's word.
+    unsafe { store(p, x) }
+}
+
 /// # Safety
 /// `p` is followed by the first `lanes`, and nothing else refers to them.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn store_part(p: *mut f32, lanes: usize, x: Vector) {
+    if lanes == LANES {
+        // SAFETY: the caller's word.
+        return unsafe { store(p, x) };
+    }
     let mut whole = [0.0; LANES];
     // SAFETY: `whole` is one vector, and `p` is followed by `lanes` elements.
     let to = unsafe {

@@ -117,10 +117,37 @@ unsafe fn load_last(p: *const f32, _: usize) -> Vector {
     unsafe { load(p) }
 }
 
+/// Whether the last vector of a row is loaded and stored as the others are.
+#[inline]
+fn is_direct(lanes: usize) -> bool {
+    lanes == LANES
+}
+
+/// # Safety
+/// `p` is followed by the lanes that `mask` names; the mask is direct.
+#[inline]
+unsafe fn load_direct(p: *const f32, _: usize) -> Vector {
+    // SAFETY: the caller's word.
+    unsafe { load(p) }
+}
+
+/// # Safety
+/// `p` is followed by the lanes that `mask` names, and nothing else refers to
+/// them; the mask is direct.
+#[inline]
+unsafe fn store_direct(p: *mut f32, _: usize, x: Vector) {
+    // SAFETY: the caller's word.
+    unsafe { store(p, x) }
+}
+
 /// # Safety
 /// `p` is followed by the first `lanes`, and nothing else refers to them.
 #[inline]
 unsafe fn store_part(p: *mut f32, lanes: usize, x: Vector) {
+    if lanes == LANES {
+        // SAFETY: the caller's word.
+        return unsafe { store(p, x) };
+    }
     // SAFETY: the caller's word.
     let to = unsafe { core::slice::from_raw_parts_mut(p, lanes) };
     to.copy_from_slice(&x.to_array()[..lanes]);

@@ -58,7 +58,8 @@ pub(super) const LINE: usize = 16;
 
 /// Defines `tile_row` and `listed_row` out of what the invoking file defines for
 /// its registers: `Vector`, `Mask`, `LANES`, `zero`, `splat`, `mul_add`, `mask`,
-/// `load`, `store`, `load_part`, `load_last`, `store_part`, `prefetch`.
+/// `load`, `store`, `load_part`, `load_last`, `is_direct`, `load_direct`,
+/// `store_direct`, `store_part`, `prefetch`.
 macro_rules! define_tiles {
     ($(#[$attribute:meta])*) => {
         /// Computes tiles of `R` rows and `V` vectors.
@@ -126,32 +127,57 @@ macro_rules! define_tiles {
         unsafe fn listed_row<const R: usize, const V: usize>(tiles: &RawTiles, steps: &[u32]) {
             for tile in 0..tiles.count {
                 let mask = mask(if tile + 1 < tiles.count { tiles.lanes } else { tiles.last });
-                // SAFETY: the caller's word.
-                let mut acc = unsafe { begin::<R, V>(tiles, tile, mask) };
-                let b = tiles.b.wrapping_add(tile * tiles.b_tile);
-                for (at, &step) in steps.iter().enumerate() {
-                    let step = step as usize;
-                    if tiles.ahead_lines > 0 && let Some(&far) = steps.get(at + FAR) {
-                        prefetch(b.wrapping_add(far as usize * tiles.b_step));
+                // SAFETY: the caller's word, and what `is_direct` says.
+                unsafe {
+                    match (is_direct(mask), tiles.ahead_lines > 0) {
+                        (true, true) => listed_tile::<R, V, true, true>(tiles, steps, tile, mask),
+                        (true, false) => listed_tile::<R, V, true, false>(tiles, steps, tile, mask),
+                        (false, true) => listed_tile::<R, V, false, true>(tiles, steps, tile, mask),
+                        (false, false) => listed_tile::<R, V, false, false>(tiles, steps, tile, mask),
                     }
-                    let (a, b) = (
-                        tiles.a.wrapping_add(step * tiles.a_step),
-                        b.wrapping_add(step * tiles.b_step),
-                    );
-                    let mut row = [zero(); V];
-                    for (v, row) in row.iter_mut().enumerate() {
-                        // SAFETY: the row of B of this step.
-                        *row = unsafe {
-                            let from = b.add(v * LANES);
-                            if v + 1 < V { load(from) } else { load_part(from, mask) }
-                        };
-                    }
-                    // SAFETY: the rows of A in this step.
-                    unsafe { rank_1(&mut acc, a, tiles.a_row, row) };
                 }
-                // SAFETY: the caller's word.
-                unsafe { end(tiles, tile, mask, acc) };
             }
+        }
+
+        /// One of these tiles. On its own, where no other has a claim to the
+        /// registers.
+        ///
+        /// # Safety
+        /// As for `listed_row`; the mask is direct where `DIRECT` says so.
+        #[inline(never)]
+        $(#[$attribute])*
+        unsafe fn listed_tile<const R: usize, const V: usize, const DIRECT: bool, const FETCH: bool>(
+            tiles: &RawTiles,
+            steps: &[u32],
+            tile: usize,
+            mask: Mask,
+        ) {
+            // SAFETY: the caller's word.
+            let mut acc = unsafe { begin::<R, V>(tiles, tile, mask) };
+            let b = tiles.b.wrapping_add(tile * tiles.b_tile);
+            for (at, &step) in steps.iter().enumerate() {
+                if FETCH && let Some(&far) = steps.get(at + FAR) {
+                    prefetch(b.wrapping_add(far as usize * tiles.b_step));
+                }
+                let a = tiles.a.wrapping_add(step as usize * tiles.a_step);
+                let b = b.wrapping_add(step as usize * tiles.b_step);
+                let mut row = [zero(); V];
+                for (v, row) in row.iter_mut().enumerate() {
+                    // SAFETY: the row of B of this step.
+                    *row = unsafe {
+                        let from = b.add(v * LANES);
+                        match (v + 1 < V, DIRECT) {
+                            (true, _) => load(from),
+                            (false, true) => load_direct(from, mask),
+                            (false, false) => load_part(from, mask),
+                        }
+                    };
+                }
+                // SAFETY: the rows of A in this step.
+                unsafe { rank_1(&mut acc, a, tiles.a_row, row) };
+            }
+            // SAFETY: the caller's word.
+            unsafe { end(tiles, tile, mask, acc) };
         }
 
         /// Adds the outer product of a column of A and a row of B.
@@ -210,6 +236,35 @@ macro_rules! define_tiles {
         #[inline]
         $(#[$attribute])*
         unsafe fn end<const R: usize, const V: usize>(
+            tiles: &RawTiles,
+            tile: usize,
+            mask: Mask,
+            acc: [[Vector; V]; R],
+        ) {
+            if !is_direct(mask) {
+                // SAFETY: the caller's word.
+                return unsafe { end_aside(tiles, tile, mask, acc) };
+            }
+            for (i, acc) in acc.iter().enumerate() {
+                for (v, acc) in acc.iter().enumerate() {
+                    // SAFETY: row `i` of C.
+                    unsafe {
+                        let row = tiles.c.add(i * tiles.c_row);
+                        let to = row.add(tile * tiles.c_tile + v * LANES);
+                        if v + 1 < V { store(to, *acc) } else { store_direct(to, mask, *acc) }
+                    }
+                }
+            }
+        }
+
+        /// The same where the last vectors are not direct. It would be inlined
+        /// into no tile, and then none of their ends would.
+        ///
+        /// # Safety
+        /// As for `tile_row`.
+        #[inline(never)]
+        $(#[$attribute])*
+        unsafe fn end_aside<const R: usize, const V: usize>(
             tiles: &RawTiles,
             tile: usize,
             mask: Mask,
