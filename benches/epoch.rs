@@ -475,7 +475,7 @@ fn measure(case: Case, isa: Isa, data: &Dataset, pixels: &[f32], table: &mut Str
 /// Our steps and epochs alone; criterion's elements are images.
 fn alone(criterion: &mut Criterion, isa: Isa, data: &Dataset) {
     let one = Subset::new(data, vec![0]);
-    for case in cases().filter(|case| case.hidden <= 128 && case.batch > 1) {
+    for case in cases() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(case.threads);
         let pool = pool.build().expect("threads for the pool");
         let mut workspace = Workspace::new(&case.widths(), case.threads).with_isa(isa);
