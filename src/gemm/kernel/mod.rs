@@ -83,6 +83,23 @@ impl<'a> From<'a> {
             Start::Row(row) => Self::Row(row),
         }
     }
+
+    /// Where the chains of `columns` columns of a C start, and from one of its
+    /// rows to the next; null for zero.
+    ///
+    /// # Panics
+    /// Panics if a row has fewer columns.
+    #[inline]
+    fn place(self, c: *const f32, c_row: usize, columns: usize) -> (*const f32, usize) {
+        match self {
+            Self::Zero => (core::ptr::null(), 0),
+            Self::C => (c, c_row),
+            Self::Row(row) => {
+                assert!(row.len() >= columns, "a start of {}", row.len());
+                (row.as_ptr(), 0)
+            }
+        }
+    }
 }
 
 /// The operands of tiles that lie side by side: some rows of C.
@@ -396,14 +413,7 @@ impl MicroKernel {
             "{} times {rows}×{k}×{columns} beyond an operand",
             tiles.count
         );
-        let (start, start_row) = match tiles.from {
-            From::Zero => (core::ptr::null(), 0),
-            From::C => (c.as_ptr(), c_row),
-            From::Row(row) => {
-                assert!(row.len() >= columns, "a start of {}", row.len());
-                (row.as_ptr(), 0)
-            }
-        };
+        let (start, start_row) = tiles.from.place(c.as_ptr(), c_row, columns);
         let lanes = columns - (vectors - 1) * self.0.lanes;
         let raw = RawTiles {
             count: tiles.count,
@@ -470,14 +480,7 @@ impl MicroKernel {
                 tiles.k
             );
         }
-        let (start, start_row) = match tiles.from {
-            From::Zero => (core::ptr::null(), 0),
-            From::C => (c.as_ptr(), c_row),
-            From::Row(row) => {
-                assert!(row.len() > last, "a start of {}", row.len());
-                (row.as_ptr(), 0)
-            }
-        };
+        let (start, start_row) = tiles.from.place(c.as_ptr(), c_row, columns);
         // Where B comes from L2, and L2 is slow enough for that to count.
         let is_far = self.has_panels() && tiles.k * tiles.b_row > LONG_B;
         // Whole tiles, then one of the vectors that are left.
@@ -578,14 +581,7 @@ impl MicroKernel {
         assert!(c.rows() == rows && c.cols() == n, "another shape of C");
         let c_row = c.row_stride();
         let to = c.tail_mut(0, 0).as_mut_ptr();
-        let (start, start_row) = match from {
-            From::Zero => (core::ptr::null(), 0),
-            From::C => (to.cast_const(), c_row),
-            From::Row(row) => {
-                assert!(row.len() >= n, "a start of {}", row.len());
-                (row.as_ptr(), 0)
-            }
-        };
+        let (start, start_row) = from.place(to, c_row, n);
         let function = self.0.narrow[n - 1];
         let rows = narrow::Rows {
             rows,
