@@ -1,6 +1,6 @@
 //! The loops over blocks of a product, on one thread.
 
-use super::kernel::{Ahead, Column, From, Listed, MAX_ROWS, MicroKernel, Strided, Tiles};
+use super::kernel::{Ahead, Column, From, Listed, MAX_ROWS, MicroKernel, Panel, Strided, Tiles};
 use super::pack;
 use super::params::*;
 use super::{Epilogue, Start};
@@ -29,6 +29,17 @@ struct Plan {
     /// Whether later parts of A, or of C, are fetched ahead.
     fetch_a: bool,
     fetch_c: bool,
+}
+
+/// What the panels of a block of B are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Panels {
+    /// None: B stays in L1 as it is.
+    None,
+    /// Packed already.
+    Packed,
+    /// To be packed by the tiles that read them first.
+    ToPack,
 }
 
 /// The most columns of a tile that is not computed in place.
@@ -95,11 +106,17 @@ impl Part<'_> {
             let across = nc.next_multiple_of(kernel.lanes());
             for (gc, gk) in groups {
                 let steps = Even::new(gk, KC_PANEL);
-                for (pc, kc) in steps.filter(|_| pack_b) {
+                // Rows are packed on the way, columns beforehand.
+                for (pc, kc) in steps.filter(|_| pack_b && b.col_stride() != 1) {
                     let block = b.block(gc + pc..gc + pc + kc, jc..jc + nc);
                     pack::panels(kernel, block, width, &mut packed_b[pc * across..]);
                 }
                 for (ic, mc) in rows {
+                    let state = match pack_b {
+                        false => Panels::None,
+                        true if ic > 0 || b.col_stride() != 1 => Panels::Packed,
+                        true => Panels::ToPack,
+                    };
                     for (pc, kc) in steps {
                         let block = ((ic, mc), (gc + pc, kc), (jc, nc));
                         let lhs = if pack_a {
@@ -116,7 +133,7 @@ impl Part<'_> {
                                 step: a.col_stride(),
                             }
                         };
-                        let panels = pack_b.then(|| &packed_b[pc * across..]);
+                        let panels = (state, &mut packed_b[pc * across..]);
                         self.block_of_panels(block, lhs, panels, c, kernel);
                     }
                     if let (true, Some(epilogue)) = (gc + gk == k, self.epilogue) {
@@ -130,27 +147,37 @@ impl Part<'_> {
         }
     }
 
-    /// A block of rows, steps and columns of the product, out of packed panels.
+    /// A block of rows, steps and columns of the product, out of panels.
     fn block_of_panels(
         &self,
         ((ic, mc), (pc, kc), (jc, nc)): ((usize, usize), (usize, usize), (usize, usize)),
         a: Strided<'_>,
-        packed_b: Option<&[f32]>,
+        (state, packed): (Panels, &mut [f32]),
         c: &mut MatMut<'_>,
         kernel: MicroKernel,
     ) {
-        let most = kernel.max_rows();
-        for (jr, columns) in Fixed::new(nc, kernel.max_columns(most)) {
+        let (b, most) = (self.b, kernel.max_rows());
+        let width = kernel.max_columns(most);
+        for (jr, columns) in Fixed::new(nc, width) {
             let from = match self.start {
                 _ if pc > 0 => From::C,
                 Start::Zero => From::Zero,
                 Start::C => From::C,
                 Start::Row(row) => From::Row(&row[jc + jr..]),
             };
+            let mut state = state;
             for (ir, count, rows) in Even::new(mc, most).runs() {
-                let (b, b_row) = match packed_b {
-                    Some(packed) => (&packed[jr * kc..], columns.next_multiple_of(kernel.lanes())),
-                    None => (self.b.tail(pc, jc + jr), self.b.row_stride()),
+                let whole = columns.next_multiple_of(kernel.lanes());
+                let place = jr * kc..jr * kc + whole * kc;
+                let in_b = (b.tail(pc, jc + jr), b.row_stride());
+                let ((b, b_row), panel) = match state {
+                    Panels::None => (in_b, Panel::Packed),
+                    Panels::Packed => ((&packed[place], whole), Panel::Packed),
+                    Panels::ToPack => {
+                        let panel = &mut packed[place];
+                        let next = self.after((pc, kc), (jc, nc), jr + width);
+                        (in_b, Panel::Pack { panel, next })
+                    }
                 };
                 let tiles = Column {
                     count,
@@ -166,8 +193,26 @@ impl Part<'_> {
                     from,
                 };
                 let c_row = c.row_stride();
-                kernel.column(&tiles, c.tail_mut(ic + ir, jc + jr), c_row);
+                kernel.column(&tiles, panel, c.tail_mut(ic + ir, jc + jr), c_row);
+                if state == Panels::ToPack {
+                    state = Panels::Packed;
+                }
             }
+        }
+    }
+
+    /// The rows of B that are packed after a panel, whose block it gives and
+    /// where in it the next panel begins.
+    fn after(&self, (pc, kc): (usize, usize), (jc, nc): (usize, usize), jr: usize) -> &[f32] {
+        let (k, n) = (self.b.rows(), self.b.cols());
+        if jr < nc {
+            self.b.tail(pc, jc + jr)
+        } else if pc + kc < k {
+            self.b.tail(pc + kc, jc)
+        } else if jc + nc < n {
+            self.b.tail(0, jc + nc)
+        } else {
+            self.b.tail(pc, jc)
         }
     }
 

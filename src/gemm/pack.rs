@@ -4,44 +4,22 @@
 use super::kernel::MicroKernel;
 use crate::matrix::MatRef;
 
-/// Copies a block of B into panels of `width` columns, the last one as wide as
-/// what is left, rounded up to whole vectors with zeros between. A panel has its
-/// rows one after another.
+/// Copies a block of B, whose columns are contiguous, into panels of `width`
+/// columns, the last one as wide as what is left, rounded up to whole vectors
+/// with zeros between. A panel has its rows one after another.
 ///
 /// # Panics
 /// Panics if the panels do not fit `packed`.
 pub(super) fn panels(kernel: MicroKernel, block: MatRef<'_>, width: usize, packed: &mut [f32]) {
     let (k, n) = (block.rows(), block.cols());
-    let whole = if block.col_stride() == 1 {
-        n - n % width
-    } else {
-        0
-    };
-    // Row by row, as B lies in memory.
-    for p in (0..k).take_while(|_| whole > 0) {
-        for (j, from) in block.row(p)[..whole].chunks_exact(width).enumerate() {
-            let to = &mut packed[(j * k + p) * width..][..width];
-            match (to.as_chunks_mut::<16>(), from.as_chunks::<16>()) {
-                // Known sizes, as of most panels, are a few moves.
-                (([to], []), ([from], [])) => *to = *from,
-                _ => to.copy_from_slice(from),
-            }
-        }
-    }
-    for j in (whole..n).step_by(width) {
+    for j in (0..n).step_by(width) {
         let columns = width.min(n - j);
         let row = columns.next_multiple_of(kernel.lanes());
         let panel = &mut packed[j * k..][..row * k];
         if row > columns {
             panel.fill(0.0);
         }
-        if block.col_stride() == 1 {
-            for (p, to) in panel.chunks_exact_mut(row).enumerate() {
-                to[..columns].copy_from_slice(&block.row(p)[j..]);
-            }
-        } else {
-            transpose(kernel, block.block(0..k, j..j + columns).t(), panel, row);
-        }
+        transpose(kernel, block.block(0..k, j..j + columns).t(), panel, row);
     }
 }
 

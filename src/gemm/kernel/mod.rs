@@ -26,6 +26,12 @@ pub(super) const MAX_ROWS: usize = 14;
 /// Computes tiles of the steps that the slice lists.
 type ListedTiles = unsafe fn(&RawTiles, &[u32]);
 
+/// Computes tiles out of a packed panel of B.
+type PanelTiles = unsafe fn(&RawTiles);
+
+/// Computes a tile and packs the panel of B that it reads.
+type PackingTile = unsafe fn(&RawTiles, *mut f32);
+
 /// What an arm computes with.
 pub(super) struct Kernel {
     /// The elements of a vector: a power of two.
@@ -37,7 +43,7 @@ pub(super) struct Kernel {
     tiles: &'static [&'static [unsafe fn(&RawTiles)]],
     /// The same of tiles out of packed panels; none where B is not cut into
     /// panels that stay in L1.
-    panels: &'static [&'static [unsafe fn(&RawTiles)]],
+    panels: &'static [&'static [(PanelTiles, PackingTile)]],
     /// The same of tiles whose steps are listed, for fewer rows.
     listed: &'static [&'static [ListedTiles]],
     transpose: unsafe fn(&transpose::Block),
@@ -135,11 +141,23 @@ pub(super) struct Column<'a> {
     pub(super) k: usize,
     /// `count · rows × k`.
     pub(super) a: Strided<'a>,
-    /// `k × columns`, whole vectors.
+    /// `k × columns`.
     pub(super) b: &'a [f32],
     /// From a row of B to the next.
     pub(super) b_row: usize,
     pub(super) from: From<'a>,
+}
+
+/// What B is to tiles one below the other.
+pub(super) enum Panel<'a> {
+    /// Whole vectors, where they stay in L1.
+    Packed,
+    /// To be packed into `panel` on the way, `k` rows of whole vectors one after
+    /// another, while the rows of B from `next` on are fetched into the cache.
+    Pack {
+        panel: &'a mut [f32],
+        next: &'a [f32],
+    },
 }
 
 /// The operands of tiles that lie side by side, of some steps of k only.
@@ -398,24 +416,30 @@ impl MicroKernel {
     /// # Panics
     /// Panics if the arm has no panels, no tile of that size, or if an operand
     /// reaches outside its slice.
-    pub(super) fn column(self, tiles: &Column<'_>, c: &mut [f32], c_row: usize) {
+    pub(super) fn column(self, tiles: &Column<'_>, panel: Panel<'_>, c: &mut [f32], c_row: usize) {
         let Column {
             rows, columns, k, ..
         } = *tiles;
         let vectors = columns.div_ceil(self.0.lanes);
-        let function = self.0.panels[rows - 1][vectors - 1];
-        let last_row = tiles.count * rows - 1;
+        let (compute, pack) = self.0.panels[rows - 1][vectors - 1];
+        let (last_row, whole) = (tiles.count * rows - 1, vectors * self.0.lanes);
+        let is_inside = match &panel {
+            Panel::Packed => k == 0 || tiles.b.len() >= (k - 1) * tiles.b_row + whole,
+            Panel::Pack { panel, .. } => {
+                panel.len() >= k * whole
+                    && (k == 0 || tiles.b.len() >= (k - 1) * tiles.b_row + columns)
+            }
+        };
         assert!(
-            c.len() >= last_row * c_row + columns
-                && (k == 0
-                    || tiles.a.data.len() > last_row * tiles.a.row + (k - 1) * tiles.a.step
-                        && tiles.b.len() >= (k - 1) * tiles.b_row + vectors * self.0.lanes),
+            is_inside
+                && c.len() >= last_row * c_row + columns
+                && (k == 0 || tiles.a.data.len() > last_row * tiles.a.row + (k - 1) * tiles.a.step),
             "{} times {rows}×{k}×{columns} beyond an operand",
             tiles.count
         );
         let (start, start_row) = tiles.from.place(c.as_ptr(), c_row, columns);
         let lanes = columns - (vectors - 1) * self.0.lanes;
-        let raw = RawTiles {
+        let mut raw = RawTiles {
             count: tiles.count,
             k,
             a: tiles.a.data.as_ptr(),
@@ -440,9 +464,25 @@ impl MicroKernel {
         };
         // SAFETY: an `Isa` proves that the machine has the arm's instructions;
         // the assertions hold the last element of each operand inside its
-        // slice, and C is borrowed for this call alone. (The start may be C
-        // itself: a tile reads its start before it writes.)
-        unsafe { function(&raw) }
+        // slice, and the panel and C are borrowed for this call alone. (The
+        // start may be C itself: a tile reads its start before it writes.) With
+        // more tiles than one, those below the first lie inside A and C too.
+        unsafe {
+            if let Panel::Pack { panel, next } = panel {
+                raw.ahead = next.as_ptr();
+                pack(&raw, panel.as_mut_ptr());
+                raw.count -= 1;
+                if raw.count == 0 {
+                    return;
+                }
+                raw.a = raw.a.wrapping_add(raw.a_tile);
+                raw.b = panel.as_ptr();
+                raw.b_step = whole;
+                raw.c = raw.c.add(raw.c_tile);
+                raw.start = raw.start.wrapping_add(raw.start_tile);
+            }
+            compute(&raw);
+        }
     }
 
     /// Computes rows of C, `c_row` apart, of listed steps.

@@ -284,7 +284,7 @@ macro_rules! define_tiles {
     };
 }
 
-/// Defines `panel_row` beside them.
+/// Defines `panel_row` and `packing_tile` beside them.
 macro_rules! define_panels {
     ($(#[$attribute:meta])*) => {
         /// Computes tiles of `R` rows and `V` vectors as `tile_row` does, and
@@ -317,6 +317,44 @@ macro_rules! define_panels {
                 unsafe { end(tiles, tile, mask, acc) };
             }
         }
+
+        /// Computes the first of these tiles out of B as it lies, and copies the
+        /// rows that it reads to `panel`, one after another, each filled up with
+        /// zeros to whole vectors. Meanwhile it fetches what lies as far from
+        /// `ahead` as these rows from the first: the panel to come is a cache
+        /// line in each row, which no processor guesses.
+        ///
+        /// # Safety
+        /// As for `tile_row`, but rows of B need not be whole vectors. The panel
+        /// has room for them and overlaps nothing else.
+        $(#[$attribute])*
+        unsafe fn packing_tile<const R: usize, const V: usize>(tiles: &RawTiles, panel: *mut f32) {
+            let mask = mask(tiles.lanes);
+            // SAFETY: the caller's word.
+            let mut acc = unsafe { begin::<R, V>(tiles, 0, mask) };
+            let (mut a, mut b, mut to, mut ahead) = (tiles.a, tiles.b, panel, tiles.ahead);
+            for _ in 0..tiles.k {
+                prefetch(ahead);
+                let mut row = [zero(); V];
+                for (v, row) in row.iter_mut().enumerate() {
+                    // SAFETY: the row of B of this step, and its place in the panel.
+                    unsafe {
+                        let from = b.add(v * LANES);
+                        *row = if v + 1 < V { load(from) } else { load_part(from, mask) };
+                        store(to.add(v * LANES), *row);
+                    }
+                }
+                // SAFETY: the rows of A in this step.
+                unsafe { rank_1(&mut acc, a, tiles.a_row, row) };
+                // Past the last step these point nowhere, and are not used.
+                a = a.wrapping_add(tiles.a_step);
+                b = b.wrapping_add(tiles.b_step);
+                ahead = ahead.wrapping_add(tiles.b_step);
+                to = to.wrapping_add(V * LANES);
+            }
+            // SAFETY: the caller's word.
+            unsafe { end(tiles, 0, mask, acc) };
+        }
     };
 }
 
@@ -328,10 +366,13 @@ macro_rules! tiles {
     };
 }
 
-/// The same of tiles out of panels.
+/// The same of tiles out of panels, and of those that pack them.
 macro_rules! panels {
     ($($rows:literal: $($vectors:literal)+;)+) => {
-        &[$(&[$(panel_row::<$rows, $vectors> as unsafe fn(&RawTiles)),+]),+]
+        &[$(&[$((
+            panel_row::<$rows, $vectors> as unsafe fn(&RawTiles),
+            packing_tile::<$rows, $vectors> as unsafe fn(&RawTiles, *mut f32),
+        )),+]),+]
     };
 }
 
