@@ -426,8 +426,8 @@ fn digits(filter: &str, isa: Isa, table: &mut String) {
             let x = MatRef::new(&x, images, 784);
 
             let start = Instant::now();
-            for first in (0..images).step_by(pixels::PANEL) {
-                let rows = first..images.min(first + pixels::PANEL);
+            for first in (0..images).step_by(pixels::panel(isa)) {
+                let rows = first..images.min(first + pixels::panel(isa));
                 let panel = &bytes[rows.start * 784..rows.end * 784];
                 let count = pixels::columns(isa, panel, 784, &mut masks, &mut steps);
                 let z = &mut z[rows.start * hidden..rows.end * hidden];

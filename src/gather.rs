@@ -9,6 +9,8 @@ use alloc::{vec, vec::Vec};
 #[derive(Clone, Debug)]
 pub(crate) struct Images {
     features: usize,
+    /// How many images leave out their zero columns together.
+    panel: usize,
     bytes: Vec<u8>,
     labels: Vec<u8>,
     /// For each panel of images as many places as there are pixels, and how
@@ -19,10 +21,12 @@ pub(crate) struct Images {
 
 impl Images {
     /// Room for so many images of so many pixels each.
-    pub(crate) fn new(features: usize, images: usize) -> Self {
-        let panels = images.div_ceil(pixels::PANEL);
+    pub(crate) fn new(isa: Isa, features: usize, images: usize) -> Self {
+        let panel = pixels::panel(isa);
+        let panels = images.div_ceil(panel);
         Self {
             features,
+            panel,
             bytes: vec![0; images * features],
             labels: vec![0; images],
             columns: vec![0; panels * features],
@@ -35,8 +39,9 @@ impl Images {
     /// # Panics
     /// Panics if there are more of them than there is room for.
     pub(crate) fn gather<'a>(&'a mut self, data: &'a Dataset, indices: &'a [u32]) -> Gather<'a> {
-        let (images, panels) = (indices.len(), indices.len().div_ceil(pixels::PANEL));
+        let (images, panels) = (indices.len(), indices.len().div_ceil(self.panel));
         Gather {
+            panel: self.panel,
             data,
             indices,
             bytes: &mut self.bytes[..images * self.features],
@@ -48,9 +53,10 @@ impl Images {
 
     /// The first images, gathered.
     pub(crate) fn gathered(&self, images: usize) -> Gathered<'_> {
-        let panels = images.div_ceil(pixels::PANEL);
+        let panels = images.div_ceil(self.panel);
         Gathered {
             features: self.features,
+            panel: self.panel,
             bytes: &self.bytes[..images * self.features],
             labels: &self.labels[..images],
             columns: &self.columns[..panels * self.features],
@@ -61,6 +67,7 @@ impl Images {
 
 /// Images to be gathered.
 pub(crate) struct Gather<'a> {
+    panel: usize,
     data: &'a Dataset,
     indices: &'a [u32],
     bytes: &'a mut [u8],
@@ -78,7 +85,7 @@ impl<'a> Gather<'a> {
     /// The first `left` of `pieces` equal shares of them, whole panels, and the
     /// others.
     pub(crate) fn split(self, left: usize, pieces: usize) -> (Self, Self) {
-        let (features, panel) = (self.data.features(), pixels::PANEL);
+        let (features, panel) = (self.data.features(), self.panel);
         let panels = self.counts.len() * left / pieces;
         let images = self.indices.len().min(panels * panel);
         let (indices, other_indices) = self.indices.split_at(images);
@@ -87,6 +94,7 @@ impl<'a> Gather<'a> {
         let (columns, other_columns) = self.columns.split_at_mut(panels * features);
         let (counts, other_counts) = self.counts.split_at_mut(panels);
         let one = Self {
+            panel,
             data: self.data,
             indices,
             bytes,
@@ -95,6 +103,7 @@ impl<'a> Gather<'a> {
             counts,
         };
         let other = Self {
+            panel,
             data: self.data,
             indices: other_indices,
             bytes: other_bytes,
@@ -108,10 +117,10 @@ impl<'a> Gather<'a> {
     /// Copies the images and finds their columns. `masks` has a place for each
     /// pixel of an image.
     pub(crate) fn run(self, isa: Isa, masks: &mut [u16]) -> Gathered<'a> {
-        let features = self.data.features();
-        let panels = self.indices.chunks(pixels::PANEL);
-        let panels = panels.zip(self.labels.chunks_mut(pixels::PANEL));
-        let bytes = self.bytes.chunks_mut(pixels::PANEL * features);
+        let (features, panel) = (self.data.features(), self.panel);
+        let panels = self.indices.chunks(panel);
+        let panels = panels.zip(self.labels.chunks_mut(panel));
+        let bytes = self.bytes.chunks_mut(panel * features);
         let columns = self.columns.chunks_exact_mut(features);
         let found = columns.zip(&mut *self.counts);
         for (((indices, labels), bytes), (columns, count)) in panels.zip(bytes).zip(found) {
@@ -124,6 +133,7 @@ impl<'a> Gather<'a> {
         }
         Gathered {
             features,
+            panel,
             bytes: self.bytes,
             labels: self.labels,
             columns: self.columns,
@@ -136,6 +146,8 @@ impl<'a> Gather<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Gathered<'a> {
     pub(crate) features: usize,
+    /// How many images leave out their zero columns together.
+    pub(crate) panel: usize,
     pub(crate) bytes: &'a [u8],
     pub(crate) labels: &'a [u8],
     /// For each panel a place for each pixel, and how many of them hold a column

@@ -83,7 +83,7 @@ impl Scratch {
     pub(crate) fn new(features: usize, chunk: usize) -> Self {
         Self {
             packing: Context::packing(1),
-            x: Aligned::zeros((pixels::PANEL * features).max(pixels::BLOCK * chunk)),
+            x: Aligned::zeros((pixels::MAX_PANEL * features).max(pixels::BLOCK * chunk)),
             masks: vec![0; features.max(chunk)],
             steps: vec![0; features.max(chunk)],
         }
@@ -203,8 +203,8 @@ impl Pass<'_> {
         }
         let ctx = &mut Context::new(1, packing).with_isa(isa);
         let sigma = |_, _, z: &mut [f32]| net.activation().apply(isa, z);
-        let bytes = images.bytes.chunks(pixels::PANEL * features);
-        let a = a.chunks_mut(pixels::PANEL * width);
+        let bytes = images.bytes.chunks(images.panel * features);
+        let a = a.chunks_mut(images.panel * width);
         let found = images.columns.chunks_exact(features).zip(images.counts);
         for ((bytes, a), (columns, &count)) in bytes.zip(a).zip(found) {
             let (rows, x) = (a.len() / width, &mut x[..bytes.len()]);

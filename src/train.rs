@@ -1,7 +1,7 @@
 //! The training loop: epochs of mini-batches, validation after each, and a
 //! copy of the best network.
 
-use crate::data::Subset;
+use crate::data::{Dataset, Subset};
 use crate::defects::Defect;
 use crate::init::{Stream, generator, shuffle};
 use crate::loss::Reduction;
@@ -336,7 +336,7 @@ fn resume_with(
     while !run.is_complete() {
         let epoch = run.history.len() + 1;
         let rate_of = |step| rate.at((epoch - 1) * steps + step - 1, steps, config.epochs);
-        let order = order.next_epoch();
+        let order = order.next_epoch(batch);
         let batches = (1..).zip(order.chunks(batch));
         let mut batches = batches.skip(run.step).peekable();
         while let Some((step, batch)) = batches.next() {
@@ -458,6 +458,8 @@ fn moment<'a>(run: &'a Checkpoint, train: &'a Subset<'a>) -> Moment<'a> {
 struct Order<'a> {
     train: &'a Subset<'a>,
     indices: Vec<u32>,
+    /// A mini-batch before it is sorted.
+    shuffled: Vec<u32>,
     /// None where the order stays.
     rng: Option<Xoshiro256PlusPlus>,
 }
@@ -468,6 +470,7 @@ impl<'a> Order<'a> {
         Self {
             train,
             indices: train.indices().to_vec(),
+            shuffled: vec![],
             rng: match config.batch {
                 Batch::Full => None,
                 Batch::Mini(_) => Some(generator(config.seed, Stream::Shuffle)),
@@ -484,12 +487,38 @@ impl<'a> Order<'a> {
     }
 
     /// The order of the next epoch. Shuffled from the same start each time, so
-    /// that it depends on nothing but the generator.
-    fn next_epoch(&mut self) -> &[u32] {
+    /// that it depends on nothing but the generator; then each mini-batch is
+    /// sorted by label, since images of one class have more zeros in common,
+    /// which its products leave out.
+    fn next_epoch(&mut self, batch: usize) -> &[u32] {
         if let Some(rng) = &mut self.rng {
             self.indices.copy_from_slice(self.train.indices());
             shuffle(&mut self.indices, rng);
+            for batch in self.indices.chunks_mut(batch) {
+                self.shuffled.clear();
+                self.shuffled.extend_from_slice(batch);
+                sort_by_label(self.train.dataset(), &self.shuffled, batch);
+            }
         }
         &self.indices
+    }
+}
+
+/// Writes examples in the order of their labels, and of one label in the order
+/// in which they come.
+fn sort_by_label(data: &Dataset, examples: &[u32], sorted: &mut [u32]) {
+    let label = |&i: &u32| usize::from(data.label(i as usize));
+    let mut places = [0; 256];
+    for i in examples {
+        places[label(i)] += 1;
+    }
+    let mut first = 0;
+    for place in &mut places {
+        first += core::mem::replace(place, first);
+    }
+    for i in examples {
+        let place = &mut places[label(i)];
+        sorted[*place] = *i;
+        *place += 1;
     }
 }

@@ -148,11 +148,12 @@ impl Workspace {
     /// Panics if `threads` is 0.
     pub fn new(widths: &[usize], threads: usize) -> Self {
         assert!(threads > 0, "passes on no thread");
+        let isa = Isa::detect();
         Self {
-            isa: Isa::detect(),
+            isa,
             defects: Defects::NONE,
             rows: 0,
-            images: Images::new(widths[0], CHUNK),
+            images: Images::new(isa, widths[0], CHUNK),
             losses: vec![0.0; CHUNK],
             activations: Aligned::zeros(activations_len(widths, CHUNK)),
             deltas: Aligned::zeros(activations_len(widths, CHUNK)),
@@ -165,7 +166,11 @@ impl Workspace {
     /// The same with another instruction set than the fastest.
     #[must_use]
     pub fn with_isa(self, isa: Isa) -> Self {
-        Self { isa, ..self }
+        Self {
+            isa,
+            images: Images::new(isa, self.widths[0], CHUNK),
+            ..self
+        }
     }
 
     /// The same with these mistakes, for demonstration.

@@ -318,7 +318,8 @@ fn the_pieces_make_the_run_bit_for_bit() {
         for _ in 0..3 {
             let mut order = all.indices().to_vec();
             shuffle(&mut order, &mut rng);
-            for batch in order.chunks(4) {
+            for batch in order.chunks_mut(4) {
+                batch.sort_by_key(|&i| data.label(i as usize));
                 workspace.compute_gradient(pieces.view(), &data, batch, config.reduction);
                 let rate = config.learning_rate.at(done, 13, 3) as f32;
                 let gradient = workspace.gradient();

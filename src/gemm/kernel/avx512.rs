@@ -37,6 +37,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         5: 1 2 3 4;
         6: 1 2 3 4;
     },
+    panel: 6,
     transpose: transpose_block,
     places,
     groups,

@@ -46,6 +46,8 @@ pub(super) struct Kernel {
     panels: &'static [&'static [(PanelTiles, PackingTile)]],
     /// The same of tiles whose steps are listed, for fewer rows.
     listed: &'static [&'static [ListedTiles]],
+    /// Images whose zero columns are left out together.
+    panel: usize,
     transpose: unsafe fn(&transpose::Block),
     places: unsafe fn(&[u16], u16, *mut u32) -> usize,
     groups: unsafe fn(&[u8; 64]) -> u16,
@@ -266,6 +268,11 @@ impl MicroKernel {
     /// The most columns that a tile of so many rows has.
     pub(super) fn max_columns(self, rows: usize) -> usize {
         self.0.tiles[rows - 1].len() * self.0.lanes
+    }
+
+    /// How many images leave out their zero columns together.
+    pub(super) fn panel(self) -> usize {
+        self.0.panel
     }
 
     /// The most rows that a tile of listed steps has.

@@ -27,6 +27,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         5: 1 2 3 4;
         6: 1 2 3 4;
     },
+    panel: 6,
     transpose: transpose::plain,
     places: pixels::places,
     groups: pixels::groups,

@@ -6,9 +6,24 @@
 /// # Safety
 /// There is room for as many as there are masks.
 pub(super) unsafe fn places(masks: &[u16], bits: u16, places: *mut u32) -> usize {
-    let mut count = 0;
-    for (place, mask) in (0..).zip(masks) {
-        // SAFETY: `count` is less than the number of masks.
+    // SAFETY: the caller's word.
+    unsafe { places_from(0, masks, bits, places, 0) }
+}
+
+/// The same of masks the first of which is at `first`, after `count` places that
+/// have been found before.
+///
+/// # Safety
+/// There is room for as many more as there are masks.
+pub(super) unsafe fn places_from(
+    first: usize,
+    masks: &[u16],
+    bits: u16,
+    places: *mut u32,
+    mut count: usize,
+) -> usize {
+    for (place, mask) in (first as u32..).zip(masks) {
+        // SAFETY: no more have been found than there are masks before this one.
         unsafe { *places.add(count) = place };
         count += usize::from(mask & bits != 0);
     }

@@ -30,6 +30,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         3: 1;
         4: 1;
     },
+    panel: 6,
     transpose: transpose::plain,
     places: pixels::places,
     groups: pixels::groups,
