@@ -117,6 +117,81 @@ fn tiles_of_every_size() {
 }
 
 #[test]
+fn columns_of_tiles_of_every_size() {
+    let kernels = Isa::available().into_iter().map(MicroKernel::of);
+    for kernel in kernels.filter(|kernel| kernel.has_panels()) {
+        let (lanes, most) = (kernel.lanes(), kernel.max_rows());
+        let width = kernel.max_columns(most);
+        for rows in 1..=most {
+            for columns in [1, lanes - 1, lanes, width - 1, width] {
+                for (count, k) in [(1, 0), (1, 1), (2, 5), (3, 18)] {
+                    for from in 0..3 {
+                        check_column(kernel, (count, rows), k, columns, from);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Tiles one below the other, which pack their panel, and then out of it.
+fn check_column(
+    kernel: MicroKernel,
+    (count, rows): (usize, usize),
+    k: usize,
+    columns: usize,
+    from: usize,
+) {
+    let mut next = numbers(true);
+    let (all, whole) = (count * rows, columns.next_multiple_of(kernel.lanes()));
+    let (a_row, b_row, c_row) = (k + 2, columns + 3, columns + 1);
+    let a = many(all * a_row, &mut next);
+    // The last row of B ends with its last element.
+    let b = many((k.max(1) - 1) * b_row + columns, &mut next);
+    let (start, c) = (many(columns, &mut next), many(all * c_row, &mut next));
+    let mut expected = c.clone();
+    for (i, row_of_c) in expected.chunks_mut(c_row).enumerate() {
+        for (j, expected) in row_of_c[..columns].iter_mut().enumerate() {
+            let start = [0.0, *expected, start[j]][from];
+            *expected = (0..k).fold(start, |sum, p| {
+                kernel.mul_add(a[i * a_row + p], b[p * b_row + j], sum)
+            });
+        }
+    }
+    let tiles = |b, b_row| Column {
+        count,
+        rows,
+        columns,
+        k,
+        a: Strided {
+            data: &a,
+            row: a_row,
+            step: 1,
+        },
+        b,
+        b_row,
+        from: [From::Zero, From::C, From::Row(&start)][from],
+    };
+    let mut packed = vec![GUARD; k * whole + 1];
+    let (panel, guard) = packed.split_at_mut(k * whole);
+    let mut found = c.clone();
+    let pack = Panel::Pack {
+        panel: &mut *panel,
+        next: &b,
+    };
+    kernel.column(&tiles(&b, b_row), pack, &mut found, c_row);
+    assert_eq!(found, expected, "{count} times {rows}×{k}×{columns}");
+    assert_eq!(guard, [GUARD]);
+    for (p, row) in panel.chunks(whole).enumerate() {
+        assert_eq!(row[..columns], b[p * b_row..][..columns]);
+        assert!(row[columns..].iter().all(|&x| x == 0.0));
+    }
+    let mut found = c;
+    kernel.column(&tiles(panel, whole), Panel::Packed, &mut found, c_row);
+    assert_eq!(found, expected, "{count} times {rows}×{k}×{columns}");
+}
+
+#[test]
 fn listed_steps_of_tiles_of_every_size() {
     for isa in Isa::available() {
         let kernel = MicroKernel::of(isa);
@@ -285,6 +360,65 @@ fn a_tile_beyond_b_is_refused() {
 #[should_panic(expected = "2×4 beyond C")]
 fn a_tile_beyond_c_is_refused() {
     short(0, 0, 1);
+}
+
+/// Packs a panel out of a 1×2×3 product whose operands are shorter than they
+/// must be by so many, the panel too.
+fn short_column(of_a: usize, of_b: usize, of_c: usize, of_panel: usize) {
+    let kernels = Isa::available().into_iter().map(MicroKernel::of);
+    let kernel = kernels.filter(|kernel| kernel.has_panels()).last();
+    let kernel = kernel.expect("the portable arm has panels");
+    let (a, b, mut c) = ([0.0; 2], [0.0; 7], [0.0; 3]);
+    let mut panel = vec![0.0; 2 * kernel.lanes()];
+    let len = panel.len() - of_panel;
+    let tiles = Column {
+        count: 1,
+        rows: 1,
+        columns: 3,
+        k: 2,
+        a: Strided {
+            data: &a[of_a..],
+            row: 2,
+            step: 1,
+        },
+        b: &b[of_b..],
+        b_row: 4,
+        from: From::C,
+    };
+    let pack = Panel::Pack {
+        panel: &mut panel[..len],
+        next: &b,
+    };
+    kernel.column(&tiles, pack, &mut c[of_c..], 3);
+}
+
+#[test]
+fn operands_of_a_column_may_end_with_their_last_element() {
+    short_column(0, 0, 0, 0);
+}
+
+#[test]
+#[should_panic(expected = "1 times 1×2×3 beyond an operand")]
+fn a_column_beyond_a_is_refused() {
+    short_column(1, 0, 0, 0);
+}
+
+#[test]
+#[should_panic(expected = "1 times 1×2×3 beyond an operand")]
+fn a_column_beyond_b_is_refused() {
+    short_column(0, 1, 0, 0);
+}
+
+#[test]
+#[should_panic(expected = "1 times 1×2×3 beyond an operand")]
+fn a_column_beyond_c_is_refused() {
+    short_column(0, 0, 1, 0);
+}
+
+#[test]
+#[should_panic(expected = "1 times 1×2×3 beyond an operand")]
+fn a_panel_too_short_is_refused() {
+    short_column(0, 0, 0, 1);
 }
 
 /// A 2×4 tile of the second of two steps, whose operands are shorter than they
