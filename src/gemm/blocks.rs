@@ -76,7 +76,7 @@ impl Part<'_> {
     fn is_worth_panels(&self, kernel: MicroKernel) -> bool {
         let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
         let width = kernel.max_columns(kernel.max_rows());
-        kernel.has_panels() && m >= 24 && k >= 32 && (n > 2 * width || self.has_small_b(kernel))
+        kernel.has_panels() && m >= 16 && k >= 32 && (n > 2 * width || self.has_small_b(kernel))
     }
 
     /// Whether B stays in L1 as it is, and its rows are whole vectors.
@@ -175,7 +175,7 @@ impl Part<'_> {
                     Panels::Packed => ((&packed[place], whole), Panel::Packed),
                     Panels::ToPack => {
                         let panel = &mut packed[place];
-                        let next = self.after((pc, kc), (jc, nc), jr + width);
+                        let next = self.after((pc, kc), (jc, nc), jr, width);
                         (in_b, Panel::Pack { panel, next })
                     }
                 };
@@ -201,18 +201,25 @@ impl Part<'_> {
         }
     }
 
-    /// The rows of B that are packed after a panel, whose block it gives and
-    /// where in it the next panel begins.
-    fn after(&self, (pc, kc): (usize, usize), (jc, nc): (usize, usize), jr: usize) -> &[f32] {
+    /// The rows of B that are packed after those of the panel from column `jr` of
+    /// a block on; the same ones where no others are, or all of B stays in L2.
+    fn after(
+        &self,
+        (pc, kc): (usize, usize),
+        (jc, nc): (usize, usize),
+        jr: usize,
+        width: usize,
+    ) -> &[f32] {
         let (k, n) = (self.b.rows(), self.b.cols());
-        if jr < nc {
-            self.b.tail(pc, jc + jr)
-        } else if pc + kc < k {
+        let is_far = k * self.b.row_stride() > BLOCK_B;
+        if is_far && jr + width < nc {
+            self.b.tail(pc, jc + jr + width)
+        } else if is_far && pc + kc < k {
             self.b.tail(pc + kc, jc)
-        } else if jc + nc < n {
+        } else if is_far && jc + nc < n {
             self.b.tail(0, jc + nc)
         } else {
-            self.b.tail(pc, jc)
+            self.b.tail(pc, jc + jr)
         }
     }
 

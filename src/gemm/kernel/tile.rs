@@ -349,7 +349,9 @@ macro_rules! define_panels {
             let mask = mask(tiles.lanes);
             // SAFETY: the caller's word.
             let mut acc = unsafe { begin::<R, V>(tiles, 0, mask) };
-            let (mut a, mut b, mut to, mut ahead) = (tiles.a, tiles.b, panel, tiles.ahead);
+            let (mut a, mut b, mut to) = (tiles.a, tiles.b, panel);
+            // Where a row begins within a line, the panel before has fetched that.
+            let mut ahead = tiles.ahead.wrapping_add(V * LANES - 1);
             for _ in 0..tiles.k {
                 prefetch(ahead);
                 let mut row = [zero(); V];
