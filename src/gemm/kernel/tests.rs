@@ -118,7 +118,7 @@ fn tiles_of_every_size() {
 
 #[test]
 fn columns_of_tiles_of_every_size() {
-    let kernels = Isa::available().into_iter().map(MicroKernel::of);
+    let kernels = Isa::available().map(MicroKernel::of);
     for kernel in kernels.filter(|kernel| kernel.has_panels()) {
         let (lanes, most) = (kernel.lanes(), kernel.max_rows());
         let width = kernel.max_columns(most);
@@ -365,7 +365,7 @@ fn a_tile_beyond_c_is_refused() {
 /// Packs a panel out of a 1×2×3 product whose operands are shorter than they
 /// must be by so many, the panel too.
 fn short_column(of_a: usize, of_b: usize, of_c: usize, of_panel: usize) {
-    let kernels = Isa::available().into_iter().map(MicroKernel::of);
+    let kernels = Isa::available().map(MicroKernel::of);
     let kernel = kernels.filter(|kernel| kernel.has_panels()).last();
     let kernel = kernel.expect("the portable arm has panels");
     let (a, b, mut c) = ([0.0; 2], [0.0; 7], [0.0; 3]);
