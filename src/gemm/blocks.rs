@@ -76,7 +76,8 @@ impl Part<'_> {
     fn is_worth_panels(&self, kernel: MicroKernel) -> bool {
         let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
         let width = kernel.max_columns(kernel.max_rows());
-        kernel.has_panels() && m >= 16 && k >= 32 && (n > 2 * width || self.has_small_b(kernel))
+        let is_streamed = m * k > FROM_MEMORY && n <= 2 * width;
+        kernel.has_panels() && m >= 16 && k >= 8 && !is_streamed
     }
 
     /// Whether B stays in L1 as it is, and its rows are whole vectors.
@@ -295,7 +296,7 @@ impl Part<'_> {
             pack_b,
             fetch_a: !pack_a && m * k > LONG_A,
             // With few steps C, that is only written, is what the time goes to.
-            fetch_c: k <= KC_SHORT && m * n > LONG_C,
+            fetch_c: k <= KC_SHORT && m * n > FROM_MEMORY,
         };
         let (packed_a, packed_b) = packing.split_at_mut(BLOCK_A);
         for (ic, mc) in Even::new(m, rows) {

@@ -54,9 +54,9 @@ pub(super) const PASSING_A: usize = 1 << 14;
 /// few sets of L1 (4 KiB from one address to the next of the same set).
 pub(super) const ALIASING: usize = 512;
 
-/// A C of more elements than this (16 MiB) comes from memory. With few steps
-/// of k it costs more time than its sums, and is fetched ahead too.
-pub(super) const LONG_C: usize = 1 << 22;
+/// A matrix of more elements than this (16 MiB) comes from memory. A C with few
+/// steps of k costs more time than its sums then, and is fetched ahead too.
+pub(super) const FROM_MEMORY: usize = 1 << 22;
 
 /// The most steps of k for that.
 pub(super) const KC_SHORT: usize = 64;
