@@ -95,9 +95,10 @@ impl Part<'_> {
         let (m, k, n) = (a.rows(), a.cols(), b.cols());
         let (most, columns_of_a) = (kernel.max_rows(), a.col_stride() != 1);
         let width = kernel.max_columns(most);
-        let pack_a = columns_of_a && m * k > LONG_A;
+        let long_columns = columns_of_a && m * k > LONG_A;
+        let pack_a = long_columns && n > 2 * width;
         let pack_b = !self.has_small_b(kernel);
-        let groups = Even::new(k, if pack_a { KC_COLUMNS } else { KC_GROUP });
+        let groups = Even::new(k, if long_columns { KC_COLUMNS } else { KC_GROUP });
         let longest = groups.largest().min(KC_PANEL);
         let columns = Even::of_multiples(n, PANELS / groups.largest(), width);
         let rows = Even::of_multiples(m, PASSING_A / longest, most);
@@ -226,10 +227,12 @@ impl Part<'_> {
 
     /// Whether the columns of C are so few that they would fill a part of their
     /// vectors only, while its rows fill all of theirs. Rows of A would have to be
-    /// transposed, which costs short vectors more than they leave empty.
+    /// transposed, which costs short vectors more than they leave empty, and so
+    /// does C, which counts where the steps of k are few.
     pub(super) fn is_narrow(&self, kernel: MicroKernel) -> bool {
         let (m, n, lanes) = (self.a.rows(), self.b.cols(), kernel.lanes());
-        let is_too_dear = kernel.has_panels() && self.a.col_stride() == 1;
+        let is_short = self.a.col_stride() == 1 || self.a.cols() <= KC_SHORT;
+        let is_too_dear = kernel.has_panels() && is_short;
         n < 2 * lanes && 4 * n <= 3 * n.next_multiple_of(lanes) && m >= lanes && !is_too_dear
     }
 

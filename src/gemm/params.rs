@@ -54,11 +54,11 @@ pub(super) const PASSING_A: usize = 1 << 14;
 /// few sets of L1 (4 KiB from one address to the next of the same set).
 pub(super) const ALIASING: usize = 512;
 
-/// A matrix of more elements than this (16 MiB) comes from memory. A C with few
-/// steps of k costs more time than its sums then, and is fetched ahead too.
+/// A matrix of more elements than this (16 MiB) comes from memory.
 pub(super) const FROM_MEMORY: usize = 1 << 22;
 
-/// The most steps of k for that.
+/// With no more steps of k than this, C takes as much time as its sums: one that
+/// comes from memory is fetched ahead too, and none is worth being transposed.
 pub(super) const KC_SHORT: usize = 64;
 
 /// A B of more elements than this (256 KiB) leaves L1 between one tile of listed
