@@ -75,7 +75,7 @@ impl Part<'_> {
     /// in L1 as it is.
     fn is_worth_panels(&self, kernel: MicroKernel) -> bool {
         let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
-        let width = kernel.max_columns(kernel.max_rows());
+        let width = kernel.panel_columns();
         let is_streamed = m * k > FROM_MEMORY && n <= 2 * width;
         kernel.has_panels() && m >= 16 && k >= 8 && !is_streamed
     }
@@ -87,27 +87,28 @@ impl Part<'_> {
         is_whole && b.rows() * b.row_stride() <= PANEL_B
     }
 
-    /// Vectors along the rows of C, panel by panel: a packed panel of B stays in
-    /// L1 while all rows of a block of A pass by, and that block in L2 while all
-    /// panels do. Where L2 is small and slow, this is the better way.
+    /// Vectors along the rows of C, panel by panel: a packed panel of B is read
+    /// from one end to the other by each tile of a block of A, and that block
+    /// stays in L2 while all panels pass by. Where vectors are short and L2 is
+    /// small, this is the better way.
     fn by_panels(&self, c: &mut MatMut<'_>, kernel: MicroKernel, packing: &mut [f32]) {
         let (a, b) = (self.a, self.b);
         let (m, k, n) = (a.rows(), a.cols(), b.cols());
-        let (most, columns_of_a) = (kernel.max_rows(), a.col_stride() != 1);
-        let width = kernel.max_columns(most);
+        let columns_of_a = a.col_stride() != 1;
+        let width = kernel.panel_columns();
         let long_columns = columns_of_a && m * k > LONG_A;
         let pack_a = long_columns && n > 2 * width;
         let pack_b = !self.has_small_b(kernel);
         let groups = Even::new(k, if long_columns { KC_COLUMNS } else { KC_GROUP });
-        let longest = groups.largest().min(KC_PANEL);
+        let longest = groups.largest().min(KC_WHOLE);
         let columns = Even::of_multiples(n, PANELS / groups.largest(), width);
-        let rows = Even::of_multiples(m, PASSING_A / longest, most);
+        let rows = Even::of_multiples(m, PASSING_A / longest, kernel.max_rows());
         let (packed_a, packed_b) = packing.split_at_mut(BLOCK_A);
         let packed_b = aligned(packed_b);
         for (jc, nc) in columns {
             let across = nc.next_multiple_of(kernel.lanes());
             for (gc, gk) in groups {
-                let steps = Even::new(gk, KC_PANEL);
+                let steps = Even::new(gk, KC_WHOLE);
                 // Rows are packed on the way, columns beforehand.
                 for (pc, kc) in steps.filter(|_| pack_b && b.col_stride() != 1) {
                     let block = b.block(gc + pc..gc + pc + kc, jc..jc + nc);
@@ -158,8 +159,8 @@ impl Part<'_> {
         c: &mut MatMut<'_>,
         kernel: MicroKernel,
     ) {
-        let (b, most) = (self.b, kernel.max_rows());
-        let width = kernel.max_columns(most);
+        let b = self.b;
+        let width = kernel.panel_columns();
         for (jr, columns) in Fixed::new(nc, width) {
             let from = match self.start {
                 _ if pc > 0 => From::C,
@@ -168,6 +169,7 @@ impl Part<'_> {
                 Start::Row(row) => From::Row(&row[jc + jr..]),
             };
             let mut state = state;
+            let most = kernel.panel_rows(columns);
             for (ir, count, rows) in Even::new(mc, most).runs() {
                 let whole = columns.next_multiple_of(kernel.lanes());
                 let place = jr * kc..jr * kc + whole * kc;

@@ -128,8 +128,12 @@ impl Sizes {
     pub fn of(isa: Isa) -> Self {
         let kernel = MicroKernel::of(isa);
         let rows = kernel.max_rows();
+        let tile = match kernel.panel_columns() {
+            0 => (rows, kernel.max_columns(rows)),
+            columns => (kernel.panel_rows(columns), columns),
+        };
         Self {
-            tile: (rows, kernel.max_columns(rows)),
+            tile,
             k_block: params::KC,
             k_whole: params::KC_WHOLE,
             packing_bytes: Context::packing_len(1) * size_of::<f32>(),

@@ -32,10 +32,6 @@ pub(super) const KC_COLUMNS: usize = 128;
 /// caches. Below, packing costs more than it brings.
 pub(super) const LARGE: usize = 1 << 27;
 
-/// Steps of k of a panel of B, sixteen columns wide, that stays in L1 with the
-/// rows of A that meet it: 25 KiB for the 784 pixels in two blocks.
-pub(super) const KC_PANEL: usize = 512;
-
 /// Steps of k whose panels are packed together, so that C is still in the caches
 /// when the next of these panels comes.
 pub(super) const KC_GROUP: usize = 1024;

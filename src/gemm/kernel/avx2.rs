@@ -1,7 +1,9 @@
-//! 6×16 micro-kernel for AVX2 with FMA.
+//! 3×32 and 6×16 micro-kernels for AVX2 with FMA.
 //!
-//! Twelve of sixteen YMM registers hold the tile, two a row of B and one an
-//! element of A. Shape as in BLIS (`config/haswell`).
+//! Twelve of sixteen YMM registers hold the tile. Of 3×32, for packed panels of B
+//! and listed steps, three hold the elements of A and one a vector of B: seven
+//! loads for twelve multiply-adds. Of 6×16, two hold the row of B and one an
+//! element of A, as in BLIS (`config/haswell`): eight loads.
 
 use super::tile::{FAR, LINE, RawTiles, define_panels, define_tiles, listed, panels, tiles};
 use super::{Kernel, pixels, transpose};
@@ -19,9 +21,9 @@ pub(super) static KERNEL: Kernel = Kernel {
         6: 1 2;
     },
     panels: panels! {
-        1: 1 2;
-        2: 1 2;
-        3: 1 2;
+        1: 1 2 3 4;
+        2: 1 2 3 4;
+        3: 1 2 3 4;
         4: 1 2;
         5: 1 2;
         6: 1 2;

@@ -280,6 +280,18 @@ impl MicroKernel {
         self.0.listed.len()
     }
 
+    /// Columns of a panel of B; 0 if there are none.
+    pub(super) fn panel_columns(self) -> usize {
+        self.0.panels.first().map_or(0, |tiles| tiles.len()) * self.0.lanes
+    }
+
+    /// The most rows that a tile out of a panel of so many columns has.
+    pub(super) fn panel_rows(self, columns: usize) -> usize {
+        let vectors = columns.div_ceil(self.0.lanes);
+        let has_tiles = |tiles: &&&[_]| tiles.len() >= vectors;
+        self.0.panels.iter().take_while(has_tiles).count()
+    }
+
     /// Whether there are tiles out of packed panels of B.
     pub(super) fn has_panels(self) -> bool {
         !self.0.panels.is_empty()

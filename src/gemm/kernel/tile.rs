@@ -163,35 +163,20 @@ macro_rules! define_tiles {
                 }
                 let a = tiles.a.wrapping_add(step as usize * tiles.a_step);
                 let b = b.wrapping_add(step as usize * tiles.b_step);
-                // SAFETY: the row of B of this step.
-                let row = |v: usize| unsafe {
-                    let from = b.add(v * LANES);
-                    match (v + 1 < V, DIRECT) {
-                        (true, _) => load(from),
-                        (false, true) => load_direct(from, mask),
-                        (false, false) => load_part(from, mask),
-                    }
-                };
-                // SAFETY: row `i` of A.
-                let column = |i: usize| splat(unsafe { *a.add(i * tiles.a_row) });
-                // Of the fewer operands all are in registers at the same time.
-                if R < V {
-                    let column: [Vector; R] = core::array::from_fn(column);
-                    for v in 0..V {
-                        let b = row(v);
-                        for (acc, a) in acc.iter_mut().zip(column) {
-                            acc[v] = mul_add(a, b, acc[v]);
+                let mut row = [zero(); V];
+                for (v, row) in row.iter_mut().enumerate() {
+                    // SAFETY: the row of B of this step.
+                    *row = unsafe {
+                        let from = b.add(v * LANES);
+                        match (v + 1 < V, DIRECT) {
+                            (true, _) => load(from),
+                            (false, true) => load_direct(from, mask),
+                            (false, false) => load_part(from, mask),
                         }
-                    }
-                } else {
-                    let row: [Vector; V] = core::array::from_fn(row);
-                    for (i, acc) in acc.iter_mut().enumerate() {
-                        let a = column(i);
-                        for (acc, b) in acc.iter_mut().zip(row) {
-                            *acc = mul_add(a, b, *acc);
-                        }
-                    }
+                    };
                 }
+                // SAFETY: the rows of A in this step.
+                unsafe { rank_1(&mut acc, a, tiles.a_row, row) };
             }
             // SAFETY: the caller's word.
             unsafe { end(tiles, tile, mask, acc) };
@@ -210,11 +195,23 @@ macro_rules! define_tiles {
             a_row: usize,
             row: [Vector; V],
         ) {
-            for (i, acc) in acc.iter_mut().enumerate() {
-                // SAFETY: row `i` of A.
-                let a = splat(unsafe { *a.add(i * a_row) });
-                for (acc, b) in acc.iter_mut().zip(row) {
-                    *acc = mul_add(a, b, *acc);
+            // SAFETY: row `i` of A.
+            let column = |i: usize| splat(unsafe { *a.add(i * a_row) });
+            // Only of the fewer operands all are in registers at the same time,
+            // or there would be too few of them for the sums.
+            if R < V {
+                let column: [Vector; R] = core::array::from_fn(column);
+                for (v, b) in row.into_iter().enumerate() {
+                    for (acc, a) in acc.iter_mut().zip(column) {
+                        acc[v] = mul_add(a, b, acc[v]);
+                    }
+                }
+            } else {
+                for (i, acc) in acc.iter_mut().enumerate() {
+                    let a = column(i);
+                    for (acc, b) in acc.iter_mut().zip(row) {
+                        *acc = mul_add(a, b, *acc);
+                    }
                 }
             }
         }
