@@ -35,6 +35,24 @@ use std::sync::{Mutex, PoisonError};
 /// L1 then.
 const WORTH_MOVING: usize = 512;
 
+/// Elements of an operand, 512 KiB, that stay in L2 while images or pixels pass
+/// by.
+const STAYING: usize = 1 << 17;
+
+/// Hidden units of a block, at least: two cache lines of each row of W1.
+const FEWEST_UNITS: usize = 32;
+
+/// Hidden units, in blocks of whole cache lines, so that a matrix with so many
+/// rows and one of these blocks as its columns stays in L2.
+fn blocks(units: usize, rows: usize) -> impl Iterator<Item = Range<usize>> {
+    let most = (STAYING / rows.max(1)).max(FEWEST_UNITS);
+    let block = units
+        .div_ceil(units.div_ceil(most).max(1))
+        .next_multiple_of(FEWEST_UNITS);
+    let starts = (0..units).step_by(block.max(1));
+    starts.map(move |start| start..units.min(start + block))
+}
+
 /// What can be shared out among threads.
 pub(crate) trait Share: Sized + Send {
     /// The first `left` of `pieces` equal shares of it, and the others.
@@ -203,23 +221,27 @@ impl Pass<'_> {
         }
         let ctx = &mut Context::new(1, packing).with_isa(isa);
         let sigma = |_, _, z: &mut [f32]| net.activation().apply(isa, z);
-        let bytes = images.bytes.chunks(images.panel * features);
-        let a = a.chunks_mut(images.panel * width);
-        let found = images.columns.chunks_exact(features).zip(images.counts);
-        for ((bytes, a), (columns, &count)) in bytes.zip(a).zip(found) {
-            let (rows, x) = (a.len() / width, &mut x[..bytes.len()]);
-            vector::scale_bytes(isa, bytes, x);
-            let steps = match may_leave_out {
-                true => &columns[..count as usize],
-                false => &steps[..features],
-            };
-            let mut z = Product::new(MatRef::new(x, rows, features), layer.weights)
-                .steps(steps)
-                .start(Start::Row(layer.biases));
-            if net.depth() > 1 {
-                z = z.epilogue(&sigma);
+        for units in blocks(width, features) {
+            let weights = layer.weights.block(0..features, units.clone());
+            let bytes = images.bytes.chunks(images.panel * features);
+            let a = a.chunks_mut(images.panel * width);
+            let found = images.columns.chunks_exact(features).zip(images.counts);
+            for ((bytes, a), (columns, &count)) in bytes.zip(a).zip(found) {
+                let (rows, x) = (a.len() / width, &mut x[..bytes.len()]);
+                vector::scale_bytes(isa, bytes, x);
+                let steps = match may_leave_out {
+                    true => &columns[..count as usize],
+                    false => &steps[..features],
+                };
+                let mut z = Product::new(MatRef::new(x, rows, features), weights)
+                    .steps(steps)
+                    .start(Start::Row(&layer.biases[units.clone()]));
+                if net.depth() > 1 {
+                    z = z.epilogue(&sigma);
+                }
+                let mut a = MatMut::new(a, rows, width);
+                z.compute(a.block(0..rows, units.clone()), ctx);
             }
-            z.compute(MatMut::new(a, rows, width), ctx);
         }
     }
 
@@ -445,29 +467,36 @@ impl Parameters<'_> {
             let x = &mut x[..images * block.len()];
             vector::scale_columns(isa, bytes, features, first, block.len(), x);
             pixels::groups(isa, bytes, features, first, masks);
-            for (group, first) in (0..block.len()).step_by(pixels::GROUP).enumerate() {
-                let columns = first..block.len().min(first + pixels::GROUP);
-                let x = MatRef::new(&x[..images * block.len()], images, block.len());
-                let count = pixels::images_of(isa, masks, group, steps);
-                if let Some(&i) = next.next() {
-                    pixels::fetch(self.data.image(i as usize));
-                }
-                let at = |pixel: usize| (block.start + pixel) * outputs - self.first;
-                let range = at(columns.start)..at(columns.end);
-                let dw = &mut self.values.gradient[range.clone()];
-                if count > 0 {
-                    Product::new(x.block(0..images, columns.clone()).t(), dz)
-                        .steps(&steps[..count])
-                        .start(self.sums.start())
-                        .compute(MatMut::new(dw, columns.len(), outputs), ctx);
-                } else if !self.sums.goes_on {
-                    dw.fill(0.0);
-                }
-                // Not for each group, whose parameters may be few.
-                let moving = range.end - moved;
-                if moving >= WORTH_MOVING || columns.end == block.len() {
-                    self.values.update(&self.sums, moved..range.end, false);
-                    moved = range.end;
+            let x = MatRef::new(x, images, block.len());
+            let at = |pixel: usize| (block.start + pixel) * outputs - self.first;
+            for units in blocks(outputs, 4 * images) {
+                let dz = dz.block(0..images, units.clone());
+                for (group, first) in (0..block.len()).step_by(pixels::GROUP).enumerate() {
+                    let columns = first..block.len().min(first + pixels::GROUP);
+                    let count = pixels::images_of(isa, masks, group, steps);
+                    if let Some(&i) = next.next() {
+                        pixels::fetch(self.data.image(i as usize));
+                    }
+                    let range = at(columns.start)..at(columns.end);
+                    let dw = &mut self.values.gradient[range.clone()];
+                    let mut dw = MatMut::new(dw, columns.len(), outputs);
+                    let mut dw = dw.block(0..columns.len(), units.clone());
+                    if count > 0 {
+                        Product::new(x.block(0..images, columns.clone()).t(), dz)
+                            .steps(&steps[..count])
+                            .start(self.sums.start())
+                            .compute(dw, ctx);
+                    } else if !self.sums.goes_on {
+                        (0..columns.len()).for_each(|i| dw.row_mut(i).fill(0.0));
+                    }
+                    // Not for each group, whose parameters may be few.
+                    let moving = range.end - moved;
+                    if units.end == outputs
+                        && (moving >= WORTH_MOVING || columns.end == block.len())
+                    {
+                        self.values.update(&self.sums, moved..range.end, false);
+                        moved = range.end;
+                    }
                 }
             }
         }
