@@ -1,5 +1,5 @@
 //! Turns the figures of `cargo bench --bench gemm` or `--bench epoch` into the
-//! table and the chart of docs/performance.md.
+//! table and the chart of docs/performance.md that the instruction set has there.
 //!
 //! ```text
 //! cargo run --release --example performance -- target/gemm.csv
@@ -15,10 +15,6 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Between these lines of the page stand the tables.
-const PRODUCTS: [&str; 2] = ["<!-- gemm -->\n", "<!-- /gemm -->\n"];
-const EPOCHS: [&str; 2] = ["<!-- epoch -->\n", "<!-- /epoch -->\n"];
-
 /// Ours and the best peer, two colours of Okabe and Ito's palette.
 const COLORS: [&str; 2] = ["#0072b2", "#e69f00"];
 
@@ -26,6 +22,8 @@ const COLORS: [&str; 2] = ["#0072b2", "#e69f00"];
 /// and the rows.
 struct Table<'a> {
     machine: &'a str,
+    /// The instruction set that computed.
+    arm: &'a str,
     names: Vec<&'a str>,
     rows: Vec<Vec<&'a str>>,
 }
@@ -59,20 +57,24 @@ fn run(csv: &Path) -> Result<(), String> {
     let text = fs::read_to_string(csv).map_err(|error| format!("{}: {error}", csv.display()))?;
     let bad = |error| format!("{}: {error}", csv.display());
     let table = Table::parse(&text).map_err(bad)?;
-    let (marks, content, picture, chart) = if table.names.contains(&"product") {
+    let (kind, content, chart) = if table.names.contains(&"product") {
         let rows = products(&table).map_err(bad)?;
         let content = products_table(table.machine, &rows);
-        (PRODUCTS, content, "gemm.svg", products_chart(&rows))
+        ("gemm", content, products_chart(&rows))
     } else {
         let rows = epochs(&table).map_err(bad)?;
         let content = epochs_table(table.machine, &rows);
-        (EPOCHS, content, "epoch.svg", epochs_chart(&rows))
+        ("epoch", content, epochs_chart(&rows))
     };
+    // Between these lines of the page stands the table.
+    let name = format!("{kind} {}", table.arm);
+    let marks = ["", "/"].map(|end| format!("<!-- {end}{name} -->\n"));
+    let picture = format!("{kind}-{}.svg", table.arm);
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let page = docs.join("performance.md");
     let old = fs::read_to_string(&page).map_err(|error| format!("{}: {error}", page.display()))?;
     let new = replaced(&old, marks, &content)
-        .ok_or_else(|| format!("{}: the marks of the table are missing", page.display()))?;
+        .ok_or_else(|| format!("{}: there is no place for {name}", page.display()))?;
     for (path, content) in [(page, new), (docs.join(picture), chart)] {
         fs::write(&path, content).map_err(|error| format!("{}: {error}", path.display()))?;
     }
@@ -84,6 +86,8 @@ impl<'a> Table<'a> {
         let mut lines = text.lines();
         let machine = lines.next().and_then(|line| line.strip_prefix("# "));
         let machine = machine.ok_or("the first line does not name the machine")?;
+        let arm = machine.split("; ").nth(1);
+        let arm = arm.ok_or("the first line does not name the instruction set")?;
         let names = lines.next().ok_or("no names of columns")?;
         let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
         if rows.is_empty() {
@@ -91,6 +95,7 @@ impl<'a> Table<'a> {
         }
         Ok(Self {
             machine,
+            arm,
             names: names.split(',').collect(),
             rows,
         })
@@ -207,10 +212,10 @@ fn epochs_chart(rows: &[Training]) -> String {
 }
 
 /// The page with another table between the marks.
-fn replaced(page: &str, marks: [&str; 2], table: &str) -> Option<String> {
-    let (before, rest) = page.split_once(marks[0])?;
-    let (_, after) = rest.split_once(marks[1])?;
-    Some(format!("{before}{}{table}{}{after}", marks[0], marks[1]))
+fn replaced(page: &str, [start, end]: [String; 2], table: &str) -> Option<String> {
+    let (before, rest) = page.split_once(&start)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{start}{table}{end}{after}"))
 }
 
 fn products_table(machine: &str, rows: &[Row]) -> String {
