@@ -479,15 +479,15 @@ impl Parameters<'_> {
                     }
                     let range = at(columns.start)..at(columns.end);
                     let dw = &mut self.values.gradient[range.clone()];
-                    let mut dw = MatMut::new(dw, columns.len(), outputs);
-                    let mut dw = dw.block(0..columns.len(), units.clone());
                     if count > 0 {
+                        let mut dw = MatMut::new(dw, columns.len(), outputs);
                         Product::new(x.block(0..images, columns.clone()).t(), dz)
                             .steps(&steps[..count])
                             .start(self.sums.start())
-                            .compute(dw, ctx);
-                    } else if !self.sums.goes_on {
-                        (0..columns.len()).for_each(|i| dw.row_mut(i).fill(0.0));
+                            .compute(dw.block(0..columns.len(), units.clone()), ctx);
+                    } else if !self.sums.goes_on && units.end == outputs {
+                        // Of this block and those before it.
+                        dw.fill(0.0);
                     }
                     // Not for each group, whose parameters may be few.
                     let moving = range.end - moved;
