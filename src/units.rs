@@ -23,16 +23,13 @@ use crate::isa::Isa;
 use crate::loss::softmax_cross_entropy;
 use crate::matrix::{MatMut, MatRef};
 use crate::net::{NetRef, activations_len, params_len};
-use crate::share::{Layers, Parameters, Pass, Scratch, Share, Sums, Values, share_out};
+use crate::share::{
+    FEWEST_UNITS, Layers, Parameters, Pass, Scratch, Share, Sums, Values, share_out,
+};
 use crate::team::Team;
 use crate::workspace::Update;
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
-
-/// Shards have a multiple of so many hidden units, but for the last one: whole
-/// cache lines of each row of W1. With fewer, what every shard does for itself
-/// would cost more than it saves.
-const FEWEST: usize = 32;
 
 /// The shards of a net, and what they have in common.
 #[derive(Clone, Debug)]
@@ -76,12 +73,12 @@ impl Units {
         let &[features, hidden, classes] = net.widths() else {
             return None;
         };
-        let lines = hidden.div_ceil(FEWEST);
+        let lines = hidden.div_ceil(FEWEST_UNITS);
         let count = threads.min(lines);
         if count < 2 {
             return None;
         }
-        let start = |shard: usize| (shard * lines / count * FEWEST).min(hidden);
+        let start = |shard: usize| (shard * lines / count * FEWEST_UNITS).min(hidden);
         let shard = |shard: usize| {
             let widths = [features, start(shard + 1) - start(shard), classes];
             Shard {

@@ -71,8 +71,8 @@ impl Part<'_> {
         }
     }
 
-    /// Whether B is worth being packed for so many rows of A, and does not stay
-    /// in L1 as it is.
+    /// Whether panels of B are worth it for so many rows of A: not where a long A
+    /// only streams by once or twice, which is better fetched ahead.
     fn is_worth_panels(&self, kernel: MicroKernel) -> bool {
         let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
         let width = kernel.panel_columns();
