@@ -72,6 +72,10 @@ fn isa() -> Isa {
     Isa::detect()
 }
 
+fn workspace(widths: &[usize], threads: usize) -> Workspace {
+    Workspace::new(widths, threads).with_isa(isa())
+}
+
 /// A run from `net`: the last net, what the run leaves and what it showed.
 fn try_run(
     net: &Net,
@@ -80,7 +84,7 @@ fn try_run(
     threads: usize,
 ) -> (Net, Result<Outcome, NonFinite>, Log) {
     let (mut net, mut log) = (net.clone(), Log::default());
-    let mut workspace = Workspace::new(net.view().widths(), threads).with_isa(isa());
+    let mut workspace = workspace(net.view().widths(), threads);
     let outcome = train(&mut net, data, val, config, &mut workspace, &mut log);
     (net, outcome, log)
 }
@@ -311,7 +315,7 @@ fn the_pieces_make_the_run_bit_for_bit() {
         let (net, ..) = run(&start, &all, &all, &config);
 
         let mut pieces = start.clone();
-        let mut workspace = Workspace::new(&WIDTHS, 1);
+        let mut workspace = workspace(&WIDTHS, 1);
         let mut velocity = vec![0.0; start.view().params().len()];
         let mut rng = generator(config.seed, Stream::Shuffle);
         let mut done = 0;
@@ -324,14 +328,9 @@ fn the_pieces_make_the_run_bit_for_bit() {
                 let rate = config.learning_rate.at(done, 13, 3) as f32;
                 let gradient = workspace.gradient();
                 let params = pieces.params_mut();
-                config.optimizer.step(
-                    Isa::detect(),
-                    &WIDTHS,
-                    params,
-                    &mut velocity,
-                    gradient,
-                    rate,
-                );
+                config
+                    .optimizer
+                    .step(isa(), &WIDTHS, params, &mut velocity, gradient, rate);
                 done += 1;
             }
         }
@@ -358,7 +357,7 @@ fn ten_images_are_learnt_by_heart() {
             "{activation:?}: {}",
             last.train_loss
         );
-        let mut workspace = Workspace::new(&[64, 30, 10], 1);
+        let mut workspace = workspace(&[64, 30, 10], 1);
         let evaluation = workspace.evaluate(net.view(), &all, Reduction::Mean);
         assert!(evaluation.loss < 0.01);
         assert_eq!(evaluation.confusion.correct(), 10);
@@ -411,7 +410,7 @@ fn the_best_net_is_a_copy_from_the_epoch_of_lowest_validation_loss() {
     assert!(1 < best_epoch && best_epoch < 50, "{losses:?}");
     assert!(losses[59] > 1.2 * lowest, "{losses:?}");
 
-    let mut workspace = Workspace::new(&[32, 24, 4], 1);
+    let mut workspace = workspace(&[32, 24, 4], 1);
     let mut loss = |net: &Net| workspace.evaluate(net.view(), &val, Reduction::Mean).loss;
     assert_eq!(loss(&outcome.best), lowest);
     assert_eq!(loss(&last), losses[59]);
@@ -494,7 +493,7 @@ fn each_epoch_has_every_example_once_in_an_order_of_its_own() {
     let indices: Vec<u32> = (0..31).map(|i| (i * 9 + 3) % 40).collect();
     let (some, all) = (Subset::new(&data, indices.clone()), Subset::all(&data));
     let start = random_net(&WIDTHS, Activation::Tanh);
-    let mut workspace = Workspace::new(&WIDTHS, 1);
+    let mut workspace = workspace(&WIDTHS, 1);
     let mut alone = |i: u32| workspace.compute_gradient(start.view(), &data, &[i], Reduction::Sum);
     let mut expected: Vec<u64> = indices.iter().map(|&i| alone(i).to_bits()).collect();
     expected.sort_unstable();
@@ -546,7 +545,7 @@ fn what_a_workspace_did_before_does_not_matter() {
         ..Config::default()
     };
     let (fresh, expected, _) = run(&start, &all, &all, &config);
-    let mut workspace = Workspace::new(&WIDTHS, 1);
+    let mut workspace = workspace(&WIDTHS, 1);
     let broken = Net::new(
         &WIDTHS,
         Activation::Relu,
@@ -574,13 +573,13 @@ fn a_full_batch_is_one_step_an_epoch_in_the_given_order() {
         ..Config::default()
     };
     let by_hand = |order: &[u32]| {
-        let (mut net, mut workspace) = (start.clone(), Workspace::new(&WIDTHS, 1));
+        let (mut net, mut workspace) = (start.clone(), workspace(&WIDTHS, 1));
         let mut velocity = vec![0.0; net.view().params().len()];
         for _ in 0..2 {
             workspace.compute_gradient(net.view(), &data, order, Reduction::Mean);
             let gradient = workspace.gradient();
             PLAIN.step(
-                Isa::detect(),
+                isa(),
                 &WIDTHS,
                 net.params_mut(),
                 &mut velocity,
@@ -855,7 +854,7 @@ mod divergence {
     #[test]
     fn what_an_earlier_pass_left_is_not_blamed() {
         let data = random_images(300, 2, 2, 11);
-        let mut workspace = Workspace::new(&[2, 2, 2], 1);
+        let mut workspace = workspace(&[2, 2, 2], 1);
         let all = Subset::all(&data);
         let hot = net(Activation::Relu, [3e38; 4], ONE);
         workspace.evaluate(hot.view(), &all, Reduction::Sum);
