@@ -30,7 +30,7 @@ use common::{median, peak, processor};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use handwritten::data::{Dataset, Subset};
 use handwritten::init::{Stream, generator, shuffle};
-use handwritten::loss::softmax_cross_entropy;
+use handwritten::loss::{Pull, softmax_cross_entropy};
 use handwritten::{
     Activation, Batch, Config, Init, Isa, LearningRate, MatMut, MatRef, Momentum, Net, Schedule,
     Workspace, io, train, vector,
@@ -297,7 +297,7 @@ impl<'a> Peer<'a> {
             self.isa,
             MatRef::new(z, rows, 10),
             &self.labels[..rows],
-            scale,
+            Pull::new(scale),
             MatMut::new(dz, rows, 10),
             &mut self.losses[..rows],
         );

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! magic    8 bytes   89 "HWCKPT" 0A
-//! version  u32       1
+//! version  u32       2
 //! length   u64       of what follows, without the checksum
 //! run      …         the fields of [`Checkpoint`] in order, then what the caller adds
 //! crc32    u32       of all bytes before it (IEEE 802.3)
@@ -11,6 +11,8 @@
 //! All numbers are little-endian; floating-point numbers keep their bits. A
 //! version that has once been written is read for ever: when the format
 //! changes the number goes up, and the code that reads the old one stays.
+//! Version 1 ends the configuration before the smoothing of the labels, which
+//! it did not know.
 
 use crate::activation::Activation;
 use crate::codec::{Reader, Writer};
@@ -23,7 +25,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 const MAGIC: [u8; 8] = *b"\x89HWCKPT\n";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Bytes before the run, and after it.
 const HEAD: usize = 8 + 4 + 8;
@@ -126,7 +128,7 @@ impl Checkpoint {
         };
         let least = (HEAD + TAIL) as u64;
         let version = r.u32().ok_or(cut(least))?;
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(CheckpointError::Version { found: version });
         }
         let length = r.u64().ok_or(cut(least))?;
@@ -139,13 +141,13 @@ impl Checkpoint {
             return Err(CheckpointError::Checksum);
         }
         r = Reader(&content[HEAD..]);
-        let read = read_run(&mut r).filter(|_| r.0.is_empty());
+        let read = read_run(&mut r, version).filter(|_| r.0.is_empty());
         read.ok_or(CheckpointError::Content)
     }
 }
 
-fn read_run(r: &mut Reader<'_>) -> Option<(Checkpoint, Vec<u8>)> {
-    let config = read_config(r)?;
+fn read_run(r: &mut Reader<'_>, version: u32) -> Option<(Checkpoint, Vec<u8>)> {
+    let config = read_config(r, version)?;
     let activation = *Activation::ALL.get(usize::from(r.u8()?))?;
     let count = r.usize()?;
     let widths = r.many(count, 8, Reader::usize)?;
@@ -214,9 +216,10 @@ fn write_config(w: &mut Writer, config: &Config) {
     w.u8(position(&Reduction::ALL, config.reduction));
     w.usize(config.patience.unwrap_or(0));
     w.u64(config.seed);
+    w.f32s(&[config.label_smoothing]);
 }
 
-fn read_config(r: &mut Reader<'_>) -> Option<Config> {
+fn read_config(r: &mut Reader<'_>, version: u32) -> Option<Config> {
     let epochs = r.usize().filter(|&epochs| epochs > 0)?;
     let batch = match r.usize()? {
         0 => Batch::Full,
@@ -247,7 +250,12 @@ fn read_config(r: &mut Reader<'_>) -> Option<Config> {
         reduction: *Reduction::ALL.get(usize::from(r.u8()?))?,
         patience: Some(r.usize()?).filter(|&patience| patience > 0),
         seed: r.u64()?,
+        label_smoothing: match version {
+            1 => 0.0,
+            _ => r.f32s(1)?[0],
+        },
     })
+    .filter(|config| (0.0..1.0).contains(&config.label_smoothing))
 }
 
 /// The place of a choice among all: its number in the file.

@@ -35,9 +35,33 @@ impl Reduction {
     }
 }
 
+/// Where a step pulls the probabilities of each example, and how hard.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Pull {
+    /// What the gradient of each example's loss is multiplied by
+    /// ([`Reduction::scale`]).
+    pub scale: f32,
+    /// The share ε of the target that all classes have in common, from 0 to
+    /// below 1: y is 1 − ε + ε/C at the label and ε/C elsewhere (Szegedy et al.,
+    /// *Rethinking the Inception Architecture for Computer Vision*, section 7).
+    pub label_smoothing: f32,
+}
+
+impl Pull {
+    /// Towards the label alone.
+    pub const fn new(scale: f32) -> Self {
+        Self {
+            scale,
+            label_smoothing: 0.0,
+        }
+    }
+}
+
 /// Writes the loss of each example, `−ln softmax(logits)[label]`, to `losses`,
-/// and the gradient of `scale` times their sum by the logits,
-/// `scale · (softmax(logits) − y)` where y is 1 at the label and 0 elsewhere.
+/// and what a step descends along by the logits, `scale · (softmax(logits) − y)`,
+/// to `dlogits`. Without smoothing y is 1 at the label and 0 elsewhere, and that
+/// is the gradient of `scale` times the sum of the losses; with it, of their
+/// cross-entropy against y.
 ///
 /// Shapes: `logits` and `dlogits` B×C, `labels` and `losses` B. The loss is
 /// computed as `ln Σ exp(z − max z) − (z[label] − max z)`: the largest logit
@@ -50,7 +74,7 @@ pub fn softmax_cross_entropy(
     isa: Isa,
     logits: MatRef<'_>,
     labels: &[u8],
-    scale: f32,
+    pull: Pull,
     mut dlogits: MatMut<'_>,
     losses: &mut [f32],
 ) {
@@ -67,14 +91,14 @@ pub fn softmax_cross_entropy(
     );
     if let [_] = labels {
         // The other lanes would be computed for nothing.
-        return in_lanes::<1>(logits, labels, scale, dlogits, losses);
+        return in_lanes::<1>(logits, labels, pull, dlogits, losses);
     }
     let (labels, losses) = (labels.chunks(LANES), losses.chunks_mut(LANES));
     for (i, (labels, losses)) in (0..).step_by(LANES).zip(labels.zip(losses)) {
         let rows = i..i + labels.len();
         let logits = logits.block(rows.clone(), 0..shape.1);
         let dlogits = dlogits.block(rows, 0..shape.1);
-        examples(isa, logits, labels, scale, dlogits, losses);
+        examples(isa, logits, labels, pull, dlogits, losses);
     }
 }
 
@@ -85,11 +109,11 @@ for_each_arm! {
     fn examples(
         logits: MatRef<'_>,
         labels: &[u8],
-        scale: f32,
+        pull: Pull,
         dlogits: MatMut<'_>,
         losses: &mut [f32],
     ) {
-        in_lanes::<LANES>(logits, labels, scale, dlogits, losses);
+        in_lanes::<LANES>(logits, labels, pull, dlogits, losses);
     }
 }
 
@@ -98,11 +122,13 @@ for_each_arm! {
 fn in_lanes<const LANES: usize>(
     logits: MatRef<'_>,
     labels: &[u8],
-    scale: f32,
+    pull: Pull,
     mut dlogits: MatMut<'_>,
     losses: &mut [f32],
 ) {
     let classes = logits.cols();
+    let common = pull.scale * pull.label_smoothing / classes as f32;
+    let own = pull.scale * (1.0 - pull.label_smoothing);
     // Lanes without an example hold zeros, and what comes of them is dropped.
     let column = |m: MatRef<'_>, j: usize| {
         let mut lanes = [0.0; LANES];
@@ -141,14 +167,14 @@ fn in_lanes<const LANES: usize>(
     for j in 0..classes {
         let mut p = column(dlogits.as_ref(), j);
         for (p, sum) in p.iter_mut().zip(sum) {
-            *p = *p / sum * scale;
+            *p = *p / sum * pull.scale - common;
         }
         for (i, p) in (0..dlogits.rows()).zip(p) {
             dlogits.row_mut(i)[j] = p;
         }
     }
     for (i, &label) in labels.iter().enumerate() {
-        dlogits.row_mut(i)[usize::from(label)] -= scale;
+        dlogits.row_mut(i)[usize::from(label)] -= own;
     }
 }
 
@@ -174,7 +200,14 @@ mod tests {
         let (logits, n) = (MatRef::new(logits, 1, logits.len()), logits.len());
         let dlogits = MatMut::new(&mut dlogits[..n], 1, n);
         let mut loss = [0.0];
-        softmax_cross_entropy(Isa::detect(), logits, &[label], 1.0, dlogits, &mut loss);
+        softmax_cross_entropy(
+            Isa::detect(),
+            logits,
+            &[label],
+            Pull::new(1.0),
+            dlogits,
+            &mut loss,
+        );
         loss[0]
     }
 
@@ -208,7 +241,7 @@ mod tests {
             Isa::detect(),
             MatRef::new(&logits, 2, 3),
             &[2, 0],
-            0.5,
+            Pull::new(0.5),
             MatMut::new(&mut dlogits, 2, 3),
             &mut losses,
         );
@@ -231,5 +264,27 @@ mod tests {
         }
         let total: f64 = losses.into_iter().map(f64::from).sum();
         assert!((total - (sum.ln() - 3.0 + 3_f64.ln())).abs() < 1e-6);
+    }
+
+    #[test]
+    fn smoothed_labels_leave_a_share_to_every_class() {
+        let logits = [0.0; 4];
+        let (mut dlogits, mut losses) = ([0.0; 4], [0.0]);
+        let pull = Pull {
+            scale: 2.0,
+            label_smoothing: 0.2,
+        };
+        softmax_cross_entropy(
+            Isa::detect(),
+            MatRef::new(&logits, 1, 4),
+            &[1],
+            pull,
+            MatMut::new(&mut dlogits, 1, 4),
+            &mut losses,
+        );
+        for (d, e) in dlogits.into_iter().zip([0.4, -1.2, 0.4, 0.4]) {
+            assert!((d - e).abs() < 1e-6, "{dlogits:?}");
+        }
+        assert!((losses[0] - 4_f32.ln()).abs() < 1e-6);
     }
 }

@@ -1,7 +1,7 @@
 //! The optimiser: gradient descent with momentum.
 
 use crate::isa::Isa;
-use crate::loss::Reduction;
+use crate::loss::{Pull, Reduction};
 use crate::net::params_len;
 use crate::vector::for_each_arm;
 
@@ -95,6 +95,18 @@ pub struct Update {
     pub learning_rate: f32,
     /// Which loss descends: the mean or the sum over the step's examples.
     pub reduction: Reduction,
+    /// The smoothing ε of the labels ([`Pull`]).
+    pub label_smoothing: f32,
+}
+
+impl Update {
+    /// Where a step of so many examples pulls each.
+    pub(crate) fn pull(&self, examples: usize) -> Pull {
+        Pull {
+            scale: self.reduction.scale(examples) as f32,
+            label_smoothing: self.label_smoothing,
+        }
+    }
 }
 
 for_each_arm! {

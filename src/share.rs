@@ -18,7 +18,7 @@ use crate::defects::{self, Defect, Defects};
 use crate::gather::{Gather, Gathered};
 use crate::gemm::{Context, Product, Start, pixels};
 use crate::isa::Isa;
-use crate::loss::softmax_cross_entropy;
+use crate::loss::{Pull, softmax_cross_entropy};
 use crate::matrix::{MatMut, MatRef};
 use crate::net::{MAX_DEPTH, NetRef};
 #[cfg(feature = "rayon")]
@@ -141,9 +141,8 @@ pub(crate) struct Pass<'a> {
     pub(crate) net: NetRef<'a>,
     pub(crate) isa: Isa,
     pub(crate) defects: Defects,
-    /// What the gradient of each example's loss is multiplied by, or `None` if
-    /// no gradient is wanted.
-    pub(crate) scale: Option<f32>,
+    /// Where each example is pulled, or `None` if no gradient is wanted.
+    pub(crate) pull: Option<Pull>,
 }
 
 /// Examples to be passed through the net.
@@ -199,7 +198,7 @@ impl Share for Examples<'_> {
         pass.first_layer(images, activations.0[0], scratch);
         pass.further_layers(&mut activations, losses.len(), scratch);
         pass.losses(images.labels, &activations, &mut deltas, losses);
-        if pass.scale.is_some() {
+        if pass.pull.is_some() {
             pass.deltas(&activations, &mut deltas, losses.len(), scratch);
         }
     }
@@ -269,13 +268,13 @@ impl Pass<'_> {
     ) {
         let (last, rows) = (self.net.depth() - 1, losses.len());
         let classes = self.net.widths()[last + 1];
-        let (isa, scale) = (self.isa, self.scale.unwrap_or(1.0));
+        let (isa, pull) = (self.isa, self.pull.unwrap_or(Pull::new(1.0)));
         let logits = MatRef::new(activations.0[last], rows, classes);
         let dlogits = MatMut::new(deltas.0[last], rows, classes);
-        softmax_cross_entropy(isa, logits, labels, scale, dlogits, losses);
+        softmax_cross_entropy(isa, logits, labels, pull, dlogits, losses);
         if self.defects.has(Defect::RawLogitGradient) {
             let dlogits = MatMut::new(deltas.0[last], rows, classes);
-            defects::raw_logit_gradient(logits, labels, scale, dlogits);
+            defects::raw_logit_gradient(logits, labels, pull.scale, dlogits);
         }
     }
 

@@ -243,7 +243,7 @@ impl<'a> NetMut<'a> {
             "pixels of {} images",
             labels.len()
         );
-        let scale = update.reduction.scale(labels.len()) as f32;
+        let pull = update.pull(labels.len());
         let net = NetRef::new(self.widths, self.activation, self.params);
         let mut total = 0.0;
         self.gradient.fill(0.0);
@@ -256,7 +256,7 @@ impl<'a> NetMut<'a> {
                 isa,
                 MatRef::new(logits, 1, classes),
                 label,
-                scale,
+                pull,
                 MatMut::new(&mut self.deltas[start..], 1, classes),
                 &mut loss,
             );

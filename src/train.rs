@@ -39,6 +39,10 @@ pub struct Config {
     pub optimizer: Momentum,
     /// Mean or sum over the examples of a step; reported losses follow it.
     pub reduction: Reduction,
+    /// The smoothing ε of the labels that training pulls towards
+    /// ([`Pull`](crate::loss::Pull)), from 0 to below 1. Reported losses are
+    /// without it, as they are without weight decay.
+    pub label_smoothing: f32,
     /// Stop after so many epochs without a lower validation loss.
     pub patience: Option<usize>,
     /// Where the order of the examples comes from ([`Stream::Shuffle`]).
@@ -61,6 +65,7 @@ impl Default for Config {
                 weight_decay: 3e-5,
             },
             reduction: Reduction::Mean,
+            label_smoothing: 0.0,
             patience: None,
             seed: 1,
         }
@@ -345,6 +350,7 @@ fn resume_with(
                 rule: config.optimizer,
                 learning_rate: rate_of(step) as f32,
                 reduction: config.reduction,
+                label_smoothing: config.label_smoothing,
             };
             let next = batches.peek().map_or(&[][..], |&(_, next)| next);
             let both = (batch, next);

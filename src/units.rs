@@ -20,7 +20,7 @@ use crate::defects::Defects;
 use crate::gather::{Gather, Gathered, Images};
 use crate::gemm::{Context, Product, Start};
 use crate::isa::Isa;
-use crate::loss::softmax_cross_entropy;
+use crate::loss::{Pull, softmax_cross_entropy};
 use crate::matrix::{MatMut, MatRef};
 use crate::net::{NetRef, activations_len, params_len};
 use crate::share::{
@@ -152,7 +152,7 @@ impl Units {
             isa,
             activation: self.activation,
             images: self.images.gathered(rows),
-            scale: update.reduction.scale(rows) as f32,
+            pull: update.pull(rows),
         };
         let shards = &mut self.shards[..];
         share_out(team, Forward { common, shards }, pieces);
@@ -211,8 +211,8 @@ struct Common<'a> {
     isa: Isa,
     activation: Activation,
     images: Gathered<'a>,
-    /// What the gradient of each example's loss is multiplied by.
-    scale: f32,
+    /// Where each example is pulled.
+    pull: Pull,
 }
 
 /// The hidden activations of each shard.
@@ -306,7 +306,7 @@ impl Share for Logits<'_> {
             isa,
             MatRef::new(self.logits, rows.len(), classes),
             &self.common.images.labels[rows.clone()],
-            self.common.scale,
+            self.common.pull,
             MatMut::new(self.dlogits, rows.len(), classes),
             self.losses,
         );
@@ -392,7 +392,7 @@ impl Common<'_> {
             net: NetRef::new(widths, self.activation, params),
             isa: self.isa,
             defects: Defects::NONE,
-            scale: Some(self.scale),
+            pull: Some(self.pull),
         }
     }
 }

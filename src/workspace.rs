@@ -5,7 +5,7 @@ use crate::data::{Dataset, Subset};
 use crate::defects::{Defect, Defects, WholeMatrix};
 use crate::gather::Images;
 use crate::isa::Isa;
-use crate::loss::Reduction;
+use crate::loss::{Pull, Reduction};
 use crate::matrix::MatRef;
 use crate::metrics::Confusion;
 use crate::net::{Net, NetRef, activations_len, params_len};
@@ -213,14 +213,14 @@ impl Workspace {
         batch: &[u32],
         reduction: Reduction,
     ) -> f64 {
-        let scale = reduction.scale(batch.len()) as f32;
+        let pull = Some(Pull::new(reduction.scale(batch.len()) as f32));
         if batch.is_empty() {
             self.gradient.fill(0.0);
         }
         Team::with(self.pieces(batch.len(), WORTH_WAKING), |team| {
             let mut total = Total::new(self.defects);
             for (i, chunk) in batch.chunks(CHUNK).enumerate() {
-                self.pass(team, net, data, chunk, Some(scale), &mut total);
+                self.pass(team, net, data, chunk, pull, &mut total);
                 if !total.is_finite() {
                     break;
                 }
@@ -232,7 +232,7 @@ impl Workspace {
 
     /// Makes a step of training: the same as [`Workspace::compute_gradient`]
     /// and [`Momentum::step`](crate::Momentum::step), bit for bit, but each parameter moves as soon as
-    /// its gradient is complete. Returns the sum of the losses before the step;
+    /// its gradient is complete, and labels are smoothed if they shall be. Returns the sum of the losses before the step;
     /// where it is not finite no parameter has moved.
     ///
     /// # Panics
@@ -262,11 +262,11 @@ impl Workspace {
         update: &Update,
     ) -> f64 {
         assert_eq!(velocity.len(), self.gradient.len(), "velocities of a net");
-        let scale = Some(update.reduction.scale(batch.len()) as f32);
+        let pull = Some(update.pull(batch.len()));
         let chunks = batch.len().div_ceil(CHUNK);
         let mut total = Total::new(self.defects);
         for (i, chunk) in (1..).zip(batch.chunks(CHUNK)) {
-            self.pass(team, net.view(), data, chunk, scale, &mut total);
+            self.pass(team, net.view(), data, chunk, pull, &mut total);
             if !total.is_finite() {
                 break;
             }
@@ -351,14 +351,14 @@ impl Workspace {
     }
 
     /// One chunk through the net: leaves pixels, labels, activations and, if
-    /// there is a scale, deltas; adds the losses to `total`.
+    /// there is a pull, deltas; adds the losses to `total`.
     fn pass(
         &mut self,
         team: &mut Team<'_>,
         net: NetRef<'_>,
         data: &Dataset,
         chunk: &[u32],
-        scale: Option<f32>,
+        pull: Option<Pull>,
         total: &mut Total,
     ) {
         assert_eq!(net.widths(), self.widths, "a net and its workspace");
@@ -371,7 +371,7 @@ impl Workspace {
                 net,
                 isa: self.isa,
                 defects: self.defects,
-                scale,
+                pull,
             },
             images: self.images.gather(data, chunk),
             activations: Layers::new(&mut self.activations[..len], &self.widths, rows),

@@ -32,6 +32,7 @@ fn configurations() -> Vec<(Activation, Config)> {
             weight_decay: 1e-3,
         },
         reduction,
+        label_smoothing: if nesterov { 0.0 } else { 0.1 },
         patience,
         seed: u64::MAX - 3,
     };
@@ -271,8 +272,8 @@ fn content_that_makes_no_sense_is_refused() {
     };
     assert_eq!(sealed(20, &good[20..28]), good);
     let huge = u64::MAX.to_le_bytes();
-    // Epochs, learning rate, schedule, Nesterov, reduction; activation, the
-    // number of widths, a width.
+    // Epochs, learning rate, schedule, Nesterov, reduction, smoothing;
+    // activation, the number of widths, a width.
     for (at, value) in [
         (20, &0_u64.to_le_bytes()[..]),
         (36, &(-1.0_f64).to_le_bytes()),
@@ -280,12 +281,14 @@ fn content_that_makes_no_sense_is_refused() {
         (44, &[3]),
         (77, &[2]),
         (78, &[9]),
-        (95, &[9]),
-        (96, &huge),
-        (96, &[1]),
-        (104, &huge),
-        (104, &[0; 8]),
-        (104, &(1_u64 << 40).to_le_bytes()),
+        (95, &1.0_f32.to_le_bytes()),
+        (95, &f32::NAN.to_le_bytes()),
+        (99, &[9]),
+        (100, &huge),
+        (100, &[1]),
+        (108, &huge),
+        (108, &[0; 8]),
+        (108, &(1_u64 << 40).to_le_bytes()),
     ] {
         let error = Checkpoint::from_bytes(&sealed(at, value)).unwrap_err();
         assert_eq!(error, CheckpointError::Content, "{value:?} at {at}");
@@ -313,9 +316,9 @@ fn a_version_once_written_is_read_for_ever() {
 #[test]
 fn a_newer_version_says_so() {
     let (_, mut bytes) = saved();
-    bytes[8] = 2;
+    bytes[8] = 3;
     let error = Checkpoint::from_bytes(&bytes).unwrap_err();
-    assert_eq!(error, CheckpointError::Version { found: 2 });
+    assert_eq!(error, CheckpointError::Version { found: 3 });
     assert!(
         error.to_string().contains("a newer one wrote it"),
         "{error}"

@@ -233,6 +233,7 @@ mod training {
             ("--nesterov", "nesterov = true"),
             ("--nesterov=false", "nesterov = false"),
             ("--weight-decay 1e-4", "weight_decay = 0.0001"),
+            ("--label-smoothing 0.1", "label_smoothing = 0.1"),
             ("--patience 1", "patience = 1"),
             ("--split standard", "split = \"standard\""),
             (

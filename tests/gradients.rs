@@ -6,7 +6,7 @@ mod common;
 
 use common::{Oracle, examples, random_images, random_params, relative_error, tensors, widen};
 use handwritten::data::Dataset;
-use handwritten::loss::softmax_cross_entropy;
+use handwritten::loss::{Pull, softmax_cross_entropy};
 use handwritten::net::activations_len;
 use handwritten::{Activation, Context, Isa, MatMut, MatRef, Net, NetRef, Reduction, Workspace};
 
@@ -198,7 +198,8 @@ fn pass_on(
     let logits = net.forward(x, &mut activations, &mut ctx);
     let start = deltas.len() - rows.len() * classes;
     let dlogits = MatMut::new(&mut deltas[start..], rows.len(), classes);
-    softmax_cross_entropy(isa, logits, &labels, scale, dlogits, &mut losses);
+    let pull = Pull::new(scale);
+    softmax_cross_entropy(isa, logits, &labels, pull, dlogits, &mut losses);
     net.backward(x, &activations, &mut deltas, gradient, &mut ctx);
     losses.into_iter().map(f64::from).sum()
 }

@@ -137,6 +137,7 @@ fn steps_have_the_bits_of_the_workspace() {
                 },
                 learning_rate: 0.3,
                 reduction: Reduction::ALL[n % 2],
+                label_smoothing: [0.1, 0.0][n % 2],
             };
             let activation = Activation::ALL[n % 3];
             let data = random_images(4 * BATCH, widths[0], widths[widths.len() - 1]);
@@ -192,6 +193,7 @@ fn a_loss_that_is_not_finite_moves_nothing() {
         },
         learning_rate: 1.0,
         reduction: Reduction::Mean,
+        label_smoothing: 0.0,
     };
     let images = [255, 255, 0, 255];
     assert!(

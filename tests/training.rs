@@ -148,7 +148,9 @@ fn oracle_run(net: &Net, data: &Subset<'_>, val: &Subset<'_>, config: &Config) -
         let mut total = 0.0;
         for batch in order.chunks(batch) {
             let (x, labels) = examples(data.dataset(), batch);
-            let (sum, gradient) = oracle.gradient(&x, &labels, config.reduction);
+            let smoothing = f64::from(config.label_smoothing);
+            let (sum, gradient) =
+                oracle.smoothed_gradient(&x, &labels, config.reduction, smoothing);
             let rate = rate(&config.learning_rate, done, steps, config.epochs);
             oracle.step(&mut velocity, &gradient, &config.optimizer, rate);
             total += sum;
@@ -249,6 +251,7 @@ fn configurations(epochs: usize) -> Vec<(Activation, Config)> {
                 },
                 optimizer,
                 reduction,
+                label_smoothing: [0.0, 0.3][(o + s / 2) % 2],
                 patience: None,
                 seed: (o * 5 + s) as u64,
             };
@@ -305,12 +308,17 @@ fn a_hundred_steps_are_those_of_the_f64_net() {
     }
 }
 
-/// The loop in pieces: gradients of a workspace, steps of the optimiser.
+/// The loop in pieces: gradients of a workspace, which are those by the labels
+/// alone, and steps of the optimiser.
 #[test]
 fn the_pieces_make_the_run_bit_for_bit() {
     let data = random_images(50, WIDTHS[0], WIDTHS[3], 4);
     let all = Subset::all(&data);
     for (activation, config) in configurations(3) {
+        let config = Config {
+            label_smoothing: 0.0,
+            ..config
+        };
         let start = random_net(&WIDTHS, activation);
         let (net, ..) = run(&start, &all, &all, &config);
 
@@ -466,6 +474,7 @@ fn standstill(batch: Batch, epochs: usize, seed: u64) -> Config {
         learning_rate: constant(1e-30),
         optimizer: PLAIN,
         reduction: Reduction::Sum,
+        label_smoothing: 0.0,
         patience: None,
         seed,
     }

@@ -1,5 +1,5 @@
 //! Any bytes as a checkpoint, and as the content of one whose length and checksum
-//! are right: refused, or written again as bytes that read the same; and a run
+//! are right, in each version of the format: refused, or written again as bytes that read the same; and a run
 //! goes on from there as it does from what is read of its bytes.
 
 use flate2::Crc;
@@ -8,7 +8,7 @@ use handwritten::train::{Epoch, Moment, NonFinite, Step, Then};
 use handwritten::{Batch, Checkpoint, Observer, Workspace, resume};
 
 pub(crate) fn check(bytes: &[u8]) {
-    for bytes in [bytes, &sealed(bytes)] {
+    for bytes in [bytes, &sealed(bytes, 1), &sealed(bytes, 2)] {
         if let Ok((run, attachment)) = Checkpoint::from_bytes(bytes) {
             let written = run.to_bytes(&attachment);
             let (again, attached) = read(&written);
@@ -25,8 +25,9 @@ fn read(bytes: &[u8]) -> (Checkpoint, Vec<u8>) {
 }
 
 /// What a file with this content is.
-fn sealed(content: &[u8]) -> Vec<u8> {
-    let mut bytes = b"\x89HWCKPT\n\x01\0\0\0".to_vec();
+fn sealed(content: &[u8], version: u32) -> Vec<u8> {
+    let mut bytes = b"\x89HWCKPT\n".to_vec();
+    bytes.extend(version.to_le_bytes());
     bytes.extend((content.len() as u64).to_le_bytes());
     bytes.extend(content);
     let mut crc = Crc::new();

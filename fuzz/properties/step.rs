@@ -165,6 +165,7 @@ impl Case {
                 },
                 learning_rate: f32::from(rate) / 99.0,
                 reduction: Reduction::ALL[usize::from(shape >> 7)],
+                label_smoothing: 0.0,
             },
             widths,
             params,

@@ -85,8 +85,8 @@ pub(super) struct PlaceArgs {
 /// Where settings come from.
 #[derive(Args)]
 pub(super) struct SettingsArgs {
-    /// Start from a named configuration, over which a file's settings and flags win: quick, about
-    /// 98 % in a quarter of a second; question, the run that did not learn, mistakes and all;
+    /// Start from a named configuration, over which a file's settings and flags win: quick, 98 %
+    /// within a second; question, the run that did not learn, mistakes and all;
     /// question-sum, the same as it was published first; question+gradient, +velocity, +init,
     /// +hidden, +best, the same with one or more of its mistakes mended; mended, with all of them
     #[arg(long, value_name = "NAME", value_parser = recipes::find)]

@@ -12,16 +12,17 @@ const RECIPES: [(&str, Option<&str>, &str); 4] = [
     (
         "quick",
         None,
-        // The shortest of those tried that came near 98 % on a twelfth of the
-        // training file.
-        "hidden = [256]
+        // The shortest of those tried that came to 98 % on a twelfth of the
+        // training file, the mean of 24 seeds.
+        "hidden = [192]
          activation = \"relu\"
-         epochs = 3
+         epochs = 4
          batch = 96
          lr = 0.3
          momentum = 0.85
          nesterov = true
-         weight_decay = 0.0",
+         weight_decay = 0.0
+         label_smoothing = 0.1",
     ),
     (
         "question",

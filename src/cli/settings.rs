@@ -64,6 +64,9 @@ pub(super) struct Flags {
     /// L2 decay of the weights, 0 or more [default: 3e-5]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     weight_decay: Option<f64>,
+    /// Share of each target that all classes have in common, from 0 to below 1 [default: 0]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    label_smoothing: Option<f64>,
     /// Stop after so many epochs without a lower validation loss [default: never]
     #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true)]
     patience: Option<NonZeroUsize>,
@@ -208,6 +211,7 @@ impl Flags {
             momentum: self.momentum.or(other.momentum),
             nesterov: self.nesterov.or(other.nesterov),
             weight_decay: self.weight_decay.or(other.weight_decay),
+            label_smoothing: self.label_smoothing.or(other.label_smoothing),
             patience: self.patience.or(other.patience),
             seed: self.seed.or(other.seed),
             defects: self.defects.or(other.defects),
@@ -255,6 +259,13 @@ impl Flags {
             },
             reduction: named("loss", self.loss, Reduction::ALL, Reduction::name)?
                 .unwrap_or(default.reduction),
+            label_smoothing: number(
+                "label-smoothing",
+                self.label_smoothing,
+                "from 0 to below 1",
+                |x| (0.0..1.0).contains(&x),
+            )?
+            .map_or(default.label_smoothing, |x| x as f32),
             patience: self.patience.map(NonZeroUsize::get),
             seed: self.seed.unwrap_or(default.seed),
         };
@@ -442,6 +453,8 @@ impl Settings {
             momentum: Some(shortest(training.optimizer.momentum)),
             nesterov: Some(training.optimizer.nesterov),
             weight_decay: Some(shortest(training.optimizer.weight_decay)),
+            // So runs begun before it was known have the same lines.
+            label_smoothing: Some(shortest(training.label_smoothing)).filter(|&share| share > 0.0),
             patience: training.patience.and_then(NonZeroUsize::new),
             seed: Some(training.seed),
             defects: Some(self.defects)

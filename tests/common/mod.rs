@@ -24,6 +24,17 @@ impl Oracle {
         labels: &[u8],
         reduction: Reduction,
     ) -> (f64, Vec<f64>) {
+        self.smoothed_gradient(x, labels, reduction, 0.0)
+    }
+
+    /// The same, but that the gradient is that by smoothed labels.
+    pub(crate) fn smoothed_gradient(
+        &self,
+        x: &[f64],
+        labels: &[u8],
+        reduction: Reduction,
+        smoothing: f64,
+    ) -> (f64, Vec<f64>) {
         let scale = match reduction {
             Reduction::Mean => 1.0 / labels.len() as f64,
             Reduction::Sum => 1.0,
@@ -51,9 +62,10 @@ impl Oracle {
             let max = dz.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let sum: f64 = dz.iter().map(|z| (z - max).exp()).sum();
             total += sum.ln() + max - dz[usize::from(label)];
+            let shared = smoothing / dz.len() as f64;
             dz.iter_mut()
-                .for_each(|z| *z = (*z - max).exp() / sum * scale);
-            dz[usize::from(label)] -= scale;
+                .for_each(|z| *z = scale * ((*z - max).exp() / sum - shared));
+            dz[usize::from(label)] -= scale * (1.0 - smoothing);
 
             for l in (0..depth).rev() {
                 let (inputs, outputs) = (self.widths[l], self.widths[l + 1]);

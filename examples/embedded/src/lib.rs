@@ -177,6 +177,7 @@ const UPDATE: Update = Update {
     },
     learning_rate: 0.2,
     reduction: Reduction::Mean,
+    label_smoothing: 0.0,
 };
 
 /// The bits of numbers, to the end of the line.
