@@ -165,7 +165,7 @@ impl Case {
                 },
                 learning_rate: f32::from(rate) / 99.0,
                 reduction: Reduction::ALL[usize::from(shape >> 7)],
-                label_smoothing: 0.0,
+                label_smoothing: f32::from(batch / 20) / 13.0,
             },
             widths,
             params,
@@ -175,11 +175,15 @@ impl Case {
         })
     }
 
-    /// The sum of the losses, and the gradient of the reduced loss.
-    fn gradient(&self) -> (Number, Vec<Number>) {
+    /// The sum of the losses, and the gradient of the reduced loss by labels that
+    /// are smoothed so far.
+    fn gradient(&self, smoothing: f32) -> (Number, Vec<Number>) {
         let depth = self.widths.len() - 1;
         let w: Vec<Number> = self.params.iter().copied().map(exact).collect();
         let scale = exact(self.update.reduction.scale(self.labels.len())).rounded(1.0);
+        let smoothing = exact(smoothing);
+        let common = scale.times(smoothing);
+        let own = scale.times(exact(1.0).minus(smoothing));
         let mut losses = vec![];
         // What each example adds to each element of the gradient.
         let mut terms = vec![vec![]; w.len()];
@@ -217,11 +221,12 @@ impl Case {
             // precision does.
             let total = sum(powers.iter().copied());
             losses.push(total.ln().minus(z[label].minus(max)));
+            let common = common.over(exact(z.len() as f64));
             let mut dz: Vec<Number> = powers
                 .iter()
-                .map(|power| power.over(total).times(scale))
+                .map(|power| power.over(total).times(scale).minus(common))
                 .collect();
-            dz[label] = dz[label].minus(scale);
+            dz[label] = dz[label].minus(own);
 
             for l in (0..depth).rev() {
                 let (inputs, outputs) = (self.widths[l], self.widths[l + 1]);
@@ -292,8 +297,9 @@ pub(crate) fn check(bytes: &[u8]) {
     let Some(case) = Case::of(bytes) else {
         return;
     };
-    let (loss, gradient) = case.gradient();
-    let (params, velocity) = case.step(&gradient);
+    let (loss, gradient) = case.gradient(0.0);
+    let (_, smoothed) = case.gradient(case.update.label_smoothing);
+    let (params, velocity) = case.step(&smoothed);
 
     let (pixels, labels) = (case.pixels.clone(), case.labels.clone());
     let data = Dataset::new(pixels, 1, case.widths[0], labels).unwrap();
