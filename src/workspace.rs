@@ -232,8 +232,8 @@ impl Workspace {
 
     /// Makes a step of training: the same as [`Workspace::compute_gradient`]
     /// and [`Momentum::step`](crate::Momentum::step), bit for bit, but each parameter moves as soon as
-    /// its gradient is complete, and labels are smoothed if they shall be. Returns the sum of the losses before the step;
-    /// where it is not finite no parameter has moved.
+    /// its gradient is complete, and labels are smoothed if the update says so. Returns the sum of
+    /// the losses before the step; where it is not finite no parameter has moved.
     ///
     /// # Panics
     /// Panics where those do.
