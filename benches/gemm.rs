@@ -26,7 +26,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use handwritten::data::Dataset;
 use handwritten::gemm::pixels;
 use handwritten::init::{Stream, generator};
-use handwritten::{Beta, Context, Isa, MatMut, MatRef, Matrix, Product, gemm, io, vector};
+use handwritten::{Beta, Context, Isa, MatMut, MatRef, Matrix, Product, Steps, gemm, io, vector};
 use rand_core::Rng;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -414,7 +414,11 @@ fn digits(filter: &str, isa: Isa, table: &mut String) {
         let mut ctx = Context::new(1, &mut packing).with_isa(isa);
         let (mut z, mut dw) = (vec![0.0; images * hidden], vec![0.0; 784 * hidden]);
         let mut x = vec![0.0; images * 784];
-        let (mut masks, mut steps) = (vec![0; 784], vec![0; 784]);
+        let (mut masks, mut steps, mut cuts) = (
+            vec![0; 784],
+            vec![0; pixels::BLOCK / pixels::GROUP * 784],
+            [0; _],
+        );
         let flops = 2.0 * (images * 784 * hidden) as f64 / 1e9;
         let (mut peaks, mut forward, mut gradient) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..300 {
@@ -432,7 +436,7 @@ fn digits(filter: &str, isa: Isa, table: &mut String) {
                 let count = pixels::columns(isa, panel, 784, &mut masks, &mut steps);
                 let z = &mut z[rows.start * hidden..rows.end * hidden];
                 Product::new(x.block(rows.clone(), 0..784), weights.view())
-                    .steps(&steps[..count])
+                    .steps(Steps::new(isa, 784, &steps[..count]))
                     .compute(MatMut::new(z, rows.len(), hidden), &mut ctx);
             }
             forward.push(flops / start.elapsed().as_secs_f64());
@@ -441,15 +445,14 @@ fn digits(filter: &str, isa: Isa, table: &mut String) {
             for block in (0..784).step_by(pixels::BLOCK) {
                 let masks = &mut masks[..images];
                 pixels::groups(isa, &bytes, 784, block, masks);
-                let groups = (block..784.min(block + pixels::BLOCK)).step_by(pixels::GROUP);
-                for (group, first) in groups.enumerate() {
-                    let columns = first..first + pixels::GROUP;
-                    let count = pixels::images_of(isa, masks, group, &mut steps);
-                    let dw = &mut dw[first * hidden..columns.end * hidden];
-                    Product::new(x.block(0..images, columns).t(), dz.view())
-                        .steps(&steps[..count])
-                        .compute(MatMut::new(dw, pixels::GROUP, hidden), &mut ctx);
-                }
+                let columns = block..784.min(block + pixels::BLOCK);
+                let groups = columns.len() / pixels::GROUP;
+                let steps = pixels::lists(isa, masks, groups, &mut steps, &mut cuts);
+                let dw = &mut dw[columns.start * hidden..columns.end * hidden];
+                let rows = columns.len();
+                Product::new(x.block(0..images, columns).t(), dz.view())
+                    .steps(steps)
+                    .compute(MatMut::new(dw, rows, hidden), &mut ctx);
             }
             gradient.push(flops / start.elapsed().as_secs_f64());
             if peaks.len() < 31 {

@@ -5,6 +5,9 @@ use crate::gemm::pixels;
 use crate::isa::Isa;
 use alloc::{vec, vec::Vec};
 
+/// How many images ahead one is fetched: no processor guesses where it lies.
+const AHEAD: usize = 4;
+
 /// The images of a mini-batch, gathered.
 #[derive(Clone, Debug)]
 pub(crate) struct Images {
@@ -118,6 +121,7 @@ impl<'a> Gather<'a> {
     /// pixel of an image.
     pub(crate) fn run(self, isa: Isa, masks: &mut [u16]) -> Gathered<'a> {
         let (features, panel) = (self.data.features(), self.panel);
+        let mut far = self.indices.iter().skip(AHEAD);
         let panels = self.indices.chunks(panel);
         let panels = panels.zip(self.labels.chunks_mut(panel));
         let bytes = self.bytes.chunks_mut(panel * features);
@@ -126,6 +130,9 @@ impl<'a> Gather<'a> {
         for (((indices, labels), bytes), (columns, count)) in panels.zip(bytes).zip(found) {
             let images = bytes.chunks_exact_mut(features);
             for ((&i, image), label) in indices.iter().zip(images).zip(labels) {
+                if let Some(&far) = far.next() {
+                    pixels::fetch(self.data.image(far as usize));
+                }
                 image.copy_from_slice(self.data.image(i as usize));
                 *label = self.data.label(i as usize);
             }

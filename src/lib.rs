@@ -69,7 +69,7 @@ pub mod model;
 pub mod cli;
 
 pub use activation::Activation;
-pub use gemm::{Beta, Context, Product, Start, gemm};
+pub use gemm::{Beta, Context, Product, Start, Steps, gemm};
 pub use init::Init;
 pub use isa::{Arm, Isa};
 pub use loss::Reduction;

@@ -63,7 +63,8 @@ impl Momentum {
         }
     }
 
-    /// The same of some parameters that are all weights, or all biases.
+    /// The same of some parameters that are all weights, or all biases. Returns
+    /// whether all of them are finite after it.
     ///
     /// # Panics
     /// Panics if the slices differ in length.
@@ -75,14 +76,14 @@ impl Momentum {
         velocity: &mut [f32],
         gradient: &[f32],
         learning_rate: f32,
-    ) {
+    ) -> bool {
         assert!(
             params.len() == gradient.len() && velocity.len() == gradient.len(),
             "parameters, velocities and gradients of different lengths"
         );
         let decay = if is_bias { 0.0 } else { self.weight_decay };
         let rates = (self.momentum, decay, learning_rate);
-        step(isa, params, velocity, gradient, rates, self.nesterov);
+        step(isa, params, velocity, gradient, rates, self.nesterov)
     }
 }
 
@@ -116,13 +117,16 @@ for_each_arm! {
         gradient: &[f32],
         rates: (f32, f32, f32),
         nesterov: bool,
-    ) {
+    ) -> bool {
         let (momentum, decay, learning_rate) = rates;
+        let mut are_finite = true;
         for ((w, v), g) in params.iter_mut().zip(velocity).zip(gradient) {
             let step = learning_rate * (g + decay * *w);
             *v = momentum * *v - step;
             *w += if nesterov { momentum * *v - step } else { *v };
+            are_finite &= w.is_finite();
         }
+        are_finite
     }
 }
 

@@ -16,7 +16,7 @@ use crate::aligned::Aligned;
 use crate::data::Dataset;
 use crate::defects::{self, Defect, Defects};
 use crate::gather::{Gather, Gathered};
-use crate::gemm::{Context, Product, Start, pixels};
+use crate::gemm::{Context, Product, Start, Steps, pixels};
 use crate::isa::Isa;
 use crate::loss::{Pull, softmax_cross_entropy};
 use crate::matrix::{MatMut, MatRef};
@@ -33,7 +33,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Parameters that are moved together, at least: their gradients are still in
 /// L1 then.
-const WORTH_MOVING: usize = 512;
+const WORTH_MOVING: usize = 2048;
 
 /// Elements of an operand, 512 KiB, that stay in L2 while images or pixels pass
 /// by.
@@ -64,27 +64,26 @@ pub(crate) trait Share: Sized + Send {
     fn run(self);
 }
 
-/// Runs a share in `pieces`, or fewer if the team has fewer threads.
+/// Runs a share in `pieces`, or in one if the team has one thread.
 pub(crate) fn share_out<S: Share>(team: &mut Team<'_>, share: S, pieces: usize) {
-    let pieces = pieces.min(team.threads());
     #[cfg(feature = "rayon")]
-    if pieces > 1 {
+    if pieces > 1 && team.threads() > 1 {
         let pieces = pieces.min(MAX_PIECES);
         let slots: [Mutex<Option<S>>; MAX_PIECES] = core::array::from_fn(|_| Mutex::new(None));
         let slot = |piece: usize| slots[piece].lock().unwrap_or_else(PoisonError::into_inner);
         let mut rest = share;
-        for piece in 1..pieces {
-            let (one, others) = rest.split(1, pieces - piece + 1);
+        for piece in 0..pieces - 1 {
+            let (one, others) = rest.split(1, pieces - piece);
             *slot(piece) = Some(one);
             rest = others;
         }
-        *slot(0) = Some(rest);
+        *slot(pieces - 1) = Some(rest);
         return team.run(pieces, &|piece| {
             let share = slot(piece).take();
             share.into_iter().for_each(Share::run);
         });
     }
-    let _ = pieces;
+    let _ = (team, pieces);
     share.run();
 }
 
@@ -96,16 +95,23 @@ pub(crate) struct Scratch {
     x: Aligned,
     pub(crate) masks: Vec<u16>,
     steps: Vec<u32>,
+    /// Gradients that are not kept.
+    dw: Aligned,
+    /// Whether the weights of the first layer that it was used to move last are
+    /// known to be finite.
+    pub(crate) is_finite: bool,
 }
 
 impl Scratch {
-    /// For images of so many pixels, in chunks of so many.
-    pub(crate) fn new(features: usize, chunk: usize) -> Self {
+    /// For a first layer of so many pixels and units, and chunks of so many images.
+    pub(crate) fn new(features: usize, units: usize, chunk: usize) -> Self {
         Self {
             packing: Context::packing(1),
             x: Aligned::zeros((pixels::MAX_PANEL * features).max(pixels::BLOCK * chunk)),
             masks: vec![0; features.max(chunk)],
-            steps: vec![0; features.max(chunk)],
+            steps: vec![0; features.max(pixels::BLOCK / pixels::GROUP * chunk)],
+            dw: Aligned::zeros(WORTH_MOVING + pixels::GROUP * units),
+            is_finite: false,
         }
     }
 }
@@ -195,7 +201,9 @@ impl Share for Examples<'_> {
         } = self;
         let scratch = &mut self.scratch[0];
         let images = self.images.run(pass.isa, &mut scratch.masks);
-        pass.first_layer(images, activations.0[0], scratch);
+        let weights = pass.net.layer(0).weights.as_slice();
+        let is_finite = vector::all_finite(pass.isa, weights);
+        pass.first_layer(images, is_finite, activations.0[0], scratch);
         pass.further_layers(&mut activations, losses.len(), scratch);
         pass.losses(images.labels, &activations, &mut deltas, losses);
         if pass.pull.is_some() {
@@ -206,17 +214,22 @@ impl Share for Examples<'_> {
 
 impl Pass<'_> {
     /// A = σ(b + X·W) of the first layer, a few images at a time, without the
-    /// columns that are zero in all of them.
-    pub(crate) fn first_layer(&self, images: Gathered<'_>, a: &mut [f32], scratch: &mut Scratch) {
+    /// columns that are zero in all of them if W `is_finite`: a weight that is not
+    /// shows, even if it meets only zeros.
+    pub(crate) fn first_layer(
+        &self,
+        images: Gathered<'_>,
+        is_finite: bool,
+        a: &mut [f32],
+        scratch: &mut Scratch,
+    ) {
         let Self { net, isa, .. } = *self;
         let (features, width) = (images.features, net.widths()[1]);
         let layer = net.layer(0);
         let Scratch {
             packing, x, steps, ..
         } = scratch;
-        // A weight that is not finite shows, even if it meets only zeros.
-        let may_leave_out = vector::all_finite(isa, layer.weights.as_slice());
-        if !may_leave_out {
+        if !is_finite {
             let steps = &mut steps[..features];
             steps.iter_mut().zip(0..).for_each(|(step, j)| *step = j);
         }
@@ -230,12 +243,12 @@ impl Pass<'_> {
             for ((bytes, a), (columns, &count)) in bytes.zip(a).zip(found) {
                 let (rows, x) = (a.len() / width, &mut x[..bytes.len()]);
                 vector::scale_bytes(isa, bytes, x);
-                let steps = match may_leave_out {
+                let steps = match is_finite {
                     true => &columns[..count as usize],
                     false => &steps[..features],
                 };
                 let mut z = Product::new(MatRef::new(x, rows, features), weights)
-                    .steps(steps)
+                    .steps(Steps::new(isa, features, steps))
                     .start(Start::Row(&layer.biases[units.clone()]));
                 if net.depth() > 1 {
                     z = z.epilogue(&sigma);
@@ -319,6 +332,29 @@ impl Sums<'_> {
     fn start(&self) -> Start<'static> {
         if self.goes_on { Start::C } else { Start::Zero }
     }
+
+    /// Moves the parameters in a range, if they are to move, by their gradient.
+    /// Returns whether they are known to be finite then.
+    fn update(
+        &self,
+        params: &mut [f32],
+        velocity: &mut [f32],
+        range: Range<usize>,
+        gradient: &[f32],
+        is_bias: bool,
+    ) -> bool {
+        let Some(update) = &self.update else {
+            return false;
+        };
+        let (isa, rule, rate) = (self.isa, &update.rule, update.learning_rate);
+        let (params, velocity) = (&mut params[range.clone()], &mut velocity[range]);
+        if self.defects.has(Defect::MomentumOnWeights) {
+            defects::momentum_on_weights(isa, rule, is_bias, params, gradient, rate);
+            false
+        } else {
+            rule.step_tensor(isa, is_bias, params, velocity, gradient, rate)
+        }
+    }
 }
 
 /// Parameters whose gradients are to be summed.
@@ -363,16 +399,9 @@ impl Values<'_> {
 
     /// Moves parameters whose gradients are complete, if they are to move.
     fn update(&mut self, sums: &Sums<'_>, range: Range<usize>, is_bias: bool) {
-        let Some(update) = &sums.update else { return };
-        let (isa, rule, rate) = (sums.isa, &update.rule, update.learning_rate);
-        let params = &mut self.params[range.clone()];
-        let velocity = &mut self.velocity[range.clone()];
-        let gradient = &self.gradient[range];
-        if sums.defects.has(Defect::MomentumOnWeights) {
-            defects::momentum_on_weights(isa, rule, is_bias, params, gradient, rate);
-        } else {
-            rule.step_tensor(isa, is_bias, params, velocity, gradient, rate);
-        }
+        let gradient = &self.gradient[range.clone()];
+        let (params, velocity) = (&mut self.params[..], &mut self.velocity[..]);
+        sums.update(params, velocity, range, gradient, is_bias);
     }
 }
 
@@ -458,45 +487,71 @@ impl Parameters<'_> {
             x,
             masks,
             steps,
+            dw,
+            is_finite,
         } = &mut self.scratch[0];
+        *is_finite = true;
         let ctx = &mut Context::new(1, packing).with_isa(isa);
         let masks = &mut masks[..images];
-        let mut next = self.next.iter();
+        // A gradient that nobody will ask for again is gone once its parameters
+        // have moved: then it leaves L1 to them and their velocities.
+        let is_kept = self.sums.goes_on || self.sums.update.is_none();
+        let (mut next, mut cuts) = (self.next.iter(), [0; _]);
+        // Not for each group, whose parameters may be few.
+        let together = WORTH_MOVING.div_ceil(pixels::GROUP * outputs.max(1));
         for first in rows.clone().step_by(pixels::BLOCK) {
             let block = first..rows.end.min(first + pixels::BLOCK);
-            let mut moved = block.start * outputs - self.first;
             let x = &mut x[..images * block.len()];
             vector::scale_columns(isa, bytes, features, first, block.len(), x);
-            pixels::groups(isa, bytes, features, first, masks);
             let x = MatRef::new(x, images, block.len());
-            let at = |pixel: usize| (block.start + pixel) * outputs - self.first;
+            pixels::groups(isa, bytes, features, first, masks);
+            let groups = block.len().div_ceil(pixels::GROUP);
+            let steps = pixels::lists(isa, masks, groups, steps, &mut cuts);
             for units in blocks(outputs, 4 * images) {
                 let dz = dz.block(0..images, units.clone());
-                for (group, first) in (0..block.len()).step_by(pixels::GROUP).enumerate() {
-                    let columns = first..block.len().min(first + pixels::GROUP);
-                    let count = pixels::images_of(isa, masks, group, steps);
-                    if let Some(&i) = next.next() {
+                for first in (0..groups).step_by(together) {
+                    let groups = first..groups.min(first + together);
+                    for &i in next.by_ref().take(groups.len()) {
                         pixels::fetch(self.data.image(i as usize));
                     }
+                    let columns =
+                        groups.start * pixels::GROUP..block.len().min(groups.end * pixels::GROUP);
+                    let steps = steps.lists(groups);
+                    let at = |pixel: usize| (block.start + pixel) * outputs - self.first;
                     let range = at(columns.start)..at(columns.end);
-                    let dw = &mut self.values.gradient[range.clone()];
-                    if count > 0 {
-                        let mut dw = MatMut::new(dw, columns.len(), outputs);
-                        Product::new(x.block(0..images, columns.clone()).t(), dz)
-                            .steps(&steps[..count])
+                    let mut dw = if is_kept {
+                        let dw = &mut self.values.gradient[range.clone()];
+                        MatMut::with_row_stride(
+                            &mut dw[units.start..],
+                            columns.len(),
+                            units.len(),
+                            outputs,
+                        )
+                    } else {
+                        let len = columns.len() * units.len();
+                        MatMut::new(&mut dw[..len], columns.len(), units.len())
+                    };
+                    if !steps.is_empty() {
+                        Product::new(x.block(0..images, columns).t(), dz)
+                            .steps(steps)
                             .start(self.sums.start())
-                            .compute(dw.block(0..columns.len(), units.clone()), ctx);
-                    } else if !self.sums.goes_on && units.end == outputs {
-                        // Of this block and those before it.
-                        dw.fill(0.0);
+                            .compute(dw.as_mut(), ctx);
+                    } else if !self.sums.goes_on {
+                        (0..dw.rows()).for_each(|i| dw.row_mut(i).fill(0.0));
                     }
-                    // Not for each group, whose parameters may be few.
-                    let moving = range.end - moved;
-                    if units.end == outputs
-                        && (moving >= WORTH_MOVING || columns.end == block.len())
-                    {
-                        self.values.update(&self.sums, moved..range.end, false);
-                        moved = range.end;
+                    let (params, velocity) = (&mut self.values.params, &mut self.values.velocity);
+                    let dw = dw.as_ref();
+                    if units.len() == outputs {
+                        *is_finite &=
+                            self.sums
+                                .update(params, velocity, range, dw.as_slice(), false);
+                    } else {
+                        for i in 0..dw.rows() {
+                            let row = range.start + i * outputs;
+                            let range = row + units.start..row + units.end;
+                            *is_finite &=
+                                self.sums.update(params, velocity, range, dw.row(i), false);
+                        }
                     }
                 }
             }

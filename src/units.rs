@@ -27,9 +27,13 @@ use crate::share::{
     FEWEST_UNITS, Layers, Parameters, Pass, Scratch, Share, Sums, Values, share_out,
 };
 use crate::team::Team;
+use crate::vector;
 use crate::workspace::Update;
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
+
+/// Shares of the gathering for each thread.
+const GATHERINGS: usize = 2;
 
 /// The shards of a net, and what they have in common.
 #[derive(Clone, Debug)]
@@ -48,6 +52,8 @@ pub(crate) struct Units {
     losses: Vec<f32>,
     /// One for each thread.
     packing: Vec<Vec<f32>>,
+    /// One for each share of the gathering.
+    masks: Vec<Vec<u16>>,
 }
 
 /// Some hidden units: a net of its own, but for its logits, which are those of
@@ -88,7 +94,7 @@ impl Units {
                 gradient: Aligned::zeros(params_len(&widths)),
                 activations: Aligned::zeros(activations_len(&widths, batch)),
                 deltas: Aligned::zeros(activations_len(&widths, batch)),
-                scratch: [Scratch::new(features, batch)],
+                scratch: [Scratch::new(features, widths[1], batch)],
                 widths,
             }
         };
@@ -104,6 +110,7 @@ impl Units {
             dlogits: vec![0.0; batch * classes],
             losses: vec![0.0; batch],
             packing: vec![Context::packing(1); count],
+            masks: vec![vec![0; features]; GATHERINGS * count],
         })
     }
 
@@ -115,6 +122,8 @@ impl Units {
                 shard.params[own.clone()].copy_from_slice(&params[whole.clone()]);
                 shard.velocity[own].copy_from_slice(&velocity[whole]);
             }
+            let weights = &shard.params[..shard.widths[0] * shard.widths[1]];
+            shard.scratch[0].is_finite = vector::all_finite(self.isa, weights);
         }
     }
 
@@ -143,8 +152,7 @@ impl Units {
         let (isa, rows, pieces) = (self.isa, batch.len(), self.shards.len());
         core::mem::swap(&mut self.images, &mut self.next);
         if self.gathered != batch {
-            let masks = &mut self.shards[0].scratch[0].masks;
-            self.images.gather(data, batch).run(isa, masks);
+            self.images.gather(data, batch).run(isa, &mut self.masks[0]);
         }
         self.gathered.clear();
         self.gathered.extend_from_slice(next);
@@ -176,10 +184,12 @@ impl Units {
                 update: *update,
                 dlogits: &self.dlogits[..rows * self.classes],
                 data,
-                next: self.next.gather(data, next),
                 shards: &mut self.shards,
+                next: self.next.gather(data, next),
+                masks: &mut self.masks,
             };
-            share_out(team, backward, pieces);
+            let gatherings = backward.masks.len();
+            share_out(team, backward, pieces + gatherings);
         }
         total
     }
@@ -239,7 +249,8 @@ impl Share for Forward<'_> {
             let pass = self.common.pass(&shard.widths, &shard.params);
             let hidden = self.common.images.labels.len() * shard.widths[1];
             let a = &mut shard.activations[..hidden];
-            pass.first_layer(self.common.images, a, &mut shard.scratch[0]);
+            let [scratch] = &mut shard.scratch;
+            pass.first_layer(self.common.images, scratch.is_finite, a, scratch);
         }
     }
 }
@@ -313,23 +324,30 @@ impl Share for Logits<'_> {
     }
 }
 
-/// The gradients of each shard, and its step.
+/// The gradients of each shard, and its step. Then, in shares for whoever is done
+/// with that, the images of the next mini-batch.
 struct Backward<'a> {
     common: Common<'a>,
     update: Update,
     dlogits: &'a [f32],
     data: &'a Dataset,
-    next: Gather<'a>,
     shards: &'a mut [Shard],
+    next: Gather<'a>,
+    /// One for each share of the gathering.
+    masks: &'a mut [Vec<u16>],
 }
 
 impl Share for Backward<'_> {
-    fn split(self, left: usize, pieces: usize) -> (Self, Self) {
-        let (next, other_next) = self.next.split(left, pieces);
-        let (shards, other_shards) = self.shards.split_at_mut(left);
+    fn split(self, left: usize, _pieces: usize) -> (Self, Self) {
+        let of_shards = left.min(self.shards.len());
+        let gatherings = self.masks.len();
+        let (shards, other_shards) = self.shards.split_at_mut(of_shards);
+        let (next, other_next) = self.next.split(left - of_shards, gatherings);
+        let (masks, other_masks) = self.masks.split_at_mut(left - of_shards);
         let one = Self {
-            next,
             shards,
+            next,
+            masks,
             ..self
         };
         let other = Self {
@@ -337,15 +355,15 @@ impl Share for Backward<'_> {
             update: self.update,
             dlogits: self.dlogits,
             data: self.data,
-            next: other_next,
             shards: other_shards,
+            next: other_next,
+            masks: other_masks,
         };
         (one, other)
     }
 
     fn run(self) {
-        let (isa, rows) = (self.common.isa, self.common.images.labels.len());
-        self.next.run(isa, &mut self.shards[0].scratch[0].masks);
+        let rows = self.common.images.labels.len();
         for shard in self.shards {
             let hidden = rows * shard.widths[1];
             let len = activations_len(&shard.widths, rows);
@@ -382,6 +400,9 @@ impl Share for Backward<'_> {
             }
             .run();
         }
+        if let [masks, ..] = self.masks {
+            self.next.run(self.common.isa, masks);
+        }
     }
 }
 
@@ -394,5 +415,46 @@ impl Common<'_> {
             defects: Defects::NONE,
             pull: Some(self.pull),
         }
+    }
+}
+
+#[cfg(all(test, feature = "rayon"))]
+mod tests {
+    use super::*;
+    use crate::loss::Reduction;
+    use crate::optim::Momentum;
+
+    /// The losses of steps in which the first pixel is zero in all images, and a
+    /// weight of it has this velocity.
+    fn losses(weight: f32, velocity: f32) -> [f64; 2] {
+        let widths = [3, 40, 2];
+        let data = Dataset::new(vec![0, 9, 0, 0, 0, 9], 1, 3, vec![0, 1]).unwrap();
+        let mut params = vec![0.0; params_len(&widths)];
+        let mut velocities = params.clone();
+        (params[39], velocities[39]) = (weight, velocity);
+        let net = NetRef::new(&widths, Activation::Relu, &params);
+        let mut units = Units::new(net, 2, 2, Isa::detect()).unwrap();
+        units.load(&params, &velocities);
+        let update = Update {
+            rule: Momentum {
+                momentum: 1.0,
+                nesterov: false,
+                weight_decay: 0.0,
+            },
+            learning_rate: 0.1,
+            reduction: Reduction::Mean,
+            label_smoothing: 0.0,
+        };
+        Team::with(2, |team| {
+            [(); 2].map(|()| units.step(team, &data, (&[0, 1], &[]), &update))
+        })
+    }
+
+    #[test]
+    fn a_weight_that_is_not_finite_shows_even_if_it_meets_only_zeros() {
+        assert!(losses(-3e38, 0.0).iter().all(|loss| loss.is_finite()));
+        let [before, after] = losses(-3e38, -3e38);
+        assert!(before.is_finite() && after.is_nan());
+        assert!(losses(f32::NEG_INFINITY, 0.0)[0].is_nan());
     }
 }

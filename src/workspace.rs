@@ -158,7 +158,7 @@ impl Workspace {
             activations: Aligned::zeros(activations_len(widths, CHUNK)),
             deltas: Aligned::zeros(activations_len(widths, CHUNK)),
             gradient: Aligned::zeros(params_len(widths)),
-            scratch: vec![Scratch::new(widths[0], CHUNK); threads],
+            scratch: vec![Scratch::new(widths[0], widths[1], CHUNK); threads],
             widths: widths.to_vec(),
         }
     }
@@ -184,8 +184,8 @@ impl Workspace {
         self.defects
     }
 
-    /// The gradient that the last step or [`Workspace::compute_gradient`] left,
-    /// laid out like the parameters of the net.
+    /// The gradient that the last [`Workspace::compute_gradient`] left, laid out
+    /// like the parameters of the net. A step leaves what it is done with.
     pub fn gradient(&self) -> &[f32] {
         &self.gradient
     }
@@ -379,7 +379,7 @@ impl Workspace {
             losses: &mut self.losses[..rows],
             scratch: &mut self.scratch,
         };
-        share_out(team, examples, pieces);
+        share_out(team, examples, pieces.min(team.threads()));
         let logits = net.activation_of(net.depth() - 1, &self.activations[..len]);
         total.add(&self.losses[..rows], logits);
     }
@@ -421,7 +421,7 @@ impl Workspace {
             },
             scratch: &mut self.scratch,
         };
-        share_out(team, parameters, pieces);
+        share_out(team, parameters, pieces.min(team.threads()));
     }
 
     /// The net in shards of hidden units, if mini-batches of so many examples

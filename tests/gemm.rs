@@ -5,7 +5,7 @@
 
 use handwritten::gemm::naive;
 use handwritten::init::{Stream, generator};
-use handwritten::{Arm, Beta, Context, Isa, MatMut, MatRef, Matrix, Product, Start, gemm};
+use handwritten::{Arm, Beta, Context, Isa, MatMut, MatRef, Matrix, Product, Start, Steps, gemm};
 use proptest::prelude::*;
 use rand_core::Rng;
 use std::sync::Mutex;
@@ -552,14 +552,20 @@ fn too_little_memory_to_pack_into_is_refused() {
 #[derive(Clone, Copy, Debug)]
 struct Parts {
     start: u8,
-    steps: bool,
+    /// How many rows have a list of steps in common; all steps are taken if none.
+    listed: Option<usize>,
     epilogue: bool,
 }
 
 fn parts() -> impl Strategy<Value = Parts> {
-    (0..3_u8, any::<bool>(), any::<bool>()).prop_map(|(start, steps, epilogue)| Parts {
+    let listed = prop_oneof![
+        Just(None),
+        Just(Some(usize::MAX)),
+        (1..12_usize).prop_map(Some)
+    ];
+    (0..3_u8, listed, any::<bool>()).prop_map(|(start, listed, epilogue)| Parts {
         start,
-        steps,
+        listed,
         epilogue,
     })
 }
@@ -580,23 +586,30 @@ fn check_parts(
     seed: u64,
 ) {
     let mut rng = generator(seed, Stream::Weights);
-    let steps = if parts.steps {
-        some(k, &mut rng)
-    } else {
-        (0..k as u32).collect()
-    };
+    let rows = parts.listed.unwrap_or(usize::MAX);
+    let lists: Vec<Vec<u32>> = (0..m.div_ceil(rows).max(1))
+        .map(|_| match parts.listed {
+            Some(_) => some(k, &mut rng),
+            None => (0..k as u32).collect(),
+        })
+        .collect();
+    let steps = lists.concat();
+    let lens = lists[..lists.len() - 1].iter().map(Vec::len);
+    let cuts: Vec<usize> = lens
+        .scan(0, |cut, len| {
+            *cut += len;
+            Some(*cut)
+        })
+        .collect();
     let values = Values::Reals;
     let layout = |transposed| Layout { transposed, gap: 1 };
     let a = values.draw_many(m * k, &mut rng);
     let a = Operand::new(m, k, layout(a_transposed), a);
     let b = values.draw_many(k * n, &mut rng);
-    let b = Operand::new(k, n, layout(b_transposed && !parts.steps), b);
+    let b = Operand::new(k, n, layout(b_transposed && parts.listed.is_none()), b);
     let c = values.draw_many(m * n, &mut rng);
     let biases = values.draw_many(n, &mut rng);
 
-    // The steps that are taken, one after another.
-    let of_a = Matrix::from_fn(m, steps.len(), |i, p| a.dense().at(i, steps[p] as usize));
-    let of_b = Matrix::from_fn(steps.len(), n, |p, j| b.dense().at(steps[p] as usize, j));
     let start: Vec<f32> = match parts.start {
         0 => vec![0.0; m * n],
         1 => c.clone(),
@@ -608,8 +621,15 @@ fn check_parts(
         let mut expected = start.clone();
         for i in 0..m {
             let row = &mut expected[i * n..][..n];
-            let from = of_a.view().block(i..i + 1, 0..steps.len());
-            for (j, sum) in slow(isa, from, of_b.view(), row).into_iter().enumerate() {
+            // The steps that are taken, one after another.
+            let steps = &lists[i / rows];
+            let step = |p: usize| steps[p] as usize;
+            let from = Matrix::from_fn(1, steps.len(), |_, p| a.dense().at(i, step(p)));
+            let of_b = Matrix::from_fn(steps.len(), n, |p, j| b.dense().at(step(p), j));
+            for (j, sum) in slow(isa, from.view(), of_b.view(), row)
+                .into_iter()
+                .enumerate()
+            {
                 row[j] = match parts.epilogue {
                     true => twice(i, j, sum),
                     false => sum,
@@ -629,8 +649,8 @@ fn check_parts(
             1 => Start::C,
             _ => Start::Row(&biases),
         });
-        if parts.steps {
-            product = product.steps(&steps);
+        if parts.listed.is_some() {
+            product = product.steps(Steps::of_rows(isa, k, rows, &steps, &cuts));
         }
         if parts.epilogue {
             product = product.epilogue(&epilogue);
@@ -670,7 +690,7 @@ fn parts_are_shared_out_too() {
             for flags in 0..4_u8 {
                 let parts = Parts {
                     start,
-                    steps: flags & 1 > 0,
+                    listed: (flags & 1 > 0).then_some(5),
                     epilogue: flags & 2 > 0,
                 };
                 check_parts((m, k, n), (flags & 2 > 0, false), parts, 3, 1);
@@ -693,17 +713,40 @@ fn small(parts: impl for<'a> FnOnce(Product<'a>) -> Product<'a>) {
 #[test]
 #[should_panic(expected = "step 3 of 3")]
 fn steps_beyond_the_last_are_refused() {
+    Steps::new(Isa::detect(), 3, &[3, 0]);
+}
+
+#[test]
+#[should_panic(expected = "steps below 4 of 3")]
+fn steps_of_a_longer_product_are_refused() {
+    of_two_rows(Steps::new(Isa::detect(), 4, &[0]));
+}
+
+#[test]
+#[should_panic(expected = "1 lists of steps for 2")]
+fn too_few_lists_of_steps_are_refused() {
+    of_two_rows(Steps::of_rows(Isa::detect(), 3, 1, &[0, 1], &[]));
+}
+
+#[test]
+#[should_panic(expected = "3 lists of steps for 2")]
+fn too_many_lists_of_steps_are_refused() {
+    of_two_rows(Steps::of_rows(Isa::detect(), 3, 1, &[0, 1], &[1, 1]));
+}
+
+/// Those steps of a 2×3 by 3×2 product.
+fn of_two_rows(steps: Steps<'_>) {
     let (a, b) = (MatRef::new(&[0.0; 6], 2, 3), MatRef::new(&[0.0; 6], 3, 2));
     let (mut c, mut packing) = ([0.0; 4], Context::packing(1));
     let ctx = &mut Context::new(1, &mut packing);
-    let product = Product::new(a, b).steps(&[3, 0]);
+    let product = Product::new(a, b).steps(steps);
     product.compute(MatMut::new(&mut c, 2, 2), ctx);
 }
 
 #[test]
 #[should_panic(expected = "listed steps of a transposed B")]
 fn listed_steps_of_a_transposed_b_are_refused() {
-    small(|product| product.steps(&[0]));
+    small(|product| product.steps(Steps::new(Isa::detect(), 3, &[0])));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! product has the bits of the naive one and writes nothing beside C, and so has
 //! one that leaves out steps in which A is zero.
 
-use handwritten::{Beta, Context, Isa, MatMut, MatRef, Product, Start, gemm};
+use handwritten::{Beta, Context, Isa, MatMut, MatRef, Product, Start, Steps, gemm};
 
 /// What an element outside the matrices holds.
 const GUARD: f32 = 12345.0;
@@ -66,7 +66,7 @@ pub(crate) fn check(bytes: &[u8]) {
             let steps: Vec<u32> = (0..k as u32).filter(is_there).collect();
             let mut listed = c.clone();
             Product::new(a, b)
-                .steps(&steps)
+                .steps(Steps::new(isa, k, &steps))
                 .start(match beta {
                     Beta::Zero => Start::Zero,
                     Beta::One => Start::C,

@@ -3,7 +3,7 @@
 use super::kernel::{Ahead, Column, From, Listed, MAX_ROWS, MicroKernel, Panel, Strided, Tiles};
 use super::pack;
 use super::params::*;
-use super::{Epilogue, Start};
+use super::{Epilogue, Start, Steps};
 use crate::matrix::{MatMut, MatRef};
 
 /// A product, or the part of one that a thread computes.
@@ -12,7 +12,7 @@ pub(super) struct Part<'a> {
     pub(super) a: MatRef<'a>,
     pub(super) b: MatRef<'a>,
     /// The steps of k that are taken; all if `None`.
-    pub(super) steps: Option<&'a [u32]>,
+    pub(super) steps: Option<Steps<'a>>,
     pub(super) start: Start<'a>,
     pub(super) epilogue: Option<&'a Epilogue<'a>>,
     /// The row and the column of the whole C that are the first here.
@@ -240,33 +240,27 @@ impl Part<'_> {
 
     /// Some steps of k only, and nothing packed.
     #[inline(always)]
-    pub(super) fn listed(&self, steps: &[u32], mut c: MatMut<'_>, kernel: MicroKernel) {
-        let (a, b, n) = (self.a, self.b, self.b.cols());
-        let from = From::of(self.start);
-        if a.rows() == 0 {
-            return;
-        }
-        for (i, rows) in Even::new(a.rows(), kernel.max_listed_rows()) {
-            let tiles = Listed {
-                rows,
-                columns: n,
-                k: a.cols(),
-                steps,
-                a: Strided {
-                    data: a.tail(i, 0),
-                    row: a.row_stride(),
-                    step: a.col_stride(),
-                },
-                b: b.tail(0, 0),
-                b_row: b.row_stride(),
-                from,
-            };
-            let c_row = c.row_stride();
-            kernel.listed(&tiles, c.tail_mut(i, 0), c_row);
-            if let Some(epilogue) = self.epilogue {
-                for i in i..i + rows {
-                    epilogue(self.first_row + i, self.first_column, c.row_mut(i));
-                }
+    pub(super) fn listed(&self, steps: Steps<'_>, mut c: MatMut<'_>, kernel: MicroKernel) {
+        let (a, b) = (self.a, self.b);
+        let product = Listed {
+            rows: a.rows(),
+            columns: b.cols(),
+            k: a.cols(),
+            steps,
+            a: Strided {
+                data: a.tail(0, 0),
+                row: a.row_stride(),
+                step: a.col_stride(),
+            },
+            b: b.tail(0, 0),
+            b_row: b.row_stride(),
+            from: From::of(self.start),
+        };
+        let c_row = c.row_stride();
+        kernel.listed(&product, c.tail_mut(0, 0), c_row);
+        if let Some(epilogue) = self.epilogue {
+            for i in 0..a.rows() {
+                epilogue(self.first_row + i, self.first_column, c.row_mut(i));
             }
         }
     }

@@ -19,6 +19,7 @@ pub mod naive;
 mod pack;
 mod params;
 pub mod pixels;
+mod steps;
 
 use crate::isa::Isa;
 use crate::matrix::{MatMut, MatRef};
@@ -29,6 +30,7 @@ use kernel::MicroKernel;
 #[cfg(feature = "rayon")]
 use params::SERIAL_BELOW;
 use params::{BLOCK_A, PACKED_B};
+pub use steps::Steps;
 
 /// What the sums of a product start from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -189,11 +191,11 @@ impl<'a> Product<'a> {
     /// terms are finite, so a few rows of A may leave out those that are zero in
     /// all of them: see [`pixels`]. Such a product stays on one thread.
     ///
-    /// [`Product::compute`] panics if one is not below k, or if B is a transposed
-    /// view.
+    /// [`Product::compute`] panics if they may reach beyond k, if there are lists
+    /// for more or fewer rows than C has, or if B is a transposed view.
     #[must_use]
     #[inline]
-    pub fn steps(self, steps: &'a [u32]) -> Self {
+    pub fn steps(self, steps: Steps<'a>) -> Self {
         let steps = Some(steps);
         Self(Part { steps, ..self.0 })
     }

@@ -11,6 +11,7 @@
 //!
 //! [`Product::steps`]: super::Product::steps
 
+use super::Steps;
 use super::kernel::MicroKernel;
 use crate::isa::Isa;
 use crate::vector::for_each_arm;
@@ -87,13 +88,28 @@ pub fn groups(isa: Isa, pixels: &[u8], features: usize, first: usize, masks: &mu
     }
 }
 
-/// Writes the images in whose masks the bit of `group` is set to `images`, in
-/// ascending order, and returns how many there are.
+/// The images in whose masks the bits of the first `groups` groups are set, as the
+/// steps of Xᵀ·dZ: a list for each [`GROUP`] rows. They are written to `images`,
+/// and where the lists begin to `cuts`.
 ///
 /// # Panics
-/// Panics if there are fewer places to write to than masks.
-pub fn images_of(isa: Isa, masks: &[u16], group: usize, images: &mut [u32]) -> usize {
-    MicroKernel::of(isa).places(masks, 1 << group, images)
+/// Panics if there are no groups or more than masks have bits for, or if there are
+/// fewer places to write to than groups and masks.
+pub fn lists<'a>(
+    isa: Isa,
+    masks: &[u16],
+    groups: usize,
+    images: &'a mut [u32],
+    cuts: &'a mut [usize; BLOCK / GROUP],
+) -> Steps<'a> {
+    let kernel = MicroKernel::of(isa);
+    let mut count = 0;
+    for (group, cut) in cuts[..groups].iter_mut().enumerate() {
+        count += kernel.places(masks, 1 << group, &mut images[count..]);
+        *cut = count;
+    }
+    let (images, cuts) = (&images[..count], &cuts[..groups - 1]);
+    Steps::of_rows(isa, masks.len(), GROUP, images, cuts)
 }
 
 /// Fetches an image into the caches, on processors that can be told to, to be
@@ -140,19 +156,22 @@ mod tests {
             for len in [1, 3, 4, 63, 64, 65, 70, 784] {
                 for count in [0, 1, 15, 16, 17, 40] {
                     let pixels = images(count, len);
-                    let (mut masks, mut found) = (vec![9; count], vec![9; count]);
+                    let mut masks = vec![9; count];
+                    let mut found = vec![9; count * (BLOCK / GROUP)];
                     for first in (0..len).step_by(BLOCK) {
                         groups(isa, &pixels, len, first, &mut masks);
-                        for group in 0..BLOCK / GROUP {
-                            let kept = images_of(isa, &masks, group, &mut found);
-                            let start = len.min(first + group * GROUP);
-                            let range = start..len.min(start + GROUP);
+                        let block = first..len.min(first + BLOCK);
+                        let groups = block.len().div_ceil(GROUP);
+                        let mut cuts = [0; _];
+                        let found = lists(isa, &masks, groups, &mut found, &mut cuts);
+                        for (list, start) in found.iter().zip(block.clone().step_by(GROUP)) {
+                            let range = start..block.end.min(start + GROUP);
                             let expected = (0..count)
                                 .filter(|i| {
                                     pixels[i * len..][range.clone()].iter().any(|&p| p != 0)
                                 })
                                 .map(|i| i as u32);
-                            assert!(expected.eq(found[..kept].iter().copied()), "{}", isa.name());
+                            assert!(expected.eq(list.iter().copied()), "{}", isa.name());
                         }
                     }
                 }

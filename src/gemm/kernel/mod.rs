@@ -14,8 +14,9 @@ mod portable;
 mod tile;
 mod transpose;
 
-use super::Start;
+use super::blocks::Even;
 use super::params::LONG_B;
+use super::{Start, Steps};
 use crate::isa::{Arm, Isa};
 use crate::matrix::{MatMut, MatRef};
 use tile::{LINE, RawTiles};
@@ -162,15 +163,15 @@ pub(super) enum Panel<'a> {
     },
 }
 
-/// The operands of tiles that lie side by side, of some steps of k only.
+/// The operands of a product of some steps of k only.
 pub(super) struct Listed<'a> {
-    /// Rows of A and C: one tile.
+    /// Rows of A and C.
     pub(super) rows: usize,
     /// Columns of B and C.
     pub(super) columns: usize,
     /// Steps of k, and those that are taken.
     pub(super) k: usize,
-    pub(super) steps: &'a [u32],
+    pub(super) steps: Steps<'a>,
     pub(super) a: Strided<'a>,
     pub(super) b: &'a [f32],
     /// From a row of B to the next.
@@ -273,11 +274,6 @@ impl MicroKernel {
     /// How many images leave out their zero columns together.
     pub(super) fn panel(self) -> usize {
         self.0.panel
-    }
-
-    /// The most rows that a tile of listed steps has.
-    pub(super) fn max_listed_rows(self) -> usize {
-        self.0.listed.len()
     }
 
     /// Columns of a panel of B; 0 if there are none.
@@ -507,84 +503,103 @@ impl MicroKernel {
     /// Computes rows of C, `c_row` apart, of listed steps.
     ///
     /// # Panics
-    /// Panics if the arm has no tile of so many rows, or if an operand reaches
-    /// outside its slice.
+    /// Panics if an operand reaches outside its slice, if a step may be beyond
+    /// k, or if there are lists for more or fewer rows.
     #[inline]
-    pub(super) fn listed(self, tiles: &Listed<'_>, c: &mut [f32], c_row: usize) {
-        let Listed { rows, columns, .. } = *tiles;
-        let functions = self.0.listed[rows - 1];
-        let width = functions.len() * self.0.lanes;
-        let Some(last) = columns.checked_sub(1) else {
+    pub(super) fn listed(self, product: &Listed<'_>, c: &mut [f32], c_row: usize) {
+        let Listed {
+            rows, columns, k, ..
+        } = *product;
+        let (a, b, steps) = (product.a, product.b, product.steps);
+        let (Some(last_row), Some(last)) = (rows.checked_sub(1), columns.checked_sub(1)) else {
             return;
         };
         assert!(
-            c.len() > (rows - 1) * c_row + last,
+            c.len() > last_row * c_row + last,
             "{rows}×{columns} beyond C"
         );
-        let largest = tiles
-            .steps
-            .iter()
-            .fold(0, |largest, &step| largest.max(step));
-        if !tiles.steps.is_empty() {
+        assert!(steps.k() <= k, "steps below {} of {k}", steps.k());
+        let lists = rows.div_ceil(steps.rows());
+        assert!(
+            steps.len() == lists,
+            "{} lists of steps for {lists}",
+            steps.len()
+        );
+        if !steps.is_empty() {
             assert!(
-                (largest as usize) < tiles.k,
-                "step {largest} of {}",
-                tiles.k
-            );
-            let steps = tiles.k - 1;
-            assert!(
-                tiles.a.data.len() > (rows - 1) * tiles.a.row + steps * tiles.a.step
-                    && tiles.b.len() > steps * tiles.b_row + last,
-                "{rows}×{}×{columns} beyond A or B",
-                tiles.k
+                a.data.len() > last_row * a.row + (k - 1) * a.step
+                    && b.len() > (k - 1) * product.b_row + last,
+                "{rows}×{k}×{columns} beyond A or B"
             );
         }
-        let (start, start_row) = tiles.from.place(c.as_ptr(), c_row, columns);
+        let (start, start_row) = product.from.place(c.as_ptr(), c_row, columns);
         // Where B comes from L2, and L2 is slow enough for that to count.
-        let is_far = self.has_panels() && tiles.k * tiles.b_row > LONG_B;
-        // Whole tiles, then one of the vectors that are left.
-        let (count, rest) = (columns / width, columns % width);
+        let is_far = self.has_panels() && k * product.b_row > LONG_B;
+        let lanes = self.0.lanes;
         let mut raw = RawTiles {
-            count,
+            count: 0,
             k: 0,
-            a: tiles.a.data.as_ptr(),
-            a_row: tiles.a.row,
-            a_step: tiles.a.step,
+            a: a.data.as_ptr(),
+            a_row: a.row,
+            a_step: a.step,
             a_tile: 0,
-            b: tiles.b.as_ptr(),
-            b_step: tiles.b_row,
-            b_tile: width,
+            b: b.as_ptr(),
+            b_step: product.b_row,
+            b_tile: 0,
             start,
             start_row,
-            start_tile: width,
+            start_tile: 0,
             c: c.as_mut_ptr(),
             c_row,
-            c_tile: width,
-            lanes: self.0.lanes,
-            last: self.0.lanes,
+            c_tile: 0,
+            lanes,
+            last: lanes,
             ahead: core::ptr::null(),
             ahead_lines: usize::from(is_far),
             ahead_row: 0,
             ahead_gap: 0,
         };
-        // SAFETY: an `Isa` proves that the machine has the arm's instructions;
-        // the assertions hold the last element of each operand inside its
-        // slice, and C is borrowed for this call alone. (The start may be C
-        // itself: a tile reads its start before it writes.)
-        unsafe {
-            if count > 0 {
-                functions[functions.len() - 1](&raw, tiles.steps);
-            }
-            if rest > 0 {
-                let (at, vectors) = (count * width, rest.div_ceil(self.0.lanes));
-                raw.count = 1;
-                raw.b = raw.b.wrapping_add(at);
-                raw.c = raw.c.add(at);
-                if !raw.start.is_null() {
-                    raw.start = raw.start.add(at);
+        let mut rows_left = rows;
+        // Of tiles of so many rows: whole ones side by side, then one of the
+        // columns that are left.
+        let (mut of_rows, mut whole, mut rest) = (0, 0, 0);
+        for list in steps.iter() {
+            let group = steps.rows().min(rows_left);
+            rows_left -= group;
+            for (_, rows) in Even::new(group, self.0.listed.len()) {
+                let functions = self.0.listed[rows - 1];
+                if rows != of_rows {
+                    // Few divisions: they would cost a small product its speed.
+                    let width = functions.len() * lanes;
+                    (of_rows, whole, rest) = (rows, columns / width, columns % width);
+                    (raw.b_tile, raw.start_tile, raw.c_tile) = (width, width, width);
                 }
-                raw.last = rest - (vectors - 1) * self.0.lanes;
-                functions[vectors - 1](&raw, tiles.steps);
+                // SAFETY: an `Isa` proves that the machine has the arm's
+                // instructions; the assertions hold the last element of each
+                // operand inside its slice, and C is borrowed for this call
+                // alone. (The start may be C itself: a tile reads its start
+                // before it writes.)
+                unsafe {
+                    if whole > 0 {
+                        raw.count = whole;
+                        functions[functions.len() - 1](&raw, list);
+                    }
+                    if rest > 0 {
+                        let (at, vectors) = (whole * raw.c_tile, rest.div_ceil(lanes));
+                        let mut raw = RawTiles { count: 1, ..raw };
+                        raw.b = raw.b.wrapping_add(at);
+                        raw.c = raw.c.add(at);
+                        if !raw.start.is_null() {
+                            raw.start = raw.start.add(at);
+                        }
+                        raw.last = rest - (vectors - 1) * lanes;
+                        functions[vectors - 1](&raw, list);
+                    }
+                }
+                // Past the last rows these point nowhere, and are not used.
+                raw.a = raw.a.wrapping_add(rows * a.row);
+                raw.start = raw.start.wrapping_add(rows * start_row);
+                raw.c = raw.c.wrapping_add(rows * c_row);
             }
         }
     }

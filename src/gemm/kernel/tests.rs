@@ -196,7 +196,7 @@ fn listed_steps_of_tiles_of_every_size() {
     for isa in Isa::available() {
         let kernel = MicroKernel::of(isa);
         let lanes = kernel.lanes();
-        for rows in 1..=kernel.max_listed_rows() {
+        for rows in 1..=kernel.0.listed.len() {
             for columns in [0, 1, lanes - 1, lanes, lanes + 1, 4 * lanes, 9 * lanes + 1] {
                 for steps in [&[][..], &[7], &[0, 1, 2], &[8, 3, 3, 0]] {
                     for (from, a_row) in [(0, 1), (1, 9), (2, 1)] {
@@ -239,7 +239,7 @@ fn check_listed(
         rows,
         columns,
         k,
-        steps,
+        steps: Steps::new(Isa::detect(), k, steps),
         a: Strided {
             data: &a,
             row,
@@ -429,7 +429,7 @@ fn short_listed(of_a: usize, of_b: usize, of_c: usize) {
         rows: 2,
         columns: 4,
         k: 2,
-        steps: &[1],
+        steps: Steps::new(Isa::detect(), 2, &[1]),
         a: Strided {
             data: &a[of_a..],
             row: 2,
