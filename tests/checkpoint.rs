@@ -297,20 +297,25 @@ fn content_that_makes_no_sense_is_refused() {
 
 #[test]
 fn a_version_once_written_is_read_for_ever() {
-    let (activation, config) = configurations().remove(1);
-    let bytes = include_bytes!("checkpoint-v1.ckpt");
-    let (run, attachment) = Checkpoint::from_bytes(bytes).unwrap();
-    assert_eq!(attachment, b"more");
-    assert_eq!(run.config, config);
-    assert_eq!(run.net.view().widths(), WIDTHS);
-    assert_eq!(run.net.view().activation(), activation);
-    assert_eq!((run.history.len(), run.step, run.best_epoch), (1, 3, 1));
-    // It goes on to where the run that it was taken of went; that had fused
-    // multiply-adds, so other roundings may differ in the last digits.
-    let end = go_on(run, &mut Saves::default(), 1);
-    let whole = go_on(begun(activation, config), &mut Saves::default(), 1);
-    let (end, whole) = (end.net.view().params(), whole.net.view().params());
-    assert!(end.iter().zip(whole).all(|(x, y)| (x - y).abs() < 1e-4));
+    let versions = [
+        (1, &include_bytes!("checkpoint-v1.ckpt")[..]),
+        (0, &include_bytes!("checkpoint-v2.ckpt")[..]),
+    ];
+    for (which, bytes) in versions {
+        let (activation, config) = configurations().remove(which);
+        let (run, attachment) = Checkpoint::from_bytes(bytes).unwrap();
+        assert_eq!(attachment, b"more");
+        assert_eq!(run.config, config);
+        assert_eq!(run.net.view().widths(), WIDTHS);
+        assert_eq!(run.net.view().activation(), activation);
+        assert_eq!((run.history.len(), run.step, run.best_epoch), (1, 3, 1));
+        // It goes on to where the run that it was taken of went; that had fused
+        // multiply-adds, so other roundings may differ in the last digits.
+        let end = go_on(run, &mut Saves::default(), 1);
+        let whole = go_on(begun(activation, config), &mut Saves::default(), 1);
+        let (end, whole) = (end.net.view().params(), whole.net.view().params());
+        assert!(end.iter().zip(whole).all(|(x, y)| (x - y).abs() < 1e-4));
+    }
 }
 
 #[test]
