@@ -28,6 +28,10 @@ impl Momentum {
     /// w ← w + v              or, after Nesterov, w ← w + μ·v − η·g
     /// ```
     ///
+    /// A velocity that would be subnormal, below 2⁻¹²⁶, is zero. That of a pixel
+    /// which has long had no ink would be, for ever, since its decay ends where
+    /// rounding undoes it, and arithmetic with such numbers is slow.
+    ///
     /// Shapes: `params`, `velocity` and `gradient` are laid out as the
     /// parameters of a net of these widths.
     ///
@@ -122,7 +126,8 @@ for_each_arm! {
         let mut are_finite = true;
         for ((w, v), g) in params.iter_mut().zip(velocity).zip(gradient) {
             let step = learning_rate * (g + decay * *w);
-            *v = momentum * *v - step;
+            let next = momentum * *v - step;
+            *v = if next.abs() < f32::MIN_POSITIVE { 0.0 } else { next };
             *w += if nesterov { momentum * *v - step } else { *v };
             are_finite &= w.is_finite();
         }
@@ -161,6 +166,25 @@ mod tests {
         assert_eq!(two_steps(false, 0.0), ([-0.75; 2], [-1.25; 2]));
         // w: 1 − 0.25 − 0.5, then 0.25 − 0.625 − 1.
         assert_eq!(two_steps(true, 0.0), ([-1.375; 2], [-1.25; 2]));
+    }
+
+    #[test]
+    fn velocities_die_out() {
+        let rule = Momentum {
+            momentum: 0.9,
+            nesterov: false,
+            weight_decay: 0.0,
+        };
+        for isa in Isa::available() {
+            let (mut params, mut velocity) = ([1.0; 20], [-1e-30_f32; 20]);
+            let mut steps = 0;
+            while velocity != [0.0; 20] {
+                assert!(velocity.iter().all(|v| v.is_normal()) && steps < 200);
+                rule.step_tensor(isa, false, &mut params, &mut velocity, &[0.0; 20], 0.1);
+                steps += 1;
+            }
+            assert_eq!(params, [1.0; 20]);
+        }
     }
 
     #[test]
