@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! magic    8 bytes   89 "HWCKPT" 0A
-//! version  u32       2
+//! version  u32       3
 //! length   u64       of what follows, without the checksum
 //! run      …         the fields of [`Checkpoint`] in order, then what the caller adds
 //! crc32    u32       of all bytes before it (IEEE 802.3)
@@ -12,7 +12,7 @@
 //! version that has once been written is read for ever: when the format
 //! changes the number goes up, and the code that reads the old one stays.
 //! Version 1 ends the configuration before the smoothing of the labels, which
-//! it did not know.
+//! it did not know; version 2 knew no learning rate that falls in a line.
 
 use crate::activation::Activation;
 use crate::codec::{Reader, Writer};
@@ -25,7 +25,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 const MAGIC: [u8; 8] = *b"\x89HWCKPT\n";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Bytes before the run, and after it.
 const HEAD: usize = 8 + 4 + 8;
@@ -205,6 +205,7 @@ fn write_config(w: &mut Writer, config: &Config) {
         Schedule::Constant => (0, 0, 0.0),
         Schedule::Step { epochs, factor } => (1, epochs, factor),
         Schedule::Cosine => (2, 0, 0.0),
+        Schedule::Linear { hold } => (3, 0, hold),
     };
     w.u8(kind);
     w.usize(epochs);
@@ -230,6 +231,7 @@ fn read_config(r: &mut Reader<'_>, version: u32) -> Option<Config> {
         (0, ..) => Schedule::Constant,
         (1, epochs, factor) if epochs > 0 => Schedule::Step { epochs, factor },
         (2, ..) => Schedule::Cosine,
+        (3, _, hold) if (0.0..1.0).contains(&hold) => Schedule::Linear { hold },
         _ => return None,
     };
     let warmup_epochs = r.usize()?;

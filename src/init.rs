@@ -38,6 +38,9 @@ pub enum Init {
     /// Weights normal with variance 2 / inputs, biases 0 (He et al., *Delving
     /// Deep into Rectifiers*, 2015, eq. 10). For relu.
     He,
+    /// Weights normal with variance 1 / inputs, biases 0 (LeCun et al., *Efficient
+    /// BackProp*, 1998, section 4.6).
+    LeCun,
     /// Weights and biases normal with mean −0.1 and deviation 0.02, as in the
     /// question that this crate answers. With 784 inputs it saturates every
     /// sigmoid; it is here to show that.
@@ -46,13 +49,14 @@ pub enum Init {
 
 impl Init {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Glorot, Self::He, Self::Question];
+    pub const ALL: [Self; 4] = [Self::Glorot, Self::He, Self::LeCun, Self::Question];
 
     /// Its name in configurations.
     pub fn name(self) -> &'static str {
         match self {
             Self::Glorot => "glorot",
             Self::He => "he",
+            Self::LeCun => "lecun",
             Self::Question => "question",
         }
     }
@@ -73,6 +77,10 @@ impl Init {
             }
             Self::He => {
                 fill_normal(weights, 0.0, vector::sqrt(2.0 / inputs as f64) as f32, rng);
+                biases.fill(0.0);
+            }
+            Self::LeCun => {
+                fill_normal(weights, 0.0, vector::sqrt(1.0 / inputs as f64) as f32, rng);
                 biases.fill(0.0);
             }
             Self::Question => {
@@ -155,6 +163,7 @@ mod tests {
         for (init, mean, deviation) in [
             (Init::Glorot, 0.0, (2.0_f64 / 912.0).sqrt()),
             (Init::He, 0.0, (2.0_f64 / 784.0).sqrt()),
+            (Init::LeCun, 0.0, (1.0_f64 / 784.0).sqrt()),
             (Init::Question, -0.1, 0.02),
         ] {
             let mut weights = vec![f32::NAN; 784 * 128];

@@ -20,6 +20,12 @@ pub enum Schedule {
     /// It falls to zero along half a cosine (Loshchilov and Hutter, *SGDR*,
     /// 2017, eq. 5, one period).
     Cosine,
+    /// It stays for the share `hold` of the steps, from 0 to below 1, and falls to
+    /// zero in a straight line in what is left.
+    Linear {
+        /// The share of the steps in which it stays.
+        hold: f64,
+    },
 }
 
 /// A schedule with its peak and its warm-up, counted in steps of one run.
@@ -52,6 +58,10 @@ impl LearningRate {
             Schedule::Cosine => {
                 let progress = step as f64 / total as f64;
                 0.5 * self.peak * (1.0 + vector::cos_pi(progress))
+            }
+            Schedule::Linear { hold } => {
+                let progress = step as f64 / total as f64;
+                self.peak * ((1.0 - progress) / (1.0 - hold)).min(1.0)
             }
         }
     }
@@ -91,6 +101,19 @@ mod tests {
         assert_eq!((rates[0], rates[4]), (1.0, 0.5));
         assert!(rates.windows(2).all(|pair| pair[0] > pair[1]));
         assert!(rates[7] > 0.0 && rates[7] < 0.04);
+    }
+
+    #[test]
+    fn a_line_falls_after_the_share_that_it_holds() {
+        let half = Schedule::Linear { hold: 0.5 };
+        let expected = [1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25];
+        assert_eq!(rates(half, 0, 4), expected);
+        assert_eq!(
+            rates(half, 2, 4),
+            [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 0.5]
+        );
+        let all = Schedule::Linear { hold: 0.0 };
+        assert_eq!(rates(all, 0, 2), [1.0, 0.75, 0.5, 0.25]);
     }
 
     #[test]

@@ -316,7 +316,7 @@ fn a_checkpoint_that_is_damaged_or_too_new_is_refused() {
     for (bytes, words) in [
         (vec![], "does not begin as a checkpoint"),
         (b"GIF89a..".to_vec(), "does not begin as a checkpoint"),
-        (damaged(&|bytes| bytes[8] = 3), "version 3"),
+        (damaged(&|bytes| bytes[8] = 4), "version 4"),
         (
             damaged(&|bytes| bytes.truncate(999)),
             "has 999 bytes instead of",

@@ -115,6 +115,11 @@ fn rate(rate: &LearningRate, step: usize, steps: usize, epochs: usize) -> f64 {
             let part = t / ((epochs * steps) as f64 - warmup);
             rate.peak * (1.0 + (std::f64::consts::PI * part).cos()) / 2.0
         }
+        Schedule::Linear { hold } => {
+            let part = t / ((epochs * steps) as f64 - warmup);
+            let falls = (part - hold) / (1.0 - hold);
+            rate.peak * if part < hold { 1.0 } else { 1.0 - falls }
+        }
         other => panic!("this net has no {other:?}"),
     }
 }
@@ -217,6 +222,8 @@ fn configurations(epochs: usize) -> Vec<(Activation, Config)> {
         (Schedule::Constant, 0),
         (Schedule::Cosine, 0),
         (Schedule::Cosine, 1),
+        (Schedule::Linear { hold: 0.0 }, 0),
+        (Schedule::Linear { hold: 0.4 }, 1),
         (
             Schedule::Step {
                 epochs: 1,

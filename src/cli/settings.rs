@@ -49,7 +49,8 @@ pub(super) struct Flags {
     /// Learning rate, above 0 [default: 0.4]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     lr: Option<f64>,
-    /// Course of the learning rate: constant, cosine, or step:EPOCHS:FACTOR [default: cosine]
+    /// Course of the learning rate: constant, cosine, linear (to zero), linear:HOLD (after that
+    /// share of the steps), or step:EPOCHS:FACTOR [default: cosine]
     #[arg(long, value_name = "COURSE")]
     schedule: Option<String>,
     /// Epochs in which the learning rate rises to its value [default: 0]
@@ -347,6 +348,11 @@ fn schedule(text: &str) -> Result<Schedule, Failure> {
     let parsed = match parts[..] {
         ["constant"] => Some(Schedule::Constant),
         ["cosine"] => Some(Schedule::Cosine),
+        ["linear"] => Some(Schedule::Linear { hold: 0.0 }),
+        ["linear", hold] => match hold.parse::<f64>() {
+            Ok(hold) if (0.0..1.0).contains(&hold) => Some(Schedule::Linear { hold }),
+            _ => None,
+        },
         ["step", epochs, factor] => match (epochs.parse::<NonZeroUsize>(), factor.parse::<f64>()) {
             (Ok(epochs), Ok(factor)) if factor > 0.0 && factor <= 1.0 => Some(Schedule::Step {
                 epochs: epochs.get(),
@@ -358,8 +364,8 @@ fn schedule(text: &str) -> Result<Schedule, Failure> {
     };
     parsed.ok_or_else(|| {
         Failure::usage(format!(
-            "schedule must be constant, cosine, or step:EPOCHS:FACTOR with a factor above 0 and \
-             at most 1, not {text:?}"
+            "schedule must be constant, cosine, linear, linear:HOLD with a share from 0 to below 1, \
+             or step:EPOCHS:FACTOR with a factor above 0 and at most 1, not {text:?}"
         ))
     })
 }
@@ -447,6 +453,8 @@ impl Settings {
             schedule: Some(match training.learning_rate.schedule {
                 Schedule::Constant => "constant".to_string(),
                 Schedule::Cosine => "cosine".to_string(),
+                Schedule::Linear { hold: 0.0 } => "linear".to_string(),
+                Schedule::Linear { hold } => format!("linear:{hold}"),
                 Schedule::Step { epochs, factor } => format!("step:{epochs}:{factor}"),
             }),
             warmup: Some(training.learning_rate.warmup_epochs),
@@ -490,6 +498,8 @@ mod tests {
             "hidden = [500, 300]\nactivation = \"relu\"\nbatch = \"full\"\nlr = 1e-5\n",
             "hidden = []\nschedule = \"step:10:0.5\"\npatience = 3\nseed = 18446744073709551615",
             "split = \"standard\"\nnesterov = true\nmomentum = 0.95\nweight_decay = 1e-4\nwarmup = 2",
+            "schedule = \"linear\"",
+            "schedule = \"linear:0.65\"\ninit = \"lecun\"",
             "defects = [\"momentum-on-weights\", \"aliased-best\"]",
             "data = \"elsewhere\"\ninit = \"question\"\nloss = \"sum\"\nbatch = 7",
         ] {
@@ -524,9 +534,10 @@ mod tests {
             ),
             (
                 "schedule = \"step:0:0.5\"",
-                "schedule must be constant, cosine, or step",
+                "schedule must be constant, cosine, linear",
             ),
-            ("schedule = \"linear\"", "not \"linear\""),
+            ("schedule = \"linear:1\"", "not \"linear:1\""),
+            ("schedule = \"sine\"", "not \"sine\""),
             // One line, whatever it names.
             ("split = \"a\\nb\"", "not \"a\\nb\""),
             (
