@@ -28,9 +28,10 @@ impl Momentum {
     /// w ← w + v              or, after Nesterov, w ← w + μ·v − η·g
     /// ```
     ///
-    /// A velocity that would be subnormal, below 2⁻¹²⁶, is zero. That of a pixel
-    /// which has long had no ink would be, for ever, since its decay ends where
-    /// rounding undoes it, and arithmetic with such numbers is slow.
+    /// Without weight decay a velocity that would be subnormal, below 2⁻¹²⁶, is
+    /// zero. That of a pixel which has long had no ink would be, for ever, since its
+    /// own decay ends where rounding undoes it, and arithmetic with such numbers is
+    /// slow.
     ///
     /// Shapes: `params`, `velocity` and `gradient` are laid out as the
     /// parameters of a net of these widths.
@@ -123,15 +124,18 @@ for_each_arm! {
         nesterov: bool,
     ) -> bool {
         let (momentum, decay, learning_rate) = rates;
-        let mut are_finite = true;
+        // Of the weights without their signs: those of infinity and NaN are beyond
+        // all others, and as numbers they make short work.
+        let mut bits = 0;
         for ((w, v), g) in params.iter_mut().zip(velocity).zip(gradient) {
             let step = learning_rate * (g + decay * *w);
             let next = momentum * *v - step;
-            *v = if next.abs() < f32::MIN_POSITIVE { 0.0 } else { next };
+            let is_over = decay == 0.0 && next.abs() < f32::MIN_POSITIVE;
+            *v = if is_over { 0.0 } else { next };
             *w += if nesterov { momentum * *v - step } else { *v };
-            are_finite &= w.is_finite();
+            bits = w.abs().to_bits().max(bits);
         }
-        are_finite
+        bits < f32::INFINITY.to_bits()
     }
 }
 
