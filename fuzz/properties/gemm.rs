@@ -62,11 +62,19 @@ pub(crate) fn check(bytes: &[u8]) {
         gemm::naive::gemm(a, b, beta, target, isa);
         assert_eq!(bits(&found), bits(&expected), "{}", isa.name());
         if flags & 2 == 0 {
-            let is_there = |&p: &u32| (0..m).any(|i| a.at(i, p as usize) != 0.0);
-            let steps: Vec<u32> = (0..k as u32).filter(is_there).collect();
+            // For every few rows a list of their own.
+            let rows = 1 + usize::from(flags >> 3);
+            let (mut steps, mut ends) = (Vec::new(), Vec::new());
+            for first in (0..m.max(1)).step_by(rows) {
+                let rows = first..m.min(first + rows);
+                let is_there = |&p: &u32| rows.clone().any(|i| a.at(i, p as usize) != 0.0);
+                steps.extend((0..k as u32).filter(is_there));
+                ends.push(steps.len());
+            }
+            let cuts = &ends[..ends.len() - 1];
             let mut listed = c.clone();
             Product::new(a, b)
-                .steps(Steps::new(isa, k, &steps))
+                .steps(Steps::of_rows(isa, k, rows, &steps, cuts))
                 .start(match beta {
                     Beta::Zero => Start::Zero,
                     Beta::One => Start::C,
