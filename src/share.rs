@@ -13,7 +13,6 @@
 //! [`NetRef::backward`]: crate::net::NetRef::backward
 
 use crate::aligned::Aligned;
-use crate::data::Dataset;
 use crate::defects::{self, Defect, Defects};
 use crate::gather::{Gather, Gathered};
 use crate::gemm::{Context, Product, Start, Steps, pixels};
@@ -363,9 +362,6 @@ pub(crate) struct Parameters<'a> {
     /// The number of the first, among all parameters of the net.
     pub(crate) first: usize,
     pub(crate) values: Values<'a>,
-    /// Images to fetch into the caches meanwhile.
-    pub(crate) data: &'a Dataset,
-    pub(crate) next: &'a [u32],
     /// One for each thread.
     pub(crate) scratch: &'a mut [Scratch],
 }
@@ -409,22 +405,17 @@ impl Share for Parameters<'_> {
     fn split(self, left: usize, pieces: usize) -> (Self, Self) {
         let cut = self.cut(self.values.gradient.len() * left / pieces);
         let (values, other_values) = self.values.split(cut);
-        let (next, other_next) = self.next.split_at(self.next.len() * left / pieces);
         let (scratch, other_scratch) = self.scratch.split_at_mut(left);
         let one = Self {
             sums: self.sums,
             first: self.first,
             values,
-            data: self.data,
-            next,
             scratch,
         };
         let other = Self {
             sums: self.sums,
             first: self.first + cut,
             values: other_values,
-            data: self.data,
-            next: other_next,
             scratch: other_scratch,
         };
         (one, other)
@@ -496,7 +487,7 @@ impl Parameters<'_> {
         // A gradient that nobody will ask for again is gone once its parameters
         // have moved: then it leaves L1 to them and their velocities.
         let is_kept = self.sums.goes_on || self.sums.update.is_none();
-        let (mut next, mut cuts) = (self.next.iter(), [0; _]);
+        let mut cuts = [0; _];
         // Not for each group, whose parameters may be few.
         let together = WORTH_MOVING.div_ceil(pixels::GROUP * outputs.max(1));
         for first in rows.clone().step_by(pixels::BLOCK) {
@@ -511,9 +502,6 @@ impl Parameters<'_> {
                 let dz = dz.block(0..images, units.clone());
                 for first in (0..groups).step_by(together) {
                     let groups = first..groups.min(first + together);
-                    for &i in next.by_ref().take(groups.len()) {
-                        pixels::fetch(self.data.image(i as usize));
-                    }
                     let columns =
                         groups.start * pixels::GROUP..block.len().min(groups.end * pixels::GROUP);
                     let steps = steps.lists(groups);

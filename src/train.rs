@@ -353,7 +353,6 @@ fn resume_with(
                 label_smoothing: config.label_smoothing,
             };
             let next = batches.peek().map_or(&[][..], |&(_, next)| next);
-            let both = (batch, next);
             let way = trial.way();
             let (net, velocity) = (&mut run.net, &mut run.velocity);
             if way != now {
@@ -369,12 +368,12 @@ fn resume_with(
                 now = way;
             }
             let sum = trial.step(|| match (&mut units, way) {
-                (Some(units), Way::Units) => units.step(team, data, both, &update),
+                (Some(units), Way::Units) => units.step(team, data, (batch, next), &update),
                 (_, Way::Alone) => {
                     let team = &mut team.alone();
-                    workspace.step_with(team, net, velocity, data, both, &update)
+                    workspace.step_with(team, net, velocity, data, batch, &update)
                 }
-                _ => workspace.step_with(team, net, velocity, data, both, &update),
+                _ => workspace.step_with(team, net, velocity, data, batch, &update),
             });
             let shards = units.as_ref().filter(|_| now == Way::Units);
             if !sum.is_finite() {

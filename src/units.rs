@@ -183,7 +183,6 @@ impl Units {
                 common,
                 update: *update,
                 dlogits: &self.dlogits[..rows * self.classes],
-                data,
                 shards: &mut self.shards,
                 next: self.next.gather(data, next),
                 masks: &mut self.masks,
@@ -330,7 +329,6 @@ struct Backward<'a> {
     common: Common<'a>,
     update: Update,
     dlogits: &'a [f32],
-    data: &'a Dataset,
     shards: &'a mut [Shard],
     next: Gather<'a>,
     /// One for each share of the gathering.
@@ -354,7 +352,6 @@ impl Share for Backward<'_> {
             common: self.common,
             update: self.update,
             dlogits: self.dlogits,
-            data: self.data,
             shards: other_shards,
             next: other_next,
             masks: other_masks,
@@ -389,8 +386,6 @@ impl Share for Backward<'_> {
                     update: Some(self.update),
                 },
                 first: 0,
-                data: self.data,
-                next: &[],
                 values: Values {
                     gradient: &mut shard.gradient,
                     params: &mut shard.params,

@@ -224,7 +224,7 @@ impl Workspace {
                 if !total.is_finite() {
                     break;
                 }
-                self.sums(team, (data, &[]), i > 0, None, &mut [], &mut []);
+                self.sums(team, i > 0, None, &mut [], &mut []);
             }
             total.sum()
         })
@@ -246,19 +246,18 @@ impl Workspace {
         update: &Update,
     ) -> f64 {
         Team::with(self.pieces(batch.len(), WORTH_WAKING), |team| {
-            self.step_with(team, net, velocity, data, (batch, &[]), update)
+            self.step_with(team, net, velocity, data, batch, update)
         })
     }
 
-    /// The same with a team that is there. Fetches the images of the mini-batch
-    /// after this one into the caches meanwhile.
+    /// The same with a team that is there.
     pub(crate) fn step_with(
         &mut self,
         team: &mut Team<'_>,
         net: &mut Net,
         velocity: &mut [f32],
         data: &Dataset,
-        (batch, next): (&[u32], &[u32]),
+        batch: &[u32],
         update: &Update,
     ) -> f64 {
         assert_eq!(velocity.len(), self.gradient.len(), "velocities of a net");
@@ -271,10 +270,10 @@ impl Workspace {
                 break;
             }
             if i < chunks {
-                self.sums(team, (data, &[]), i > 1, None, &mut [], &mut []);
+                self.sums(team, i > 1, None, &mut [], &mut []);
             } else {
                 let (update, params) = (Some(*update), net.params_mut());
-                self.sums(team, (data, next), i > 1, update, params, velocity);
+                self.sums(team, i > 1, update, params, velocity);
             }
         }
         total.sum()
@@ -386,12 +385,10 @@ impl Workspace {
 
     /// The gradient of the chunk that has just been passed through the net,
     /// added to that of the chunks before if it goes on from them; and the
-    /// parameters' step, if they are to move. Fetches the images `next` of
-    /// `data` meanwhile.
+    /// parameters' step, if they are to move.
     fn sums(
         &mut self,
         team: &mut Team<'_>,
-        (data, next): (&Dataset, &[u32]),
         goes_on: bool,
         update: Option<Update>,
         params: &mut [f32],
@@ -412,8 +409,6 @@ impl Workspace {
                 update,
             },
             first: 0,
-            data,
-            next,
             values: Values {
                 gradient: &mut self.gradient,
                 params,
