@@ -69,7 +69,8 @@ impl Pull {
 /// vanish (Goodfellow et al., *Deep Learning*, section 4.1).
 ///
 /// # Panics
-/// Panics if the shapes differ or if a label is not below C.
+/// Panics if the shapes differ, if the logits are a transposed view or if a label
+/// is not below C.
 pub fn softmax_cross_entropy(
     isa: Isa,
     logits: MatRef<'_>,
@@ -89,12 +90,8 @@ pub fn softmax_cross_entropy(
         dlogits.rows(),
         dlogits.cols()
     );
-    if let [_] = labels {
-        // The other lanes would be computed for nothing.
-        return in_lanes::<1>(logits, labels, pull, dlogits, losses);
-    }
-    let (labels, losses) = (labels.chunks(LANES), losses.chunks_mut(LANES));
-    for (i, (labels, losses)) in (0..).step_by(LANES).zip(labels.zip(losses)) {
+    let (labels, losses) = (labels.chunks(EXAMPLES), losses.chunks_mut(EXAMPLES));
+    for (i, (labels, losses)) in (0..).step_by(EXAMPLES).zip(labels.zip(losses)) {
         let rows = i..i + labels.len();
         let logits = logits.block(rows.clone(), 0..shape.1);
         let dlogits = dlogits.block(rows, 0..shape.1);
@@ -102,8 +99,9 @@ pub fn softmax_cross_entropy(
     }
 }
 
-/// The examples that are computed together, each in a lane of its own.
-const LANES: usize = 16;
+/// The most examples whose exponentials, and whose logarithms, are computed
+/// together: a row of logits alone would leave most of its vectors empty.
+const EXAMPLES: usize = 16;
 
 for_each_arm! {
     fn examples(
@@ -113,68 +111,32 @@ for_each_arm! {
         dlogits: MatMut<'_>,
         losses: &mut [f32],
     ) {
-        in_lanes::<LANES>(logits, labels, pull, dlogits, losses);
-    }
-}
-
-/// Up to so many examples, each in a lane of its own.
-#[inline(always)]
-fn in_lanes<const LANES: usize>(
-    logits: MatRef<'_>,
-    labels: &[u8],
-    pull: Pull,
-    mut dlogits: MatMut<'_>,
-    losses: &mut [f32],
-) {
-    let classes = logits.cols();
-    let common = pull.scale * pull.label_smoothing / classes as f32;
-    let own = pull.scale * (1.0 - pull.label_smoothing);
-    // Lanes without an example hold zeros, and what comes of them is dropped.
-    let column = |m: MatRef<'_>, j: usize| {
-        let mut lanes = [0.0; LANES];
-        lanes
-            .iter_mut()
-            .zip(0..m.rows())
-            .for_each(|(lane, i)| *lane = m.at(i, j));
-        lanes
-    };
-    let mut max = [f32::NEG_INFINITY; LANES];
-    for j in 0..classes {
-        for (max, z) in max.iter_mut().zip(column(logits, j)) {
-            *max = max.max(z);
+        let (mut dlogits, rows, classes) = (dlogits, logits.rows(), logits.cols());
+        let common = pull.scale * pull.label_smoothing / classes as f32;
+        let own = pull.scale * (1.0 - pull.label_smoothing);
+        // Where there is no example, something that has a logarithm.
+        let mut sums = [1.0; EXAMPLES];
+        for (i, (&label, loss)) in labels.iter().zip(losses.iter_mut()).enumerate() {
+            let row = dlogits.row_mut(i);
+            row.copy_from_slice(logits.row(i));
+            let max = vector::max(row);
+            row.iter_mut().for_each(|z| *z -= max);
+            *loss = row[usize::from(label)];
         }
-    }
-    let mut sum = [0.0; LANES];
-    for j in 0..classes {
-        let mut p = column(logits, j);
-        for ((p, max), sum) in p.iter_mut().zip(max).zip(&mut sum) {
-            *p = vector::exp_of(*p - max);
-            *sum += *p;
+        for zs in dlogits.runs() {
+            zs.iter_mut().for_each(|z| *z = vector::exp_of(*z));
         }
-        for (i, p) in (0..dlogits.rows()).zip(p) {
-            dlogits.row_mut(i)[j] = p;
+        for (i, sum) in (0..rows).zip(&mut sums) {
+            let row = dlogits.row_mut(i);
+            *sum = vector::sum(row);
+            row.iter_mut().for_each(|p| *p = *p / *sum * pull.scale - common);
         }
-    }
-    let mut logarithm = sum;
-    for x in &mut logarithm {
-        // The sum is at least 1, infinite or NaN.
-        *x = vector::ln_of(*x);
-    }
-    for (i, (&label, loss)) in labels.iter().zip(losses).enumerate() {
-        let label = usize::from(label);
-        *loss = logarithm[i] - (logits.at(i, label) - max[i]);
-    }
-    for j in 0..classes {
-        let mut p = column(dlogits.as_ref(), j);
-        for (p, sum) in p.iter_mut().zip(sum) {
-            *p = *p / sum * pull.scale - common;
+        // The sums are at least 1, infinite or NaN.
+        let logarithms = sums.map(vector::ln_of);
+        for (i, ((&label, loss), logarithm)) in labels.iter().zip(losses).zip(logarithms).enumerate() {
+            *loss = logarithm - *loss;
+            dlogits.row_mut(i)[usize::from(label)] -= own;
         }
-        for (i, p) in (0..dlogits.rows()).zip(p) {
-            dlogits.row_mut(i)[j] = p;
-        }
-    }
-    for (i, &label) in labels.iter().enumerate() {
-        dlogits.row_mut(i)[usize::from(label)] -= own;
     }
 }
 
@@ -264,6 +226,29 @@ mod tests {
         }
         let total: f64 = losses.into_iter().map(f64::from).sum();
         assert!((total - (sum.ln() - 3.0 + 3_f64.ln())).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_lies_between_rows_stays() {
+        let logits: [f32; 60] = core::array::from_fn(|i| (i * i % 23) as f32 / 4.0);
+        let logits = MatRef::new(&logits, 20, 3);
+        let labels: [u8; 20] = core::array::from_fn(|i| (i % 3) as u8);
+        let (mut near, mut apart) = ([0.0; 60], [7.0; 100]);
+        let mut losses = [[0.0; 20]; 2];
+        for (dlogits, losses) in [
+            MatMut::new(&mut near, 20, 3),
+            MatMut::with_row_stride(&mut apart, 20, 3, 5),
+        ]
+        .into_iter()
+        .zip(&mut losses)
+        {
+            let pull = Pull::new(1.0);
+            softmax_cross_entropy(Isa::detect(), logits, &labels, pull, dlogits, losses);
+        }
+        assert_eq!(losses[0], losses[1]);
+        for (near, apart) in near.chunks(3).zip(apart.chunks(5)) {
+            assert_eq!((near, &apart[3..]), (&apart[..3], &[7.0, 7.0][..]));
+        }
     }
 
     #[test]

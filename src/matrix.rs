@@ -225,6 +225,17 @@ impl<'a> MatMut<'a> {
         &mut self.data[i * self.row_stride..][..self.cols]
     }
 
+    /// All elements: the rows, or one slice where there are no gaps between them.
+    #[inline]
+    pub(crate) fn runs(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        let (runs, stride, len) = match self.row_stride == self.cols {
+            true => (1, self.rows * self.cols, self.rows * self.cols),
+            false => (self.rows, self.row_stride, self.cols),
+        };
+        let runs = self.data.chunks_mut(stride.max(1)).take(runs);
+        runs.map(move |run| &mut run[..len])
+    }
+
     /// From an element to the one below it.
     pub(crate) fn row_stride(&self) -> usize {
         self.row_stride

@@ -90,7 +90,9 @@ for_each_arm! {
     /// `max(x, 0)` for each element. NaN stays NaN, so that a broken weight shows.
     pub fn relu(xs: &mut [f32]) {
         for x in xs {
-            *x = if *x < 0.0 { 0.0 } else { *x };
+            // The sum keeps the compiler from storing no more than the zeros, which
+            // with AVX2 takes a dozen times as long as storing whole vectors.
+            *x = if *x < 0.0 { 0.0 } else { *x + 0.0 };
         }
     }
 }
@@ -158,7 +160,8 @@ pub(crate) fn scaled(byte: u8) -> f32 {
 
 /// The largest element, −∞ for none. NaN is passed over.
 pub fn max(xs: &[f32]) -> f32 {
-    xs.iter().fold(f32::NEG_INFINITY, |max, &x| max.max(x))
+    let larger = |max, &x| if x > max { x } else { max };
+    xs.iter().fold(f32::NEG_INFINITY, larger)
 }
 
 /// The sum in ascending order of index, 0 for none.
@@ -185,9 +188,9 @@ for_each_arm! {
 /// of Cephes' `expf` (S. L. Moshier, netlib.org/cephes).
 #[inline(always)]
 pub(crate) fn exp_of(x: f32) -> f32 {
-    // Beyond these bounds the result is 0 or infinite.
-    let bounded = if x > -104.0 { x } else { -104.0 };
-    let bounded = if bounded < 89.0 { bounded } else { 89.0 };
+    // Beyond these bounds the result is 0 or infinite. NaN is within them.
+    let bounded = if x < -104.0 { -104.0 } else { x };
+    let bounded = if bounded > 89.0 { 89.0 } else { bounded };
     // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits.
     let magic = 12_582_912.0_f32;
     let shifted = bounded * core::f32::consts::LOG2_E + magic;
@@ -208,11 +211,10 @@ pub(crate) fn exp_of(x: f32) -> f32 {
     // 2ⁿ in two factors, since n reaches below and above the exponents of f32.
     let n = shifted.to_bits() as i32 - magic.to_bits() as i32;
     let half = n >> 1;
-    let y = p * power_of_two(half) * power_of_two(n - half);
-    if x.is_nan() { x } else { y }
+    p * power_of_two(half) * power_of_two(n - half)
 }
 
-/// 2ⁿ, for n from −126 to 127.
+/// 2ⁿ, for n from −126 to 127; beyond them some other number.
 #[inline(always)]
 fn power_of_two(n: i32) -> f32 {
     f32::from_bits(((n + 127) << 23) as u32)
