@@ -9,6 +9,9 @@ use core::fmt;
 use core::ops::{Deref, DerefMut};
 use wide::f32x16;
 
+/// The numbers of a cache line.
+pub(crate) const LINE: usize = 16;
+
 /// As many numbers as there are, in whole cache lines.
 #[derive(Clone)]
 pub(crate) struct Aligned {
@@ -19,7 +22,7 @@ pub(crate) struct Aligned {
 impl Aligned {
     /// So many zeros.
     pub(crate) fn zeros(len: usize) -> Self {
-        let lines = vec![f32x16::ZERO; len.div_ceil(16)];
+        let lines = vec![f32x16::ZERO; len.div_ceil(LINE)];
         Self { lines, len }
     }
 }

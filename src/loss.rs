@@ -117,11 +117,12 @@ for_each_arm! {
         // Where there is no example, something that has a logarithm.
         let mut sums = [1.0; EXAMPLES];
         for (i, (&label, loss)) in labels.iter().zip(losses.iter_mut()).enumerate() {
-            let row = dlogits.row_mut(i);
+            let (row, label) = (dlogits.row_mut(i), usize::from(label));
+            assert!(label < classes, "label {label} of {classes} classes");
             row.copy_from_slice(logits.row(i));
             let max = vector::max(row);
             row.iter_mut().for_each(|z| *z -= max);
-            *loss = row[usize::from(label)];
+            *loss = row[label];
         }
         for zs in dlogits.runs() {
             zs.iter_mut().for_each(|z| *z = vector::exp_of(*z));

@@ -38,10 +38,10 @@ const WORTH_MOVING: usize = 2048;
 /// by.
 const STAYING: usize = 1 << 17;
 
-/// Blocks and shards have a multiple of so many hidden units, but for the last
-/// one: whole cache lines of each row of W1. With fewer, what every one of them
-/// takes for itself would cost more than it saves.
-pub(crate) const FEWEST_UNITS: usize = 32;
+/// Blocks have a multiple of so many hidden units, but for the last one: whole
+/// cache lines of each row of W1. With fewer, what every one of them takes for
+/// itself would cost more than it saves.
+const FEWEST_UNITS: usize = 32;
 
 /// Hidden units, in blocks of whole cache lines, so that a matrix with so many
 /// rows and one of these blocks as its columns stays in L2.

@@ -9,7 +9,7 @@ use crate::net::{Net, NetRef};
 use crate::optim::Momentum;
 use crate::schedule::{LearningRate, Schedule};
 use crate::team::Team;
-use crate::trial::{Trial, Way};
+use crate::trial::Ways;
 use crate::workspace::{Tensor, Update, Workspace};
 use alloc::{vec, vec::Vec};
 use core::fmt;
@@ -323,19 +323,7 @@ fn resume_with(
 
     let mut order = Order::new(train, &config);
     order.skip(run.history.len());
-    let is_shared = team.threads() > 1 && workspace.is_shared(batch);
-    let mut units = match is_shared {
-        true => workspace.units(run.net.view(), batch),
-        false => None,
-    };
-    let mut trial = match (is_shared, &units) {
-        (false, _) => Trial::new(&[Way::Alone]),
-        (true, _) if workspace.is_large(batch) => Trial::new(&[Way::Examples]),
-        (true, None) => Trial::new(&[Way::Alone, Way::Examples]),
-        (true, Some(_)) => Trial::new(&[Way::Alone, Way::Examples, Way::Units]),
-    };
-    // Who has the parameters as they are: the shards, or the net itself.
-    let mut now = Way::Alone;
+    let mut ways = Ways::new(workspace, run.net.view(), team.threads(), batch);
     observer.on_start(&moment(run, train));
 
     while !run.is_complete() {
@@ -353,36 +341,13 @@ fn resume_with(
                 label_smoothing: config.label_smoothing,
             };
             let next = batches.peek().map_or(&[][..], |&(_, next)| next);
-            let way = trial.way();
-            let (net, velocity) = (&mut run.net, &mut run.velocity);
-            if way != now {
-                match &mut units {
-                    Some(units) if way == Way::Units => {
-                        units.load(net.view().params(), velocity);
-                    }
-                    Some(units) if now == Way::Units => {
-                        units.store(net.params_mut(), velocity);
-                    }
-                    _ => {}
-                }
-                now = way;
-            }
-            let sum = trial.step(|| match (&mut units, way) {
-                (Some(units), Way::Units) => units.step(team, data, (batch, next), &update),
-                (_, Way::Alone) => {
-                    let team = &mut team.alone();
-                    workspace.step_with(team, net, velocity, data, batch, &update)
-                }
-                _ => workspace.step_with(team, net, velocity, data, batch, &update),
-            });
-            let shards = units.as_ref().filter(|_| now == Way::Units);
+            let kept = (&mut run.net, &mut run.velocity[..]);
+            let sum = ways.step(team, workspace, kept, data, (batch, next), &update);
             if !sum.is_finite() {
-                if let Some(units) = shards {
-                    units.store(net.params_mut(), velocity);
-                    // The workspace has not seen this mini-batch.
-                    workspace.compute_gradient(net.view(), data, batch, config.reduction);
-                }
-                let tensor = workspace.first_not_finite(net.view());
+                ways.store(&mut run.net, &mut run.velocity);
+                // Shards leave nothing in the workspace.
+                workspace.compute_gradient(run.net.view(), data, batch, config.reduction);
+                let tensor = workspace.first_not_finite(run.net.view());
                 return Err(NonFinite {
                     epoch,
                     step,
@@ -399,9 +364,7 @@ fn resume_with(
                 loss: sum * config.reduction.scale(batch.len()),
             });
             if then != Then::GoOn {
-                if let Some(units) = shards {
-                    units.store(run.net.params_mut(), &mut run.velocity);
-                }
+                ways.store(&mut run.net, &mut run.velocity);
                 observer.on_save(run);
             }
             if then == Then::SaveAndStop {
@@ -409,9 +372,7 @@ fn resume_with(
             }
         }
 
-        if let Some(units) = units.as_ref().filter(|_| now == Way::Units) {
-            units.store(run.net.params_mut(), &mut run.velocity);
-        }
+        ways.store(&mut run.net, &mut run.velocity);
         let net = run.net.view();
         let validation = workspace.evaluate_with(team, net, val, config.reduction);
         if !validation.loss.is_finite() {

@@ -5,7 +5,12 @@
 //! now and then some steps are made in each of the ways that there are, and the
 //! others in the one that was fastest. No way changes a bit of any result.
 
-use alloc::vec::Vec;
+use crate::data::Dataset;
+use crate::net::{Net, NetRef};
+use crate::team::Team;
+use crate::units::Units;
+use crate::workspace::{Update, Workspace};
+use alloc::{vec, vec::Vec};
 
 /// Steps made in each way, and how many of them do not count because the caches
 /// hold what the way before left.
@@ -19,18 +24,99 @@ const AGAIN: usize = 2000;
 
 /// A way to share a step out among threads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Way {
+enum Way {
     /// Not at all.
     Alone,
     /// By examples, then by parameters ([`crate::share`]).
     Examples,
-    /// By hidden units ([`crate::units`]).
-    Units,
+    /// By hidden units, in these shards ([`crate::units`]). The first are not
+    /// shared out.
+    Units(usize),
+}
+
+/// The ways in which the steps of a run may be shared out, and what they need.
+#[derive(Debug)]
+pub(crate) struct Ways {
+    trial: Trial,
+    units: Vec<Units>,
+    /// Who has the parameters as they are: shards, or with any other way the net
+    /// itself.
+    now: Way,
+}
+
+impl Ways {
+    /// Ways for mini-batches of so many examples, on so many threads.
+    pub(crate) fn new(
+        workspace: &Workspace,
+        net: NetRef<'_>,
+        threads: usize,
+        batch: usize,
+    ) -> Self {
+        let threads = threads.min(workspace.threads_for(batch));
+        let of_threads = |threads| workspace.units(net, threads, batch);
+        let mut units: Vec<_> = of_threads(1).into_iter().collect();
+        let mut ways = vec![match units[..] {
+            [] => Way::Alone,
+            _ => Way::Units(0),
+        }];
+        if threads > 1 {
+            if workspace.is_large(batch) {
+                ways.clear();
+            }
+            ways.push(Way::Examples);
+            if let Some(shards) = of_threads(threads) {
+                ways.push(Way::Units(units.len()));
+                units.push(shards);
+            }
+        }
+        Self {
+            trial: Trial::new(&ways),
+            units,
+            now: Way::Alone,
+        }
+    }
+
+    /// Makes a step of training with the mini-batch that comes first, as
+    /// [`Workspace::step`] does; the other one comes after it.
+    pub(crate) fn step(
+        &mut self,
+        team: &mut Team<'_>,
+        workspace: &mut Workspace,
+        (net, velocity): (&mut Net, &mut [f32]),
+        data: &Dataset,
+        (batch, next): (&[u32], &[u32]),
+        update: &Update,
+    ) -> f64 {
+        let way = self.trial.way();
+        if way != self.now {
+            self.store(net, velocity);
+            if let Way::Units(shards) = way {
+                self.units[shards].load(net.view().params(), velocity);
+            }
+            self.now = way;
+        }
+        let units = &mut self.units;
+        let mut step = |team: &mut Team<'_>| match way {
+            Way::Units(shards) => units[shards].step(team, data, (batch, next), update),
+            _ => workspace.step_with(team, net, velocity, data, batch, update),
+        };
+        self.trial.step(|| match way {
+            Way::Alone | Way::Units(0) => step(&mut team.alone()),
+            _ => step(team),
+        })
+    }
+
+    /// Gives parameters and velocities back to the net, if it does not have them.
+    pub(crate) fn store(&self, net: &mut Net, velocity: &mut [f32]) {
+        if let Way::Units(shards) = self.now {
+            self.units[shards].store(net.params_mut(), velocity);
+        }
+    }
 }
 
 /// A trial of the ways, again and again.
 #[derive(Debug)]
-pub(crate) struct Trial {
+struct Trial {
     /// The ways that are tried, and the fewest seconds that a step took each.
     ways: Vec<(Way, f64)>,
     /// Steps since the trial began.
@@ -39,7 +125,7 @@ pub(crate) struct Trial {
 
 impl Trial {
     /// A trial of these ways.
-    pub(crate) fn new(ways: &[Way]) -> Self {
+    fn new(ways: &[Way]) -> Self {
         Self {
             ways: ways.iter().map(|&way| (way, f64::INFINITY)).collect(),
             steps: 0,
@@ -47,7 +133,7 @@ impl Trial {
     }
 
     /// The way of the next step: the one that is being tried, or the fastest.
-    pub(crate) fn way(&self) -> Way {
+    fn way(&self) -> Way {
         if let Some(&(way, _)) = self.ways.get(self.steps / STEPS) {
             return way;
         }
@@ -57,7 +143,7 @@ impl Trial {
     }
 
     /// Makes the next step, and times it if there is something to find out.
-    pub(crate) fn step<R>(&mut self, step: impl FnOnce() -> R) -> R {
+    fn step<R>(&mut self, step: impl FnOnce() -> R) -> R {
         #[cfg(feature = "rayon")]
         if self.ways.len() > 1 {
             let start = std::time::Instant::now();
@@ -118,12 +204,12 @@ mod tests {
         let of = |way| match way {
             Way::Alone => 3.0,
             Way::Examples => 1.0,
-            Way::Units => 2.0,
+            Way::Units(_) => 2.0,
         };
-        let all = [Way::Alone, Way::Examples, Way::Units];
+        let all = [Way::Alone, Way::Examples, Way::Units(1)];
         assert_eq!(chosen(&all, of), Way::Examples);
         assert_eq!(chosen(&all, |way| 1.0 / of(way)), Way::Alone);
-        assert_eq!(chosen(&[Way::Alone, Way::Units], of), Way::Units);
+        assert_eq!(chosen(&[Way::Alone, Way::Units(1)], of), Way::Units(1));
         assert_eq!(Trial::new(&[Way::Examples]).way(), Way::Examples);
     }
 }

@@ -1,10 +1,13 @@
-//! A net with one hidden layer, its hidden units shared out among threads.
+//! A net with one hidden layer, in shards of hidden units.
 //!
 //! While mini-batches follow one another, almost all that a step reads and
 //! writes is W1, its gradient and its velocity. So each thread keeps the
 //! columns of some hidden units to itself, for many steps, in the caches of its
 //! own core: what it keeps is a net 784-Ht-10 with fewer hidden units. Only the
 //! hidden activations and the gradient by the logits pass from core to core.
+//! A single thread gains by it too: rows of W1 lie in whole cache lines, and
+//! that all weights are finite is known from the step before.
+//!
 //! A step is three jobs with a synchronisation after each:
 //!
 //! ```text
@@ -14,7 +17,7 @@
 //! ```
 
 use crate::activation::Activation;
-use crate::aligned::Aligned;
+use crate::aligned::{Aligned, LINE};
 use crate::data::Dataset;
 use crate::defects::Defects;
 use crate::gather::{Gather, Gathered, Images};
@@ -23,9 +26,7 @@ use crate::isa::Isa;
 use crate::loss::{Pull, softmax_cross_entropy};
 use crate::matrix::{MatMut, MatRef};
 use crate::net::{NetRef, activations_len, params_len};
-use crate::share::{
-    FEWEST_UNITS, Layers, Parameters, Pass, Scratch, Share, Sums, Values, share_out,
-};
+use crate::share::{Layers, Parameters, Pass, Scratch, Share, Sums, Values, share_out};
 use crate::team::Team;
 use crate::vector;
 use crate::workspace::Update;
@@ -59,10 +60,13 @@ pub(crate) struct Units {
 /// Some hidden units: a net of its own, but for its logits, which are those of
 /// the whole net. All shards have all the biases of the output layer and move
 /// them alike.
+///
+/// A shard has whole cache lines of units. The last one is filled up with units
+/// whose weights are zero, and remain so: they are held silent.
 #[derive(Clone, Debug)]
 struct Shard {
-    /// The first hidden unit.
-    first: usize,
+    /// Which hidden units, without those it is filled up with.
+    units: Range<usize>,
     widths: [usize; 3],
     params: Aligned,
     velocity: Aligned,
@@ -73,22 +77,23 @@ struct Shard {
 }
 
 impl Units {
-    /// Shards for up to so many threads and mini-batches of up to so many
-    /// examples, if the net has one hidden layer and enough units.
+    /// A shard for each of so many threads, or fewer of a small net, for
+    /// mini-batches of up to so many examples; if the net has one hidden layer, and
+    /// enough units for each of several threads.
     pub(crate) fn new(net: NetRef<'_>, threads: usize, batch: usize, isa: Isa) -> Option<Self> {
         let &[features, hidden, classes] = net.widths() else {
             return None;
         };
-        let lines = hidden.div_ceil(FEWEST_UNITS);
+        let lines = hidden.div_ceil(LINE);
         let count = threads.min(lines);
-        if count < 2 {
+        if count < threads.min(2) {
             return None;
         }
-        let start = |shard: usize| (shard * lines / count * FEWEST_UNITS).min(hidden);
+        let start = |shard: usize| shard * lines / count * LINE;
         let shard = |shard: usize| {
             let widths = [features, start(shard + 1) - start(shard), classes];
             Shard {
-                first: start(shard),
+                units: start(shard)..start(shard + 1).min(hidden),
                 params: Aligned::zeros(params_len(&widths)),
                 velocity: Aligned::zeros(params_len(&widths)),
                 gradient: Aligned::zeros(params_len(&widths)),
@@ -194,7 +199,7 @@ impl Units {
     }
 
     fn hidden(&self) -> usize {
-        self.shards.iter().map(|shard| shard.widths[1]).sum()
+        self.shards.last().map_or(0, |shard| shard.units.end)
     }
 }
 
@@ -202,15 +207,23 @@ impl Shard {
     /// Where parameters of the shard lie in it, and among those of a net with
     /// so many hidden units.
     fn places(&self, hidden: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + use<> {
-        let ([features, width, classes], first) = (self.widths, self.first);
+        let ([features, width, classes], units) = (self.widths, self.units.clone());
         let of = move |own: usize, whole: usize, len: usize| (own..own + len, whole..whole + len);
         // Rows of W1, and b1 below them.
-        let above = (0..=features).map(move |row| of(row * width, row * hidden + first, width));
+        let first = move |row| of(row * width, row * hidden + units.start, units.len());
         let (own, whole) = ((features + 1) * width, (features + 1) * hidden);
-        above.chain([
-            of(own, whole + first * classes, width * classes),
+        let second = self.units.start * classes;
+        (0..=features).map(first).chain([
+            of(own, whole + second, self.units.len() * classes),
             of(own + width * classes, whole + hidden * classes, classes),
         ])
+    }
+
+    /// The activations of its own units that these examples have.
+    fn activations(&self, examples: Range<usize>) -> MatRef<'_> {
+        let [_, width, _] = self.widths;
+        let rows = &self.activations[examples.start * width..examples.end * width];
+        MatRef::new(rows, examples.len(), width).block(0..examples.len(), 0..self.units.len())
     }
 }
 
@@ -245,11 +258,16 @@ impl Share for Forward<'_> {
 
     fn run(self) {
         for shard in self.shards {
+            let [_, width, _] = shard.widths;
             let pass = self.common.pass(&shard.widths, &shard.params);
-            let hidden = self.common.images.labels.len() * shard.widths[1];
-            let a = &mut shard.activations[..hidden];
+            let a = &mut shard.activations[..self.common.images.labels.len() * width];
             let [scratch] = &mut shard.scratch;
             pass.first_layer(self.common.images, scratch.is_finite, a, scratch);
+            if shard.units.len() < width {
+                // σ of zero need not be zero.
+                let rows = a.chunks_exact_mut(width);
+                rows.for_each(|row| row[shard.units.len()..].fill(0.0));
+            }
         }
     }
 }
@@ -299,19 +317,18 @@ impl Share for Logits<'_> {
     fn run(self) {
         let isa = self.common.isa;
         let rows = self.first..self.first + self.losses.len();
+        let [_, _, classes] = self.shards[0].widths;
         let ctx = &mut Context::new(1, &mut self.packing[0]).with_isa(isa);
         for (i, shard) in self.shards.iter().enumerate() {
-            let [_, width, classes] = shard.widths;
-            let a = &shard.activations[rows.start * width..rows.end * width];
             let layer = self.common.pass(&shard.widths, &shard.params).net.layer(1);
-            Product::new(MatRef::new(a, rows.len(), width), layer.weights)
+            let weights = layer.weights.block(0..shard.units.len(), 0..classes);
+            Product::new(shard.activations(rows.clone()), weights)
                 .start(match i {
                     0 => Start::Row(layer.biases),
                     _ => Start::C,
                 })
                 .compute(MatMut::new(self.logits, rows.len(), classes), ctx);
         }
-        let [_, _, classes] = self.shards[0].widths;
         softmax_cross_entropy(
             isa,
             MatRef::new(self.logits, rows.len(), classes),

@@ -419,13 +419,12 @@ impl Workspace {
         share_out(team, parameters, pieces.min(team.threads()));
     }
 
-    /// The net in shards of hidden units, if mini-batches of so many examples
-    /// are worth several threads.
-    pub(crate) fn units(&self, net: NetRef<'_>, batch: usize) -> Option<Units> {
-        if batch > CHUNK || self.defects != Defects::NONE {
+    /// The net in shards of hidden units, one for each of so many threads, if it
+    /// has that many and mini-batches of so many examples are one chunk.
+    pub(crate) fn units(&self, net: NetRef<'_>, threads: usize, batch: usize) -> Option<Units> {
+        if self.is_large(batch) || self.defects != Defects::NONE {
             return None;
         }
-        let threads = self.pieces(batch, WORTH_A_THREAD);
         Units::new(net, threads, batch, self.isa)
     }
 
@@ -439,9 +438,9 @@ impl Workspace {
         batch > CHUNK
     }
 
-    /// Whether mini-batches of so many examples are worth more than a thread.
-    pub(crate) fn is_shared(&self, batch: usize) -> bool {
-        self.pieces(batch.min(CHUNK), WORTH_A_THREAD) > 1
+    /// How many threads mini-batches of so many examples are worth.
+    pub(crate) fn threads_for(&self, batch: usize) -> usize {
+        self.pieces(batch.min(CHUNK), WORTH_A_THREAD)
     }
 
     /// How many threads so many examples are shared out among, if that many

@@ -357,7 +357,7 @@ fn evaluation_is_the_loss_of_the_gradient_and_counts_the_largest_logits() {
 }
 
 #[test]
-#[should_panic(expected = "element (1, 3) of a 2×3 matrix")]
+#[should_panic(expected = "label 3 of 3 classes")]
 fn a_label_beyond_the_classes_is_refused() {
     let data = Dataset::new(vec![9; 8], 2, 2, vec![1, 3]).unwrap();
     let widths = [4, 3];

@@ -270,6 +270,25 @@ fn configurations(epochs: usize) -> Vec<(Activation, Config)> {
 
 const WIDTHS: [usize; 4] = [19, 11, 7, 5];
 
+/// Nets of that size: several layers, and one whose units are more than a cache
+/// line of them but no whole ones.
+const ALL_WIDTHS: [&[usize]; 2] = [&WIDTHS, &[19, 37, 5]];
+
+/// What a net is like.
+fn kind(net: &Net) -> (&[usize], Activation) {
+    (net.view().widths(), net.view().activation())
+}
+
+/// Each configuration with each of the nets.
+fn nets(epochs: usize) -> Vec<(Net, Config)> {
+    let configurations = configurations(epochs);
+    let with = |widths| {
+        let configurations = configurations.iter();
+        configurations.map(move |&(activation, config)| (random_net(widths, activation), config))
+    };
+    ALL_WIDTHS.into_iter().flat_map(with).collect()
+}
+
 /// A step rounds each parameter by up to 2⁻²⁴ of itself and moves it by a
 /// thousandth of itself or so, which makes 10⁻⁴ of the way. A wrong sign,
 /// scale or velocity is off by more than a hundredth.
@@ -277,13 +296,12 @@ const WIDTHS: [usize; 4] = [19, 11, 7, 5];
 fn one_step_is_that_of_the_f64_net() {
     let data = random_images(4, WIDTHS[0], WIDTHS[3], 1);
     let all = Subset::all(&data);
-    for (activation, config) in configurations(1) {
-        let start = random_net(&WIDTHS, activation);
+    for (start, config) in nets(1) {
         for batch in [Batch::Full, Batch::Mini(4)] {
             let config = Config { batch, ..config };
             let (net, outcome, log) = run(&start, &all, &all, &config);
             let expected = oracle_run(&start, &all, &all, &config);
-            let name = format!("{activation:?} {config:?}");
+            let name = format!("{:?} {config:?}", kind(&start));
             assert_moved(&net, &start, &expected.params, 2e-4, &name);
             assert_eq!((log.steps.len(), outcome.history.len()), (1, 1));
             let (before, after) = expected.losses[0];
@@ -299,11 +317,10 @@ fn a_hundred_steps_are_those_of_the_f64_net() {
     let data = random_images(98, WIDTHS[0], WIDTHS[3], 2);
     let val = random_images(33, WIDTHS[0], WIDTHS[3], 3);
     let (all, val) = (Subset::all(&data), Subset::all(&val));
-    for (activation, config) in configurations(4) {
-        let start = random_net(&WIDTHS, activation);
+    for (start, config) in nets(4) {
         let (net, outcome, log) = run(&start, &all, &val, &config);
         let expected = oracle_run(&start, &all, &val, &config);
-        let name = format!("{activation:?} {config:?}");
+        let name = format!("{:?} {config:?}", kind(&start));
         assert_eq!(log.steps.len(), 100);
         assert_moved(&net, &start, &expected.params, 1e-4, &name);
         for (row, (train_loss, val_loss)) in outcome.history.iter().zip(expected.losses) {
@@ -321,16 +338,16 @@ fn a_hundred_steps_are_those_of_the_f64_net() {
 fn the_pieces_make_the_run_bit_for_bit() {
     let data = random_images(50, WIDTHS[0], WIDTHS[3], 4);
     let all = Subset::all(&data);
-    for (activation, config) in configurations(3) {
+    for (start, config) in nets(3) {
         let config = Config {
             label_smoothing: 0.0,
             ..config
         };
-        let start = random_net(&WIDTHS, activation);
+        let widths = start.view().widths();
         let (net, ..) = run(&start, &all, &all, &config);
 
         let mut pieces = start.clone();
-        let mut workspace = workspace(&WIDTHS, 1);
+        let mut workspace = workspace(widths, 1);
         let mut velocity = vec![0.0; start.view().params().len()];
         let mut rng = generator(config.seed, Stream::Shuffle);
         let mut done = 0;
@@ -345,7 +362,7 @@ fn the_pieces_make_the_run_bit_for_bit() {
                 let params = pieces.params_mut();
                 config
                     .optimizer
-                    .step(isa(), &WIDTHS, params, &mut velocity, gradient, rate);
+                    .step(isa(), widths, params, &mut velocity, gradient, rate);
                 done += 1;
             }
         }
