@@ -128,7 +128,8 @@ for_each_arm! {
         // all others, and as numbers they make short work.
         let mut bits = 0;
         for ((w, v), g) in params.iter_mut().zip(velocity).zip(gradient) {
-            let step = learning_rate * (g + decay * *w);
+            let slope = if decay == 0.0 { *g } else { g + decay * *w };
+            let step = learning_rate * slope;
             let next = momentum * *v - step;
             let is_over = decay == 0.0 && next.abs() < f32::MIN_POSITIVE;
             *v = if is_over { 0.0 } else { next };

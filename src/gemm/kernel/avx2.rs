@@ -6,7 +6,7 @@
 //! element of A, as in BLIS (`config/haswell`): eight loads.
 
 use super::tile::{FAR, LINE, RawTiles, define_panels, define_tiles, listed, panels, tiles};
-use super::{Kernel, pixels, transpose};
+use super::{Kernel, Steps, pixels, transpose};
 use core::arch::x86_64::*;
 
 pub(super) static KERNEL: Kernel = Kernel {

@@ -6,7 +6,7 @@
 //! make the last vector as short as the matrix, at no cost.
 
 use super::tile::{FAR, LINE, RawTiles, define_tiles, listed, tiles};
-use super::{Kernel, narrow, transpose};
+use super::{Kernel, Steps, narrow, transpose};
 use core::arch::x86_64::*;
 
 pub(super) static KERNEL: Kernel = Kernel {

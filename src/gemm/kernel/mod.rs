@@ -24,8 +24,8 @@ use tile::{LINE, RawTiles};
 /// The most rows that a tile of any arm has.
 pub(super) const MAX_ROWS: usize = 14;
 
-/// Computes tiles of the steps that the slice lists.
-type ListedTiles = unsafe fn(&RawTiles, &[u32]);
+/// Computes rows of tiles, each of the steps of a list.
+type ListedTiles = unsafe fn(&RawTiles, Steps<'_>);
 
 /// Computes tiles out of a packed panel of B.
 type PanelTiles = unsafe fn(&RawTiles);
@@ -559,47 +559,51 @@ impl MicroKernel {
             ahead_row: 0,
             ahead_gap: 0,
         };
-        let mut rows_left = rows;
-        // Of tiles of so many rows: whole ones side by side, then one of the
-        // columns that are left.
-        let (mut of_rows, mut whole, mut rest) = (0, 0, 0);
-        for list in steps.iter() {
-            let group = steps.rows().min(rows_left);
-            rows_left -= group;
+        // Lists of as many rows as a tile has are taken together.
+        let together = match steps.rows() <= self.0.listed.len() {
+            true => rows / steps.rows(),
+            false => 0,
+        };
+        let mut tiles = |rows: usize, lists: Steps<'_>| {
+            let functions = self.0.listed[rows - 1];
+            let width = functions.len() * lanes;
+            let (whole, rest) = (columns / width, columns % width);
+            (raw.b_tile, raw.start_tile, raw.c_tile) = (width, width, width);
+            // SAFETY: an `Isa` proves that the machine has the arm's
+            // instructions; the assertions hold the last element of each
+            // operand inside its slice, and C is borrowed for this call
+            // alone. (The start may be C itself: a tile reads its start
+            // before it writes.)
+            unsafe {
+                if whole > 0 {
+                    raw.count = whole;
+                    functions[functions.len() - 1](&raw, lists);
+                }
+                if rest > 0 {
+                    let (at, vectors) = (whole * width, rest.div_ceil(lanes));
+                    let mut raw = RawTiles { count: 1, ..raw };
+                    raw.b = raw.b.wrapping_add(at);
+                    raw.c = raw.c.add(at);
+                    if !raw.start.is_null() {
+                        raw.start = raw.start.add(at);
+                    }
+                    raw.last = rest - (vectors - 1) * lanes;
+                    functions[vectors - 1](&raw, lists);
+                }
+            }
+            // Past the last rows these point nowhere, and are not used.
+            let rows = rows * lists.len();
+            raw.a = raw.a.wrapping_add(rows * a.row);
+            raw.start = raw.start.wrapping_add(rows * start_row);
+            raw.c = raw.c.wrapping_add(rows * c_row);
+        };
+        if together > 0 {
+            tiles(steps.rows(), steps.lists(0..together));
+        }
+        for list in together..lists {
+            let group = steps.rows().min(rows - list * steps.rows());
             for (_, rows) in Even::new(group, self.0.listed.len()) {
-                let functions = self.0.listed[rows - 1];
-                if rows != of_rows {
-                    // Few divisions: they would cost a small product its speed.
-                    let width = functions.len() * lanes;
-                    (of_rows, whole, rest) = (rows, columns / width, columns % width);
-                    (raw.b_tile, raw.start_tile, raw.c_tile) = (width, width, width);
-                }
-                // SAFETY: an `Isa` proves that the machine has the arm's
-                // instructions; the assertions hold the last element of each
-                // operand inside its slice, and C is borrowed for this call
-                // alone. (The start may be C itself: a tile reads its start
-                // before it writes.)
-                unsafe {
-                    if whole > 0 {
-                        raw.count = whole;
-                        functions[functions.len() - 1](&raw, list);
-                    }
-                    if rest > 0 {
-                        let (at, vectors) = (whole * raw.c_tile, rest.div_ceil(lanes));
-                        let mut raw = RawTiles { count: 1, ..raw };
-                        raw.b = raw.b.wrapping_add(at);
-                        raw.c = raw.c.add(at);
-                        if !raw.start.is_null() {
-                            raw.start = raw.start.add(at);
-                        }
-                        raw.last = rest - (vectors - 1) * lanes;
-                        functions[vectors - 1](&raw, list);
-                    }
-                }
-                // Past the last rows these point nowhere, and are not used.
-                raw.a = raw.a.wrapping_add(rows * a.row);
-                raw.start = raw.start.wrapping_add(rows * start_row);
-                raw.c = raw.c.wrapping_add(rows * c_row);
+                tiles(rows, steps.lists(list..list + 1));
             }
         }
     }

@@ -4,7 +4,7 @@
 //! element of A.
 
 use super::tile::{FAR, LINE, RawTiles, define_tiles, listed, tiles};
-use super::{Kernel, pixels, transpose};
+use super::{Kernel, Steps, pixels, transpose};
 use core::arch::aarch64::*;
 
 pub(super) static KERNEL: Kernel = Kernel {

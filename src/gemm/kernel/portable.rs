@@ -5,7 +5,7 @@
 //! kernel is as wide as the build's target allows, not the machine.
 
 use super::tile::{FAR, LINE, RawTiles, define_panels, define_tiles, listed, panels, tiles};
-use super::{Kernel, pixels, transpose};
+use super::{Kernel, Steps, pixels, transpose};
 use crate::chain;
 use wide::f32x8;
 

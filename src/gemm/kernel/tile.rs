@@ -56,7 +56,7 @@ pub(super) const FAR: usize = 8;
 /// The elements of a cache line.
 pub(super) const LINE: usize = 16;
 
-/// Defines `tile_row` and `listed_row` out of what the invoking file defines for
+/// Defines `tile_row` and `listed_rows` out of what the invoking file defines for
 /// its registers: `Vector`, `Mask`, `LANES`, `zero`, `splat`, `mul_add`, `mask`,
 /// `load`, `store`, `load_part`, `load_last`, `is_direct`, `load_direct`,
 /// `store_direct`, `store_part`, `prefetch`.
@@ -118,68 +118,79 @@ macro_rules! define_tiles {
             }
         }
 
-        /// The same of those steps only that `steps` lists: step `p` is at
-        /// `p·a_step` in A and at `p·b_step` in B.
+        /// The same of those steps only that `steps` lists, for rows of tiles one
+        /// below the other, a list each: step `p` is at `p·a_step` in A and at
+        /// `p·b_step` in B. All of these tiles are as wide as the last.
         ///
         /// # Safety
-        /// As for `tile_row`, of the steps in the list.
+        /// As for `tile_row`, of the steps in the lists.
         $(#[$attribute])*
-        unsafe fn listed_row<const R: usize, const V: usize>(tiles: &RawTiles, steps: &[u32]) {
-            for tile in 0..tiles.count {
-                let mask = mask(if tile + 1 < tiles.count { tiles.lanes } else { tiles.last });
-                // SAFETY: the caller's word, and what `is_direct` says.
-                unsafe {
-                    match (is_direct(mask), tiles.ahead_lines > 0) {
-                        (true, true) => listed_tile::<R, V, true, true>(tiles, steps, tile, mask),
-                        (true, false) => listed_tile::<R, V, true, false>(tiles, steps, tile, mask),
-                        (false, true) => listed_tile::<R, V, false, true>(tiles, steps, tile, mask),
-                        (false, false) => listed_tile::<R, V, false, false>(tiles, steps, tile, mask),
-                    }
+        unsafe fn listed_rows<const R: usize, const V: usize>(tiles: &RawTiles, steps: Steps<'_>) {
+            let mask = mask(tiles.last);
+            // SAFETY: the caller's word, and what `is_direct` says.
+            unsafe {
+                match (is_direct(mask), tiles.ahead_lines > 0) {
+                    (true, true) => listed_tiles::<R, V, true, true>(tiles, steps, mask),
+                    (true, false) => listed_tiles::<R, V, true, false>(tiles, steps, mask),
+                    (false, true) => listed_tiles::<R, V, false, true>(tiles, steps, mask),
+                    (false, false) => listed_tiles::<R, V, false, false>(tiles, steps, mask),
                 }
             }
         }
 
-        /// One of these tiles. On its own, where no other has a claim to the
-        /// registers.
+        /// These tiles. On its own, where no other has a claim to the registers.
         ///
         /// # Safety
-        /// As for `listed_row`; the mask is direct where `DIRECT` says so.
+        /// As for `listed_rows`; the mask is direct where `DIRECT` says so.
         #[inline(never)]
         $(#[$attribute])*
-        unsafe fn listed_tile<const R: usize, const V: usize, const DIRECT: bool, const FETCH: bool>(
+        unsafe fn listed_tiles<const R: usize, const V: usize, const DIRECT: bool, const FETCH: bool>(
             tiles: &RawTiles,
-            steps: &[u32],
-            tile: usize,
+            steps: Steps<'_>,
             mask: Mask,
         ) {
-            // SAFETY: the caller's word.
-            let mut acc = unsafe { begin::<R, V>(tiles, tile, mask) };
-            let b = tiles.b.wrapping_add(tile * tiles.b_tile);
-            for (at, &step) in steps.iter().enumerate() {
-                if FETCH && let Some(&far) = steps.get(at + FAR) {
-                    for line in (0..V * LANES).step_by(LINE) {
-                        prefetch(b.wrapping_add(far as usize * tiles.b_step + line));
+            let mut tiles = *tiles;
+            for list in steps.iter() {
+                for tile in 0..tiles.count {
+                    // SAFETY: the caller's word.
+                    let mut acc = unsafe { begin::<R, V>(&tiles, tile, mask) };
+                    let b = tiles.b.wrapping_add(tile * tiles.b_tile);
+                    for (at, &step) in list.iter().enumerate() {
+                        if FETCH && let Some(&far) = list.get(at + FAR) {
+                            for line in (0..V * LANES).step_by(LINE) {
+                                prefetch(b.wrapping_add(far as usize * tiles.b_step + line));
+                            }
+                        }
+                        let a = tiles.a.wrapping_add(step as usize * tiles.a_step);
+                        let b = b.wrapping_add(step as usize * tiles.b_step);
+                        let mut row = [zero(); V];
+                        for (v, row) in row.iter_mut().enumerate() {
+                            // SAFETY: the row of B of this step.
+                            *row = unsafe {
+                                let from = b.add(v * LANES);
+                                match (v + 1 < V, DIRECT) {
+                                    (true, _) => load(from),
+                                    (false, true) => load_direct(from, mask),
+                                    (false, false) => load_part(from, mask),
+                                }
+                            };
+                        }
+                        // SAFETY: the rows of A in this step.
+                        unsafe { rank_1(&mut acc, a, tiles.a_row, row) };
+                    }
+                    // SAFETY: the caller's word.
+                    unsafe {
+                        match DIRECT {
+                            true => end_direct(&tiles, tile, mask, acc),
+                            false => end_aside(&tiles, tile, mask, acc),
+                        }
                     }
                 }
-                let a = tiles.a.wrapping_add(step as usize * tiles.a_step);
-                let b = b.wrapping_add(step as usize * tiles.b_step);
-                let mut row = [zero(); V];
-                for (v, row) in row.iter_mut().enumerate() {
-                    // SAFETY: the row of B of this step.
-                    *row = unsafe {
-                        let from = b.add(v * LANES);
-                        match (v + 1 < V, DIRECT) {
-                            (true, _) => load(from),
-                            (false, true) => load_direct(from, mask),
-                            (false, false) => load_part(from, mask),
-                        }
-                    };
-                }
-                // SAFETY: the rows of A in this step.
-                unsafe { rank_1(&mut acc, a, tiles.a_row, row) };
+                // Past the last rows these point nowhere, and are not used.
+                tiles.a = tiles.a.wrapping_add(R * tiles.a_row);
+                tiles.start = tiles.start.wrapping_add(R * tiles.start_row);
+                tiles.c = tiles.c.wrapping_add(R * tiles.c_row);
             }
-            // SAFETY: the caller's word.
-            unsafe { end(tiles, tile, mask, acc) };
         }
 
         /// Adds the outer product of a column of A and a row of B.
@@ -255,10 +266,27 @@ macro_rules! define_tiles {
             mask: Mask,
             acc: [[Vector; V]; R],
         ) {
-            if !is_direct(mask) {
-                // SAFETY: the caller's word.
-                return unsafe { end_aside(tiles, tile, mask, acc) };
+            // SAFETY: the caller's word, and what `is_direct` says.
+            unsafe {
+                match is_direct(mask) {
+                    true => end_direct(tiles, tile, mask, acc),
+                    false => end_aside(tiles, tile, mask, acc),
+                }
             }
+        }
+
+        /// The same where the last vectors are direct.
+        ///
+        /// # Safety
+        /// As for `tile_row`; the mask is direct.
+        #[inline]
+        $(#[$attribute])*
+        unsafe fn end_direct<const R: usize, const V: usize>(
+            tiles: &RawTiles,
+            tile: usize,
+            mask: Mask,
+            acc: [[Vector; V]; R],
+        ) {
             for (i, acc) in acc.iter().enumerate() {
                 for (v, acc) in acc.iter().enumerate() {
                     // SAFETY: row `i` of C.
@@ -395,7 +423,7 @@ macro_rules! panels {
 /// The same of tiles whose steps are listed.
 macro_rules! listed {
     ($($rows:literal: $($vectors:literal)+;)+) => {
-        &[$(&[$(listed_row::<$rows, $vectors> as unsafe fn(&RawTiles, &[u32])),+]),+]
+        &[$(&[$(listed_rows::<$rows, $vectors> as unsafe fn(&RawTiles, Steps<'_>)),+]),+]
     };
 }
 
