@@ -17,7 +17,8 @@ pub(crate) use of_threads::{MAX_PIECES, Team};
 #[cfg(feature = "rayon")]
 mod of_threads {
     use core::any::Any;
-    use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+    use core::ptr;
+    use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
     use std::boxed::Box;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
     use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -47,25 +48,37 @@ mod of_threads {
 
     /// What the threads of a team share.
     struct Work {
-        /// What is to be done with each piece.
-        job: Mutex<Option<Job<'static>>>,
-        /// The pieces that nobody has taken, a bit for each.
-        untaken: AtomicU64,
-        /// How many are not done.
-        undone: AtomicUsize,
-        is_over: AtomicBool,
+        offer: Line<Offer>,
+        /// How many pieces are not done.
+        undone: Line<AtomicUsize>,
         panic: Mutex<Option<Box<dyn Any + Send>>>,
     }
+
+    /// What those look at who wait for work.
+    struct Offer {
+        /// What is to be done with each piece; nobody's memory unless some are not
+        /// done.
+        job: AtomicPtr<Job<'static>>,
+        /// The pieces that nobody has taken, a bit for each.
+        untaken: AtomicU64,
+        is_over: AtomicBool,
+    }
+
+    /// On cache lines of its own, two of which many processors fetch at once.
+    #[repr(align(128))]
+    struct Line<T>(T);
 
     impl Team<'_> {
         /// Calls `body` with a team of `threads` threads of the rayon pool that
         /// the caller is in, itself among them.
         pub(crate) fn with<R>(threads: usize, body: impl FnOnce(&mut Team<'_>) -> R) -> R {
             let work = Work {
-                job: Mutex::new(None),
-                untaken: AtomicU64::new(0),
-                undone: AtomicUsize::new(0),
-                is_over: AtomicBool::new(false),
+                offer: Line(Offer {
+                    job: AtomicPtr::new(ptr::null_mut()),
+                    untaken: AtomicU64::new(0),
+                    is_over: AtomicBool::new(false),
+                }),
+                undone: Line(AtomicUsize::new(0)),
                 panic: Mutex::new(None),
             };
             if threads == 1 {
@@ -80,7 +93,7 @@ mod of_threads {
                     scope.spawn(move |_| work.wait(own));
                 }
                 // Even if the body panics, so that nobody waits for ever.
-                let _over = Over(&work.is_over);
+                let _over = Over(&work.offer.0.is_over);
                 body(&mut Team {
                     work: &work,
                     threads,
@@ -115,18 +128,17 @@ mod of_threads {
                 (1..=MAX_PIECES).contains(&pieces),
                 "work in {pieces} pieces"
             );
-            // SAFETY: only the lifetime changes. Who reads the job has taken a
-            // piece of it first, and this does not return, nor unwind, before
-            // every piece is done; nor does it run twice at a time, since it
-            // borrows the one team of this work.
-            let lasting = unsafe { core::mem::transmute::<Job<'_>, Job<'static>>(job) };
-            *locked(&work.job) = Some(lasting);
-            work.undone.store(pieces, Ordering::Relaxed);
-            work.untaken
-                .store(!0 >> (MAX_PIECES - pieces), Ordering::Release);
+            let (offer, undone) = (&work.offer.0, &work.undone.0);
+            let job = ptr::from_ref(&job).cast_mut().cast();
+            offer.job.store(job, Ordering::Relaxed);
+            undone.store(pieces, Ordering::Relaxed);
+            // The first piece is taken already.
+            let untaken = !0 >> (MAX_PIECES - pieces) & !1;
+            offer.untaken.store(untaken, Ordering::Release);
+            work.do_piece(0);
             while work.take_piece(0) {}
             let mut looks = 0;
-            while work.undone.load(Ordering::Acquire) > 0 {
+            while undone.load(Ordering::Acquire) > 0 {
                 pause(&mut looks, u32::MAX);
             }
             if let Some(panic) = locked(&work.panic).take() {
@@ -140,8 +152,9 @@ mod of_threads {
         /// over.
         fn wait(&self, own: usize) {
             let mut looks = 0;
-            while !self.is_over.load(Ordering::Acquire) {
-                if self.untaken.load(Ordering::Relaxed) > 0 && self.take_piece(own) {
+            let offer = &self.offer.0;
+            while !offer.is_over.load(Ordering::Acquire) {
+                if offer.untaken.load(Ordering::Relaxed) > 0 && self.take_piece(own) {
                     looks = 0;
                 }
                 pause(&mut looks, YIELDING);
@@ -150,31 +163,33 @@ mod of_threads {
 
         /// Does a piece of the job, if there is one left: its own, or the first.
         fn take_piece(&self, own: usize) -> bool {
-            let mut piece = 0;
-            let without = |untaken: u64| {
-                piece = match untaken {
-                    0 => return None,
-                    _ if own < MAX_PIECES && untaken >> own & 1 == 1 => own,
-                    _ => untaken.trailing_zeros() as usize,
-                };
-                Some(untaken & !(1 << piece))
-            };
-            let order = Ordering::AcqRel;
-            if self
-                .untaken
-                .fetch_update(order, Ordering::Relaxed, without)
-                .is_err()
-            {
-                return false;
+            let untaken = &self.offer.0.untaken;
+            let mut piece = own % MAX_PIECES;
+            loop {
+                let bit = 1 << piece;
+                if untaken.fetch_and(!bit, Ordering::AcqRel) & bit != 0 {
+                    self.do_piece(piece);
+                    return true;
+                }
+                match untaken.load(Ordering::Relaxed) {
+                    0 => return false,
+                    left => piece = left.trailing_zeros() as usize,
+                }
             }
-            let job = *locked(&self.job);
-            if let Some(job) = job
-                && let Err(panic) = catch_unwind(AssertUnwindSafe(|| job(piece)))
-            {
+        }
+
+        /// Does a piece that is taken and not done.
+        fn do_piece(&self, piece: usize) {
+            let job = self.offer.0.job.load(Ordering::Relaxed);
+            // SAFETY: who takes a piece sees the job that was stored before the
+            // pieces were offered, and `Team::run`, whose job it is, neither
+            // returns nor unwinds before all pieces are done; nor does it run twice
+            // at a time, since it borrows the one team of this work.
+            let job = unsafe { *job };
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| job(piece))) {
                 *locked(&self.panic) = Some(panic);
             }
-            self.undone.fetch_sub(1, Ordering::Release);
-            true
+            self.undone.0.fetch_sub(1, Ordering::Release);
         }
     }
 
