@@ -4,6 +4,7 @@ use crate::data::Dataset;
 use crate::gemm::pixels;
 use crate::isa::Isa;
 use alloc::{vec, vec::Vec};
+use core::ops::Range;
 
 /// How many images ahead one is fetched: no processor guesses where it lies.
 const AHEAD: usize = 4;
@@ -11,7 +12,8 @@ const AHEAD: usize = 4;
 /// The images of a mini-batch, gathered.
 #[derive(Clone, Debug)]
 pub(crate) struct Images {
-    features: usize,
+    /// Which pixels of them.
+    pixels: Range<usize>,
     /// How many images leave out their zero columns together.
     panel: usize,
     bytes: Vec<u8>,
@@ -23,12 +25,12 @@ pub(crate) struct Images {
 }
 
 impl Images {
-    /// Room for so many images of so many pixels each.
-    pub(crate) fn new(isa: Isa, features: usize, images: usize) -> Self {
-        let panel = pixels::panel(isa);
+    /// Room for these pixels of so many images.
+    pub(crate) fn new(isa: Isa, pixels: Range<usize>, images: usize) -> Self {
+        let (panel, features) = (pixels::panel(isa), pixels.len());
         let panels = images.div_ceil(panel);
         Self {
-            features,
+            pixels,
             panel,
             bytes: vec![0; images * features],
             labels: vec![0; images],
@@ -43,26 +45,28 @@ impl Images {
     /// Panics if there are more of them than there is room for.
     pub(crate) fn gather<'a>(&'a mut self, data: &'a Dataset, indices: &'a [u32]) -> Gather<'a> {
         let (images, panels) = (indices.len(), indices.len().div_ceil(self.panel));
+        let features = self.pixels.len();
         Gather {
+            pixels: self.pixels.clone(),
             panel: self.panel,
             data,
             indices,
-            bytes: &mut self.bytes[..images * self.features],
+            bytes: &mut self.bytes[..images * features],
             labels: &mut self.labels[..images],
-            columns: &mut self.columns[..panels * self.features],
+            columns: &mut self.columns[..panels * features],
             counts: &mut self.counts[..panels],
         }
     }
 
     /// The first images, gathered.
     pub(crate) fn gathered(&self, images: usize) -> Gathered<'_> {
-        let panels = images.div_ceil(self.panel);
+        let (panels, features) = (images.div_ceil(self.panel), self.pixels.len());
         Gathered {
-            features: self.features,
+            features,
             panel: self.panel,
-            bytes: &self.bytes[..images * self.features],
+            bytes: &self.bytes[..images * features],
             labels: &self.labels[..images],
-            columns: &self.columns[..panels * self.features],
+            columns: &self.columns[..panels * features],
             counts: &self.counts[..panels],
         }
     }
@@ -70,6 +74,7 @@ impl Images {
 
 /// Images to be gathered.
 pub(crate) struct Gather<'a> {
+    pixels: Range<usize>,
     panel: usize,
     data: &'a Dataset,
     indices: &'a [u32],
@@ -88,7 +93,7 @@ impl<'a> Gather<'a> {
     /// The first `left` of `pieces` equal shares of them, whole panels, and the
     /// others.
     pub(crate) fn split(self, left: usize, pieces: usize) -> (Self, Self) {
-        let (features, panel) = (self.data.features(), self.panel);
+        let (features, panel) = (self.pixels.len(), self.panel);
         let panels = self.counts.len() * left / pieces;
         let images = self.indices.len().min(panels * panel);
         let (indices, other_indices) = self.indices.split_at(images);
@@ -97,6 +102,7 @@ impl<'a> Gather<'a> {
         let (columns, other_columns) = self.columns.split_at_mut(panels * features);
         let (counts, other_counts) = self.counts.split_at_mut(panels);
         let one = Self {
+            pixels: self.pixels.clone(),
             panel,
             data: self.data,
             indices,
@@ -106,6 +112,7 @@ impl<'a> Gather<'a> {
             counts,
         };
         let other = Self {
+            pixels: self.pixels,
             panel,
             data: self.data,
             indices: other_indices,
@@ -120,7 +127,8 @@ impl<'a> Gather<'a> {
     /// Copies the images and finds their columns. `masks` has a place for each
     /// pixel of an image.
     pub(crate) fn run(self, isa: Isa, masks: &mut [u16]) -> Gathered<'a> {
-        let (features, panel) = (self.data.features(), self.panel);
+        let (features, panel) = (self.pixels.len(), self.panel);
+        let image = |i: u32| &self.data.image(i as usize)[self.pixels.clone()];
         let mut far = self.indices.iter().skip(AHEAD);
         let panels = self.indices.chunks(panel);
         let panels = panels.zip(self.labels.chunks_mut(panel));
@@ -129,11 +137,11 @@ impl<'a> Gather<'a> {
         let found = columns.zip(&mut *self.counts);
         for (((indices, labels), bytes), (columns, count)) in panels.zip(bytes).zip(found) {
             let images = bytes.chunks_exact_mut(features);
-            for ((&i, image), label) in indices.iter().zip(images).zip(labels) {
+            for ((&i, bytes), label) in indices.iter().zip(images).zip(labels) {
                 if let Some(&far) = far.next() {
-                    pixels::fetch(self.data.image(far as usize));
+                    pixels::fetch(image(far));
                 }
-                image.copy_from_slice(self.data.image(i as usize));
+                bytes.copy_from_slice(image(i));
                 *label = self.data.label(i as usize);
             }
             *count = pixels::columns(isa, bytes, features, masks, columns) as u32;
@@ -161,4 +169,31 @@ pub(crate) struct Gathered<'a> {
     /// that is not zero in all of its images.
     pub(crate) columns: &'a [u32],
     pub(crate) counts: &'a [u32],
+}
+
+impl Gathered<'_> {
+    /// The first half of them, whole panels, and the others.
+    pub(crate) fn halves(self) -> (Self, Self) {
+        let panels = self.counts.len() / 2;
+        let images = self.labels.len().min(panels * self.panel);
+        let (bytes, other_bytes) = self.bytes.split_at(images * self.features);
+        let (labels, other_labels) = self.labels.split_at(images);
+        let (columns, other_columns) = self.columns.split_at(panels * self.features);
+        let (counts, other_counts) = self.counts.split_at(panels);
+        let one = Self {
+            bytes,
+            labels,
+            columns,
+            counts,
+            ..self
+        };
+        let other = Self {
+            bytes: other_bytes,
+            labels: other_labels,
+            columns: other_columns,
+            counts: other_counts,
+            ..self
+        };
+        (one, other)
+    }
 }

@@ -27,11 +27,15 @@ mod aligned;
 pub mod defects;
 #[cfg(feature = "alloc")]
 mod gather;
+#[cfg(feature = "alloc")]
+mod halves;
 pub mod loss;
 #[cfg(feature = "alloc")]
 pub mod metrics;
 pub mod net;
 pub mod optim;
+#[cfg(feature = "alloc")]
+mod part;
 pub mod quantize;
 pub mod schedule;
 #[cfg(feature = "alloc")]

@@ -67,23 +67,32 @@ pub(crate) trait Share: Sized + Send {
 pub(crate) fn share_out<S: Share>(team: &mut Team<'_>, share: S, pieces: usize) {
     #[cfg(feature = "rayon")]
     if pieces > 1 && team.threads() > 1 {
-        let pieces = pieces.min(MAX_PIECES);
-        let slots: [Mutex<Option<S>>; MAX_PIECES] = core::array::from_fn(|_| Mutex::new(None));
-        let slot = |piece: usize| slots[piece].lock().unwrap_or_else(PoisonError::into_inner);
-        let mut rest = share;
-        for piece in 0..pieces - 1 {
-            let (one, others) = rest.split(1, pieces - piece);
-            *slot(piece) = Some(one);
-            rest = others;
-        }
-        *slot(pieces - 1) = Some(rest);
-        return team.run(pieces, &|piece| {
-            let share = slot(piece).take();
-            share.into_iter().for_each(Share::run);
-        });
+        return match pieces {
+            // Slots that are not used take their share of L1 all the same.
+            ..=8 => in_slots::<S, 8>(team, share, pieces),
+            _ => in_slots::<S, MAX_PIECES>(team, share, pieces.min(MAX_PIECES)),
+        };
     }
     let _ = (team, pieces);
     share.run();
+}
+
+/// Runs a share in up to so many pieces.
+#[cfg(feature = "rayon")]
+fn in_slots<S: Share, const MOST: usize>(team: &mut Team<'_>, share: S, pieces: usize) {
+    let slots: [Mutex<Option<S>>; MOST] = core::array::from_fn(|_| Mutex::new(None));
+    let slot = |piece: usize| slots[piece].lock().unwrap_or_else(PoisonError::into_inner);
+    let mut rest = share;
+    for piece in 0..pieces - 1 {
+        let (one, others) = rest.split(1, pieces - piece);
+        *slot(piece) = Some(one);
+        rest = others;
+    }
+    *slot(pieces - 1) = Some(rest);
+    team.run(pieces, &|piece| {
+        let share = slot(piece).take();
+        share.into_iter().for_each(Share::run);
+    });
 }
 
 /// What a thread needs for itself.
@@ -129,7 +138,12 @@ impl<'a> Layers<'a> {
         Self(layers)
     }
 
-    fn split(self, rows: usize, widths: &[usize]) -> (Self, Self) {
+    /// The first layer.
+    pub(crate) fn first(&mut self) -> &mut [f32] {
+        self.0[0]
+    }
+
+    pub(crate) fn split(self, rows: usize, widths: &[usize]) -> (Self, Self) {
         let mut above = <[&mut [f32]; MAX_DEPTH]>::default();
         let mut below = <[&mut [f32]; MAX_DEPTH]>::default();
         let parts = above.iter_mut().zip(&mut below);
@@ -138,6 +152,22 @@ impl<'a> Layers<'a> {
         }
         (Self(above), Self(below))
     }
+}
+
+/// Which stretch of its chains a product computes: sums begin with the biases and
+/// end as activations.
+#[derive(Clone, Copy)]
+pub(crate) struct Stretch {
+    pub(crate) begins: bool,
+    pub(crate) ends: bool,
+}
+
+impl Stretch {
+    /// From the beginning to the end.
+    pub(crate) const WHOLE: Self = Self {
+        begins: true,
+        ends: true,
+    };
 }
 
 /// What all shares of examples have in common.
@@ -202,7 +232,8 @@ impl Share for Examples<'_> {
         let images = self.images.run(pass.isa, &mut scratch.masks);
         let weights = pass.net.layer(0).weights.as_slice();
         let is_finite = vector::all_finite(pass.isa, weights);
-        pass.first_layer(images, is_finite, activations.0[0], scratch);
+        let whole = Stretch::WHOLE;
+        pass.first_layer(images, is_finite, whole, activations.0[0], scratch);
         pass.further_layers(&mut activations, losses.len(), scratch);
         pass.losses(images.labels, &activations, &mut deltas, losses);
         if pass.pull.is_some() {
@@ -219,6 +250,7 @@ impl Pass<'_> {
         &self,
         images: Gathered<'_>,
         is_finite: bool,
+        stretch: Stretch,
         a: &mut [f32],
         scratch: &mut Scratch,
     ) {
@@ -248,8 +280,11 @@ impl Pass<'_> {
                 };
                 let mut z = Product::new(MatRef::new(x, rows, features), weights)
                     .steps(Steps::new(isa, features, steps))
-                    .start(Start::Row(&layer.biases[units.clone()]));
-                if net.depth() > 1 {
+                    .start(match stretch.begins {
+                        true => Start::Row(&layer.biases[units.clone()]),
+                        false => Start::C,
+                    });
+                if stretch.ends && net.depth() > 1 {
                     z = z.epilogue(&sigma);
                 }
                 let mut a = MatMut::new(a, rows, width);
@@ -259,7 +294,12 @@ impl Pass<'_> {
     }
 
     /// A = σ(b + A·W) of the layers after the first.
-    fn further_layers(&self, activations: &mut Layers<'_>, rows: usize, scratch: &mut Scratch) {
+    pub(crate) fn further_layers(
+        &self,
+        activations: &mut Layers<'_>,
+        rows: usize,
+        scratch: &mut Scratch,
+    ) {
         let Self { net, isa, .. } = *self;
         let widths = net.widths();
         let ctx = &mut Context::new(1, &mut scratch.packing).with_isa(isa);
@@ -271,7 +311,7 @@ impl Pass<'_> {
     }
 
     /// The losses, and the gradient by the logits.
-    fn losses(
+    pub(crate) fn losses(
         &self,
         labels: &[u8],
         activations: &Layers<'_>,

@@ -6,6 +6,7 @@
 //! others in the one that was fastest. No way changes a bit of any result.
 
 use crate::data::Dataset;
+use crate::halves::Halves;
 use crate::net::{Net, NetRef};
 use crate::team::Team;
 use crate::units::Units;
@@ -32,6 +33,8 @@ enum Way {
     /// By hidden units, in these shards ([`crate::units`]). The first are not
     /// shared out.
     Units(usize),
+    /// By pixels, between two ([`crate::halves`]).
+    Halves,
 }
 
 /// The ways in which the steps of a run may be shared out, and what they need.
@@ -39,6 +42,7 @@ enum Way {
 pub(crate) struct Ways {
     trial: Trial,
     units: Vec<Units>,
+    halves: Option<Halves>,
     /// Who has the parameters as they are: shards, or with any other way the net
     /// itself.
     now: Way,
@@ -69,9 +73,17 @@ impl Ways {
                 units.push(shards);
             }
         }
+        let halves = match threads {
+            2 => workspace.halves(net, batch),
+            _ => None,
+        };
+        if halves.is_some() {
+            ways.push(Way::Halves);
+        }
         Self {
             trial: Trial::new(&ways),
             units,
+            halves,
             now: Way::Alone,
         }
     }
@@ -90,14 +102,19 @@ impl Ways {
         let way = self.trial.way();
         if way != self.now {
             self.store(net, velocity);
-            if let Way::Units(shards) = way {
-                self.units[shards].load(net.view().params(), velocity);
+            match (way, &mut self.halves) {
+                (Way::Units(shards), _) => {
+                    self.units[shards].load(net.view().params(), velocity);
+                }
+                (Way::Halves, Some(halves)) => halves.load(net.view().params(), velocity),
+                _ => {}
             }
             self.now = way;
         }
-        let units = &mut self.units;
-        let mut step = |team: &mut Team<'_>| match way {
-            Way::Units(shards) => units[shards].step(team, data, (batch, next), update),
+        let (units, halves) = (&mut self.units, &mut self.halves);
+        let mut step = |team: &mut Team<'_>| match (way, &mut *halves) {
+            (Way::Units(shards), _) => units[shards].step(team, data, (batch, next), update),
+            (Way::Halves, Some(halves)) => halves.step(team, data, (batch, next), update),
             _ => workspace.step_with(team, net, velocity, data, batch, update),
         };
         self.trial.step(|| match way {
@@ -108,8 +125,10 @@ impl Ways {
 
     /// Gives parameters and velocities back to the net, if it does not have them.
     pub(crate) fn store(&self, net: &mut Net, velocity: &mut [f32]) {
-        if let Way::Units(shards) = self.now {
-            self.units[shards].store(net.params_mut(), velocity);
+        match (self.now, &self.halves) {
+            (Way::Units(shards), _) => self.units[shards].store(net.params_mut(), velocity),
+            (Way::Halves, Some(halves)) => halves.store(net.params_mut(), velocity),
+            _ => {}
         }
     }
 }
@@ -205,10 +224,11 @@ mod tests {
             Way::Alone => 3.0,
             Way::Examples => 1.0,
             Way::Units(_) => 2.0,
+            Way::Halves => 4.0,
         };
-        let all = [Way::Alone, Way::Examples, Way::Units(1)];
+        let all = [Way::Alone, Way::Examples, Way::Units(1), Way::Halves];
         assert_eq!(chosen(&all, of), Way::Examples);
-        assert_eq!(chosen(&all, |way| 1.0 / of(way)), Way::Alone);
+        assert_eq!(chosen(&all, |way| 1.0 / of(way)), Way::Halves);
         assert_eq!(chosen(&[Way::Alone, Way::Units(1)], of), Way::Units(1));
         assert_eq!(Trial::new(&[Way::Examples]).way(), Way::Examples);
     }

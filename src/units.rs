@@ -16,19 +16,17 @@
 //! hidden units of a shard   dZ1 = dZ2·W2ᵀ ⊙ σ′(Z1), all gradients, the parameters' step
 //! ```
 
-use crate::activation::Activation;
 use crate::aligned::{Aligned, LINE};
 use crate::data::Dataset;
-use crate::defects::Defects;
 use crate::gather::{Gather, Gathered, Images};
 use crate::gemm::{Context, Product, Start};
 use crate::isa::Isa;
 use crate::loss::{Pull, softmax_cross_entropy};
 use crate::matrix::{MatMut, MatRef};
-use crate::net::{NetRef, activations_len, params_len};
-use crate::share::{Layers, Parameters, Pass, Scratch, Share, Sums, Values, share_out};
+use crate::net::{NetRef, activations_len};
+use crate::part::Part;
+use crate::share::{Layers, Share, Stretch, share_out};
 use crate::team::Team;
-use crate::vector;
 use crate::workspace::Update;
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
@@ -40,8 +38,7 @@ const GATHERINGS: usize = 2;
 #[derive(Clone, Debug)]
 pub(crate) struct Units {
     isa: Isa,
-    activation: Activation,
-    classes: usize,
+    widths: [usize; 3],
     shards: Vec<Shard>,
     /// The images of this step, and those of the next.
     images: Images,
@@ -57,23 +54,12 @@ pub(crate) struct Units {
     masks: Vec<Vec<u16>>,
 }
 
-/// Some hidden units: a net of its own, but for its logits, which are those of
-/// the whole net. All shards have all the biases of the output layer and move
-/// them alike.
-///
-/// A shard has whole cache lines of units. The last one is filled up with units
-/// whose weights are zero, and remain so: they are held silent.
+/// Some hidden units, all pixels, and what is computed of them.
 #[derive(Clone, Debug)]
 struct Shard {
-    /// Which hidden units, without those it is filled up with.
-    units: Range<usize>,
-    widths: [usize; 3],
-    params: Aligned,
-    velocity: Aligned,
-    gradient: Aligned,
+    part: Part,
     activations: Aligned,
     deltas: Aligned,
-    scratch: [Scratch; 1],
 }
 
 impl Units {
@@ -91,25 +77,21 @@ impl Units {
         }
         let start = |shard: usize| shard * lines / count * LINE;
         let shard = |shard: usize| {
-            let widths = [features, start(shard + 1) - start(shard), classes];
+            let units = start(shard)..start(shard + 1).min(hidden);
+            let part = Part::new(net, isa, 0..features, units, batch);
+            let len = activations_len(&part.widths(), batch);
             Shard {
-                units: start(shard)..start(shard + 1).min(hidden),
-                params: Aligned::zeros(params_len(&widths)),
-                velocity: Aligned::zeros(params_len(&widths)),
-                gradient: Aligned::zeros(params_len(&widths)),
-                activations: Aligned::zeros(activations_len(&widths, batch)),
-                deltas: Aligned::zeros(activations_len(&widths, batch)),
-                scratch: [Scratch::new(features, widths[1], batch)],
-                widths,
+                part,
+                activations: Aligned::zeros(len),
+                deltas: Aligned::zeros(len),
             }
         };
         Some(Self {
             isa,
-            activation: net.activation(),
-            classes,
+            widths: [features, hidden, classes],
             shards: (0..count).map(shard).collect(),
-            images: Images::new(isa, features, batch),
-            next: Images::new(isa, features, batch),
+            images: Images::new(isa, 0..features, batch),
+            next: Images::new(isa, 0..features, batch),
             gathered: Vec::with_capacity(batch),
             logits: vec![0.0; batch * classes],
             dlogits: vec![0.0; batch * classes],
@@ -121,24 +103,15 @@ impl Units {
 
     /// Takes over parameters and velocities.
     pub(crate) fn load(&mut self, params: &[f32], velocity: &[f32]) {
-        let hidden = self.hidden();
         for shard in &mut self.shards {
-            for (own, whole) in shard.places(hidden) {
-                shard.params[own.clone()].copy_from_slice(&params[whole.clone()]);
-                shard.velocity[own].copy_from_slice(&velocity[whole]);
-            }
-            let weights = &shard.params[..shard.widths[0] * shard.widths[1]];
-            shard.scratch[0].is_finite = vector::all_finite(self.isa, weights);
+            shard.part.load(&self.widths, params, velocity);
         }
     }
 
     /// Gives them back.
     pub(crate) fn store(&self, params: &mut [f32], velocity: &mut [f32]) {
         for shard in &self.shards {
-            for (own, whole) in shard.places(self.hidden()) {
-                params[whole.clone()].copy_from_slice(&shard.params[own.clone()]);
-                velocity[whole].copy_from_slice(&shard.velocity[own]);
-            }
+            shard.part.store(&self.widths, params, velocity);
         }
     }
 
@@ -155,6 +128,7 @@ impl Units {
         update: &Update,
     ) -> f64 {
         let (isa, rows, pieces) = (self.isa, batch.len(), self.shards.len());
+        let [_, _, classes] = self.widths;
         core::mem::swap(&mut self.images, &mut self.next);
         if self.gathered != batch {
             self.images.gather(data, batch).run(isa, &mut self.masks[0]);
@@ -163,7 +137,6 @@ impl Units {
         self.gathered.extend_from_slice(next);
         let common = Common {
             isa,
-            activation: self.activation,
             images: self.images.gathered(rows),
             pull: update.pull(rows),
         };
@@ -174,8 +147,8 @@ impl Units {
             common,
             shards: &self.shards,
             first: 0,
-            logits: &mut self.logits[..rows * self.classes],
-            dlogits: &mut self.dlogits[..rows * self.classes],
+            logits: &mut self.logits[..rows * classes],
+            dlogits: &mut self.dlogits[..rows * classes],
             losses: &mut self.losses[..rows],
             packing: &mut self.packing,
         };
@@ -187,7 +160,7 @@ impl Units {
             let backward = Backward {
                 common,
                 update: *update,
-                dlogits: &self.dlogits[..rows * self.classes],
+                dlogits: &self.dlogits[..rows * classes],
                 shards: &mut self.shards,
                 next: self.next.gather(data, next),
                 masks: &mut self.masks,
@@ -197,33 +170,14 @@ impl Units {
         }
         total
     }
-
-    fn hidden(&self) -> usize {
-        self.shards.last().map_or(0, |shard| shard.units.end)
-    }
 }
 
 impl Shard {
-    /// Where parameters of the shard lie in it, and among those of a net with
-    /// so many hidden units.
-    fn places(&self, hidden: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + use<> {
-        let ([features, width, classes], units) = (self.widths, self.units.clone());
-        let of = move |own: usize, whole: usize, len: usize| (own..own + len, whole..whole + len);
-        // Rows of W1, and b1 below them.
-        let first = move |row| of(row * width, row * hidden + units.start, units.len());
-        let (own, whole) = ((features + 1) * width, (features + 1) * hidden);
-        let second = self.units.start * classes;
-        (0..=features).map(first).chain([
-            of(own, whole + second, self.units.len() * classes),
-            of(own + width * classes, whole + hidden * classes, classes),
-        ])
-    }
-
     /// The activations of its own units that these examples have.
     fn activations(&self, examples: Range<usize>) -> MatRef<'_> {
-        let [_, width, _] = self.widths;
+        let ([_, width, _], units) = (self.part.widths(), self.part.units().len());
         let rows = &self.activations[examples.start * width..examples.end * width];
-        MatRef::new(rows, examples.len(), width).block(0..examples.len(), 0..self.units.len())
+        MatRef::new(rows, examples.len(), width).block(0..examples.len(), 0..units)
     }
 }
 
@@ -231,7 +185,6 @@ impl Shard {
 #[derive(Clone, Copy)]
 struct Common<'a> {
     isa: Isa,
-    activation: Activation,
     images: Gathered<'a>,
     /// Where each example is pulled.
     pull: Pull,
@@ -258,16 +211,11 @@ impl Share for Forward<'_> {
 
     fn run(self) {
         for shard in self.shards {
-            let [_, width, _] = shard.widths;
-            let pass = self.common.pass(&shard.widths, &shard.params);
+            let [_, width, _] = shard.part.widths();
             let a = &mut shard.activations[..self.common.images.labels.len() * width];
-            let [scratch] = &mut shard.scratch;
-            pass.first_layer(self.common.images, scratch.is_finite, a, scratch);
-            if shard.units.len() < width {
-                // σ of zero need not be zero.
-                let rows = a.chunks_exact_mut(width);
-                rows.for_each(|row| row[shard.units.len()..].fill(0.0));
-            }
+            shard
+                .part
+                .first_layer(self.common.images, Stretch::WHOLE, a);
         }
     }
 }
@@ -317,11 +265,11 @@ impl Share for Logits<'_> {
     fn run(self) {
         let isa = self.common.isa;
         let rows = self.first..self.first + self.losses.len();
-        let [_, _, classes] = self.shards[0].widths;
+        let [_, _, classes] = self.shards[0].part.widths();
         let ctx = &mut Context::new(1, &mut self.packing[0]).with_isa(isa);
         for (i, shard) in self.shards.iter().enumerate() {
-            let layer = self.common.pass(&shard.widths, &shard.params).net.layer(1);
-            let weights = layer.weights.block(0..shard.units.len(), 0..classes);
+            let layer = shard.part.net().layer(1);
+            let weights = layer.weights.block(0..shard.part.units().len(), 0..classes);
             Product::new(shard.activations(rows.clone()), weights)
                 .start(match i {
                     0 => Start::Row(layer.biases),
@@ -379,38 +327,18 @@ impl Share for Backward<'_> {
     fn run(self) {
         let rows = self.common.images.labels.len();
         for shard in self.shards {
-            let hidden = rows * shard.widths[1];
-            let len = activations_len(&shard.widths, rows);
+            let widths = shard.part.widths();
+            let (hidden, len) = (rows * widths[1], activations_len(&widths, rows));
             let (activations, deltas) = (&mut shard.activations[..len], &mut shard.deltas[..len]);
             deltas[hidden..].copy_from_slice(self.dlogits);
-            let pass = self.common.pass(&shard.widths, &shard.params);
-            pass.deltas(
-                &Layers::new(activations, &shard.widths, rows),
-                &mut Layers::new(deltas, &shard.widths, rows),
+            shard.part.deltas(
+                &mut Layers::new(activations, &widths, rows),
+                &mut Layers::new(deltas, &widths, rows),
                 rows,
-                &mut shard.scratch[0],
             );
-            Parameters {
-                sums: Sums {
-                    isa: self.common.isa,
-                    defects: Defects::NONE,
-                    widths: &shard.widths,
-                    rows,
-                    bytes: self.common.images.bytes,
-                    activations: &shard.activations[..len],
-                    deltas: &shard.deltas[..len],
-                    goes_on: false,
-                    update: Some(self.update),
-                },
-                first: 0,
-                values: Values {
-                    gradient: &mut shard.gradient,
-                    params: &mut shard.params,
-                    velocity: &mut shard.velocity,
-                },
-                scratch: &mut shard.scratch,
-            }
-            .run();
+            let layers = (&*activations, &*deltas);
+            let bytes = self.common.images.bytes;
+            shard.part.step(bytes, rows, layers, &self.update);
         }
         if let [masks, ..] = self.masks {
             self.next.run(self.common.isa, masks);
@@ -418,22 +346,12 @@ impl Share for Backward<'_> {
     }
 }
 
-impl Common<'_> {
-    /// The pass of the mini-batch through the net of a shard.
-    fn pass<'b>(&self, widths: &'b [usize], params: &'b [f32]) -> Pass<'b> {
-        Pass {
-            net: NetRef::new(widths, self.activation, params),
-            isa: self.isa,
-            defects: Defects::NONE,
-            pull: Some(self.pull),
-        }
-    }
-}
-
 #[cfg(all(test, feature = "rayon"))]
 mod tests {
     use super::*;
+    use crate::Activation;
     use crate::loss::Reduction;
+    use crate::net::params_len;
     use crate::optim::Momentum;
 
     /// The losses of steps in which the first pixel is zero in all images, and a

@@ -4,6 +4,7 @@ use crate::aligned::Aligned;
 use crate::data::{Dataset, Subset};
 use crate::defects::{Defect, Defects, WholeMatrix};
 use crate::gather::Images;
+use crate::halves::Halves;
 use crate::isa::Isa;
 use crate::loss::{Pull, Reduction};
 use crate::matrix::MatRef;
@@ -153,7 +154,7 @@ impl Workspace {
             isa,
             defects: Defects::NONE,
             rows: 0,
-            images: Images::new(isa, widths[0], CHUNK),
+            images: Images::new(isa, 0..widths[0], CHUNK),
             losses: vec![0.0; CHUNK],
             activations: Aligned::zeros(activations_len(widths, CHUNK)),
             deltas: Aligned::zeros(activations_len(widths, CHUNK)),
@@ -168,7 +169,7 @@ impl Workspace {
     pub fn with_isa(self, isa: Isa) -> Self {
         Self {
             isa,
-            images: Images::new(isa, self.widths[0], CHUNK),
+            images: Images::new(isa, 0..self.widths[0], CHUNK),
             ..self
         }
     }
@@ -426,6 +427,14 @@ impl Workspace {
             return None;
         }
         Units::new(net, threads, batch, self.isa)
+    }
+
+    /// The net in halves of its pixels, under the same conditions.
+    pub(crate) fn halves(&self, net: NetRef<'_>, batch: usize) -> Option<Halves> {
+        if self.is_large(batch) || self.defects != Defects::NONE {
+            return None;
+        }
+        Halves::new(net, batch, self.isa)
     }
 
     /// The most threads that a pass is shared out among.
