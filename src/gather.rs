@@ -172,28 +172,21 @@ pub(crate) struct Gathered<'a> {
 }
 
 impl Gathered<'_> {
-    /// The first half of them, whole panels, and the others.
-    pub(crate) fn halves(self) -> (Self, Self) {
-        let panels = self.counts.len() / 2;
-        let images = self.labels.len().min(panels * self.panel);
-        let (bytes, other_bytes) = self.bytes.split_at(images * self.features);
-        let (labels, other_labels) = self.labels.split_at(images);
-        let (columns, other_columns) = self.columns.split_at(panels * self.features);
-        let (counts, other_counts) = self.counts.split_at(panels);
-        let one = Self {
-            bytes,
-            labels,
-            columns,
-            counts,
+    /// How many images the first panels hold.
+    pub(crate) fn images(&self, panels: usize) -> usize {
+        self.labels.len().min(panels * self.panel)
+    }
+
+    /// Those of some panels.
+    pub(crate) fn panels(self, panels: Range<usize>) -> Self {
+        let images = self.images(panels.start)..self.images(panels.end);
+        let of = |range: &Range<usize>| range.start * self.features..range.end * self.features;
+        Self {
+            bytes: &self.bytes[of(&images)],
+            labels: &self.labels[images],
+            columns: &self.columns[of(&panels)],
+            counts: &self.counts[panels],
             ..self
-        };
-        let other = Self {
-            bytes: other_bytes,
-            labels: other_labels,
-            columns: other_columns,
-            counts: other_counts,
-            ..self
-        };
-        (one, other)
+        }
     }
 }

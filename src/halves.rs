@@ -3,16 +3,17 @@
 //! Each keeps the rows of W1 of half of the pixels to itself, for many steps, and
 //! these pixels of the images: nothing of them passes from core to core, nor is
 //! computed twice. A sum over all pixels is one chain, so one thread begins what
-//! the other ends, for half of the images at a time. Meanwhile the other one
-//! gathers its pixels of the next mini-batch, or goes on to the loss:
+//! the other ends, for a group of images at a time. While the other one has nothing
+//! to do with them it gathers its pixels of the next mini-batch, or goes on to the
+//! loss. With two groups:
 //!
 //! ```text
-//! low pixels                        high pixels
-//! Z = b1 + X·W1 of images A         gathers the next images
-//! Z of images B                     A = σ(Z + X·W1) of A
-//! Z2 = b2 + A·W2, loss,             the same of B, then Z2, loss, dZ2, dZ1 of B
-//! dZ2, dZ1 of A; gathers
-//! gradients, the parameters' step   gradients, the parameters' step
+//! low pixels                          high pixels
+//! Z = b1 + X·W1 of the first images   gathers the next images
+//! Z of the others                     A = σ(Z + X·W1) of the first
+//! Z2 = b2 + A·W2, loss, dZ2, dZ1 of   A of the others,
+//! the first; gathers the next         their Z2, loss, dZ2, dZ1
+//! gradients, the parameters' step     gradients, the parameters' step
 //! ```
 
 use crate::aligned::Aligned;
@@ -115,55 +116,75 @@ impl Halves {
         self.gathered.extend_from_slice(next);
 
         let [low, high] = &mut self.halves;
-        let widths = low.part.widths();
-        let len = activations_len(&widths, rows);
-        let (low_a, low_b) = low.images.gathered(rows).halves();
-        let (high_a, high_b) = high.images.gathered(rows).halves();
-        let images = low_a.labels.len();
-        let split = |flat, rows| Layers::new(flat, &widths, rows).split(images, &widths);
-        let (mut a, mut b) = split(&mut self.activations[..len], rows);
-        let (mut da, mut db) = split(&mut self.deltas[..len], rows);
-        let (losses_a, losses_b) = self.losses[..rows].split_at_mut(images);
+        let [_, width, _] = low.part.widths();
+        let len = activations_len(&low.part.widths(), rows);
+        let (low_images, high_images) = (low.images.gathered(rows), high.images.gathered(rows));
+        let groups = if rows < MANY { 2 } else { 4 };
+        let panels = |group: usize| low_images.counts.len() * group / groups;
+        let group = |group: usize| panels(group)..panels(group + 1);
+        let start = |group: usize| low_images.images(panels(group));
 
+        let z = &mut self.activations[..rows * width];
+        for begun in 0..groups {
+            let (done, new) = z.split_at_mut(start(begun) * width);
+            let new = &mut new[..(start(begun + 1) - start(begun)) * width];
+            in_two(
+                team,
+                &mut || {
+                    let images = low_images.panels(group(begun));
+                    low.part.first_layer(images, BEGIN, new);
+                },
+                &mut || match begun.checked_sub(1) {
+                    Some(before) => {
+                        let (images, z) =
+                            (high_images.panels(group(before)), start(before) * width);
+                        high.part.first_layer(images, END, &mut done[z..]);
+                    }
+                    None => {
+                        high.next.gather(data, next).run(isa, &mut high.masks);
+                    }
+                },
+            );
+        }
+        let (widths, middle) = (low.part.widths(), start(groups / 2));
+        let split = |flat| Layers::new(flat, &widths, rows).split(middle, &widths);
+        let (mut a, mut b) = split(&mut self.activations[..len]);
+        let (mut da, mut db) = split(&mut self.deltas[..len]);
+        let (losses_a, losses_b) = self.losses[..rows].split_at_mut(middle);
+        let (labels_a, labels_b) = low_images.labels.split_at(middle);
         in_two(
             team,
-            &mut || low.part.first_layer(low_a, BEGIN, a.first()),
             &mut || {
-                high.next.gather(data, next).run(isa, &mut high.masks);
-            },
-        );
-        in_two(
-            team,
-            &mut || low.part.first_layer(low_b, BEGIN, b.first()),
-            &mut || high.part.first_layer(high_a, END, a.first()),
-        );
-        in_two(
-            team,
-            &mut || {
-                low.part.head(low_a.labels, pull, &mut a, &mut da, losses_a);
+                low.part.head(labels_a, pull, &mut a, &mut da, losses_a);
                 low.next.gather(data, next).run(isa, &mut low.masks);
             },
             &mut || {
-                high.part.first_layer(high_b, END, b.first());
+                let (images, z) = (
+                    high_images.panels(group(groups - 1)),
+                    start(groups - 1) - middle,
+                );
                 high.part
-                    .head(high_b.labels, pull, &mut b, &mut db, losses_b);
+                    .first_layer(images, END, &mut b.first()[z * width..]);
+                high.part.head(labels_b, pull, &mut b, &mut db, losses_b);
             },
         );
         let losses = self.losses[..rows].iter();
         let total = losses.map(|&loss| f64::from(loss)).sum();
         if f64::is_finite(total) {
             let layers = (&self.activations[..len], &self.deltas[..len]);
-            let [low_bytes, high_bytes] =
-                [&low.images, &high.images].map(|images| images.gathered(rows).bytes);
             in_two(
                 team,
-                &mut || low.part.step(low_bytes, rows, layers, update),
-                &mut || high.part.step(high_bytes, rows, layers, update),
+                &mut || low.part.step(low_images.bytes, rows, layers, update),
+                &mut || high.part.step(high_images.bytes, rows, layers, update),
             );
         }
         total
     }
 }
+
+/// So many images are worth more barriers, and shorter waits at both ends of the
+/// forward pass.
+const MANY: usize = 64;
 
 /// What the low pixels add to the sums, and what the high ones do.
 const BEGIN: Stretch = Stretch {
@@ -204,6 +225,7 @@ mod tests {
     use crate::{Activation, Init};
 
     const WIDTHS: [usize; 3] = [2 * BLOCK + 9, 21, 5];
+    const EXAMPLES: u32 = MANY as u32 + 20;
 
     const UPDATE: Update = Update {
         rule: Momentum {
@@ -221,8 +243,8 @@ mod tests {
             0 => (at % 251) as u8,
             _ => 0,
         };
-        let pixels = (0..50 * WIDTHS[0]).map(pixel).collect();
-        let labels = (0..50).map(|i| (i * 3 % 5) as u8).collect();
+        let pixels = (0..EXAMPLES as usize * WIDTHS[0]).map(pixel).collect();
+        let labels = (0..EXAMPLES).map(|i| (i * 3 % 5) as u8).collect();
         Dataset::new(pixels, 1, WIDTHS[0], labels).unwrap()
     }
 
@@ -233,16 +255,22 @@ mod tests {
 
     #[test]
     fn steps_are_those_of_the_whole_net_whatever_the_mini_batch() {
-        let (data, order) = (data(), (0..50).rev().collect::<Vec<u32>>());
+        let (data, order) = (data(), (0..EXAMPLES).rev().collect::<Vec<u32>>());
         for isa in Isa::available() {
             for activation in Activation::ALL {
                 let start = net(activation);
                 let mut velocity = vec![0.0; start.view().params().len()];
-                let mut halves = Halves::new(start.view(), 40, isa).unwrap();
-                let mut whole = Units::new(start.view(), 1, 40, isa).unwrap();
+                let mut halves = Halves::new(start.view(), MANY + 7, isa).unwrap();
+                let mut whole = Units::new(start.view(), 1, MANY + 7, isa).unwrap();
                 halves.load(start.view().params(), &velocity);
                 whole.load(start.view().params(), &velocity);
-                let batches = [&order[..40], &order[40..], &order[7..9], &order[3..4], &[]];
+                let batches = [
+                    &order[..MANY + 7],
+                    &order[MANY + 7..],
+                    &order[7..9],
+                    &order[3..4],
+                    &[],
+                ];
                 Team::with(2, |team| {
                     for pair in batches.windows(2) {
                         let loss = halves.step(team, &data, (pair[0], pair[1]), &UPDATE);
@@ -263,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_weight_that_is_not_finite_shows_in_either_half() {
-        let (data, order) = (data(), (0..50).collect::<Vec<u32>>());
+        let (data, order) = (data(), (0..EXAMPLES).collect::<Vec<u32>>());
         for row in [0, WIDTHS[0] - 1] {
             let mut net = net(Activation::Tanh);
             net.params_mut()[row * WIDTHS[1]] = f32::INFINITY;
