@@ -18,9 +18,10 @@
 
 use crate::aligned::Aligned;
 use crate::data::Dataset;
-use crate::gather::Images;
+use crate::gather::{Gathered, Images};
 use crate::gemm::pixels::{BLOCK, GROUP, MAX_PANEL};
 use crate::isa::Isa;
+use crate::loss::Pull;
 use crate::net::{NetRef, activations_len};
 use crate::part::Part;
 use crate::share::{Layers, Share, Stretch, share_out};
@@ -105,7 +106,7 @@ impl Halves {
         (batch, next): (&[u32], &[u32]),
         update: &Update,
     ) -> f64 {
-        let (isa, rows, pull) = (self.isa, batch.len(), update.pull(batch.len()));
+        let (isa, rows) = (self.isa, batch.len());
         for half in &mut self.halves {
             core::mem::swap(&mut half.images, &mut half.next);
             if self.gathered != batch {
@@ -115,43 +116,79 @@ impl Halves {
         self.gathered.clear();
         self.gathered.extend_from_slice(next);
 
-        let [low, high] = &mut self.halves;
-        let [_, width, _] = low.part.widths();
-        let len = activations_len(&low.part.widths(), rows);
-        let (low_images, high_images) = (low.images.gathered(rows), high.images.gathered(rows));
-        let groups = if rows < MANY { 2 } else { 4 };
-        let panels = |group: usize| low_images.counts.len() * group / groups;
-        let group = |group: usize| panels(group)..panels(group + 1);
-        let start = |group: usize| low_images.images(panels(group));
+        self.first_layer(team, rows, (data, next));
+        self.heads(team, update.pull(rows), rows, (data, next));
+        let losses = self.losses[..rows].iter();
+        let total = losses.map(|&loss| f64::from(loss)).sum();
+        if f64::is_finite(total) {
+            let [low, high] = &mut self.halves;
+            let len = activations_len(&low.part.widths(), rows);
+            let layers = (&self.activations[..len], &self.deltas[..len]);
+            let [low_bytes, high_bytes] =
+                [&low.images, &high.images].map(|images| images.gathered(rows).bytes);
+            in_two(
+                team,
+                &mut || low.part.step(low_bytes, rows, layers, update),
+                &mut || high.part.step(high_bytes, rows, layers, update),
+            );
+        }
+        total
+    }
 
+    /// The hidden activations, but for what the high pixels add to the last group.
+    /// Gathers the high pixels of the next images.
+    fn first_layer(&mut self, team: &mut Team<'_>, rows: usize, next: (&Dataset, &[u32])) {
+        let (isa, [low, high]) = (self.isa, &mut self.halves);
+        let [_, width, _] = low.part.widths();
+        let (low_images, high_images) = (low.images.gathered(rows), high.images.gathered(rows));
+        let place = |panel: usize| low_images.images(panel) * width;
         let z = &mut self.activations[..rows * width];
-        for begun in 0..groups {
-            let (done, new) = z.split_at_mut(start(begun) * width);
-            let new = &mut new[..(start(begun + 1) - start(begun)) * width];
+        for begun in 0..groups(rows) {
+            let group = panels(&low_images, begun);
+            let before = begun.checked_sub(1).map(|begun| panels(&low_images, begun));
+            let (done, new) = z.split_at_mut(place(group.start));
+            let new = &mut new[..place(group.end) - place(group.start)];
             in_two(
                 team,
                 &mut || {
-                    let images = low_images.panels(group(begun));
+                    let images = low_images.panels(group.clone());
                     low.part.first_layer(images, BEGIN, new);
                 },
-                &mut || match begun.checked_sub(1) {
+                &mut || match &before {
                     Some(before) => {
-                        let (images, z) =
-                            (high_images.panels(group(before)), start(before) * width);
-                        high.part.first_layer(images, END, &mut done[z..]);
+                        let images = high_images.panels(before.clone());
+                        let z = &mut done[place(before.start)..];
+                        high.part.first_layer(images, END, z);
                     }
                     None => {
+                        let (data, next) = next;
                         high.next.gather(data, next).run(isa, &mut high.masks);
                     }
                 },
             );
         }
-        let (widths, middle) = (low.part.widths(), start(groups / 2));
+    }
+
+    /// What is left of the hidden activations, the logits, the losses and the
+    /// gradient by all sums. Gathers the low pixels of the next images.
+    fn heads(
+        &mut self,
+        team: &mut Team<'_>,
+        pull: Pull,
+        rows: usize,
+        (data, next): (&Dataset, &[u32]),
+    ) {
+        let (isa, [low, high]) = (self.isa, &mut self.halves);
+        let widths = low.part.widths();
+        let len = activations_len(&widths, rows);
+        let images = high.images.gathered(rows);
+        let last = panels(&images, groups(rows) - 1);
+        let middle = images.images(panels(&images, groups(rows) / 2).start);
         let split = |flat| Layers::new(flat, &widths, rows).split(middle, &widths);
         let (mut a, mut b) = split(&mut self.activations[..len]);
         let (mut da, mut db) = split(&mut self.deltas[..len]);
         let (losses_a, losses_b) = self.losses[..rows].split_at_mut(middle);
-        let (labels_a, labels_b) = low_images.labels.split_at(middle);
+        let (labels_a, labels_b) = images.labels.split_at(middle);
         in_two(
             team,
             &mut || {
@@ -159,27 +196,23 @@ impl Halves {
                 low.next.gather(data, next).run(isa, &mut low.masks);
             },
             &mut || {
-                let (images, z) = (
-                    high_images.panels(group(groups - 1)),
-                    start(groups - 1) - middle,
-                );
-                high.part
-                    .first_layer(images, END, &mut b.first()[z * width..]);
+                let z = &mut b.first()[(images.images(last.start) - middle) * widths[1]..];
+                high.part.first_layer(images.panels(last.clone()), END, z);
                 high.part.head(labels_b, pull, &mut b, &mut db, losses_b);
             },
         );
-        let losses = self.losses[..rows].iter();
-        let total = losses.map(|&loss| f64::from(loss)).sum();
-        if f64::is_finite(total) {
-            let layers = (&self.activations[..len], &self.deltas[..len]);
-            in_two(
-                team,
-                &mut || low.part.step(low_images.bytes, rows, layers, update),
-                &mut || high.part.step(high_images.bytes, rows, layers, update),
-            );
-        }
-        total
     }
+}
+
+/// In how many groups so many images pass from one thread to the other.
+fn groups(images: usize) -> usize {
+    if images < MANY { 2 } else { 4 }
+}
+
+/// The panels of one of the groups of a mini-batch.
+fn panels(images: &Gathered<'_>, group: usize) -> Range<usize> {
+    let start = |group| images.counts.len() * group / groups(images.labels.len());
+    start(group)..start(group + 1)
 }
 
 /// So many images are worth more barriers, and shorter waits at both ends of the
