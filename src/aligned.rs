@@ -4,13 +4,11 @@
 //! a line. Then every row that is a whole number of lines lies in one more, and
 //! every other vector in two.
 
+use crate::gemm::LINE;
 use alloc::{vec, vec::Vec};
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 use wide::f32x16;
-
-/// The numbers of a cache line.
-pub(crate) const LINE: usize = 16;
 
 /// As many numbers as there are, in whole cache lines.
 #[derive(Clone)]

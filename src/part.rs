@@ -1,9 +1,10 @@
 //! Parts of a net with one hidden layer, that threads keep to themselves.
 
 use crate::activation::Activation;
-use crate::aligned::{Aligned, LINE};
+use crate::aligned::Aligned;
 use crate::defects::Defects;
 use crate::gather::Gathered;
+use crate::gemm::LINE;
 use crate::isa::Isa;
 use crate::loss::Pull;
 use crate::net::{NetRef, params_len};
@@ -144,7 +145,7 @@ impl Part {
     /// The gradient by the sums of its units, from that by the logits.
     pub(crate) fn deltas(
         &mut self,
-        activations: &mut Layers<'_>,
+        activations: &Layers<'_>,
         deltas: &mut Layers<'_>,
         rows: usize,
     ) {

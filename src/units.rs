@@ -16,10 +16,10 @@
 //! hidden units of a shard   dZ1 = dZ2·W2ᵀ ⊙ σ′(Z1), all gradients, the parameters' step
 //! ```
 
-use crate::aligned::{Aligned, LINE};
+use crate::aligned::Aligned;
 use crate::data::Dataset;
 use crate::gather::{Gather, Gathered, Images};
-use crate::gemm::{Context, Product, Start};
+use crate::gemm::{Context, LINE, Product, Start};
 use crate::isa::Isa;
 use crate::loss::{Pull, softmax_cross_entropy};
 use crate::matrix::{MatMut, MatRef};
@@ -332,7 +332,7 @@ impl Share for Backward<'_> {
             let (activations, deltas) = (&mut shard.activations[..len], &mut shard.deltas[..len]);
             deltas[hidden..].copy_from_slice(self.dlogits);
             shard.part.deltas(
-                &mut Layers::new(activations, &widths, rows),
+                &Layers::new(activations, &widths, rows),
                 &mut Layers::new(deltas, &widths, rows),
                 rows,
             );

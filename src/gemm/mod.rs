@@ -27,6 +27,8 @@ use crate::matrix::{MatMut, MatRef};
 use alloc::{vec, vec::Vec};
 use blocks::Part;
 use kernel::MicroKernel;
+#[cfg(feature = "alloc")]
+pub(crate) use params::LINE;
 #[cfg(feature = "rayon")]
 use params::SERIAL_BELOW;
 use params::{BLOCK_A, PACKED_B};

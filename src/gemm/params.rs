@@ -9,12 +9,15 @@ pub(super) const BLOCK_B: usize = 1 << 17;
 /// A block of A, 2 MiB: it comes from L3 once for every block of B.
 pub(super) const BLOCK_A: usize = 1 << 19;
 
+/// The numbers of a cache line.
+pub(crate) const LINE: usize = 16;
+
 /// Memory for a packed block of B, whose rows may be longer than its columns,
 /// and which may begin with a cache line.
-pub(super) const PACKED_B: usize = BLOCK_B + 64 * KC_WHOLE + LINE_BYTES / size_of::<f32>();
+pub(super) const PACKED_B: usize = BLOCK_B + 64 * KC_WHOLE + LINE;
 
 /// The bytes of a cache line.
-pub(super) const LINE_BYTES: usize = 64;
+pub(super) const LINE_BYTES: usize = LINE * size_of::<f32>();
 
 /// Steps of k in a block, where k is cut: fourteen rows of A (29 KiB) stay in
 /// L1 while B passes.

@@ -53,8 +53,7 @@ pub(super) struct RawTiles {
 /// the next one lies.
 pub(super) const FAR: usize = 8;
 
-/// The elements of a cache line.
-pub(super) const LINE: usize = 16;
+pub(super) use crate::gemm::params::LINE;
 
 /// Defines `tile_row` and `listed_rows` out of what the invoking file defines for
 /// its registers: `Vector`, `Mask`, `LANES`, `zero`, `splat`, `mul_add`, `mask`,
