@@ -566,6 +566,37 @@ fn a_seed_fixes_every_bit() {
     assert_ne!(bits(&first.0), bits(&other.0));
 }
 
+#[test]
+fn arms_that_round_alike_make_the_same_run() {
+    let data = random_images(50, WIDTHS[0], WIDTHS[3], 4);
+    let all = Subset::all(&data);
+    let config = Config {
+        epochs: 2,
+        batch: Batch::Mini(12),
+        optimizer: Momentum {
+            nesterov: true,
+            weight_decay: 0.02,
+            ..HEAVY
+        },
+        label_smoothing: 0.1,
+        ..Config::default()
+    };
+    for widths in ALL_WIDTHS {
+        for activation in Activation::ALL {
+            let start = random_net(widths, activation);
+            let mut of_class = [None, None];
+            for isa in Isa::available() {
+                let mut net = start.clone();
+                let mut workspace = Workspace::new(widths, 1).with_isa(isa);
+                let outcome = train(&mut net, &all, &all, &config, &mut workspace, &mut ());
+                let found = (bits(&net), outcome.unwrap());
+                let first = of_class[usize::from(isa.is_fused())].get_or_insert(found.clone());
+                assert_eq!(found, *first, "{:?}, {}", kind(&start), isa.name());
+            }
+        }
+    }
+}
+
 /// A workspace that has been used for something else before.
 #[test]
 fn what_a_workspace_did_before_does_not_matter() {
