@@ -333,9 +333,7 @@ impl<'a> Peer<'a> {
             if !adds {
                 db.fill(0.0);
             }
-            for d in d.chunks_exact(db.len()) {
-                vector::add(self.isa, db, d);
-            }
+            vector::add_rows(self.isa, db, d);
         }
     }
 }

@@ -137,7 +137,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Arm::Avx2 => has!("avx2", "fma"),
             #[cfg(target_arch = "x86_64")]
-            Arm::Avx512 => has!("avx512f", "avx2", "fma"),
+            Arm::Avx512 => has!("avx512f", "avx2", "fma", "popcnt"),
             #[cfg(not(target_arch = "x86_64"))]
             Arm::Avx2 | Arm::Avx512 => false,
         };

@@ -247,9 +247,7 @@ impl<'a> NetRef<'a> {
             let (earlier, layer) = dparams.split_at_mut(dparams.len() - (inputs + 1) * outputs);
             let (dw, db) = layer.split_at_mut(inputs * outputs);
             // db += Σ rows dZ
-            for i in 0..examples {
-                vector::add(isa, db, dz.row(i));
-            }
+            vector::add_rows(isa, db, dz.as_slice());
             // dW += Aᵀ·dZ, where the first layer's A is X
             let dw = MatMut::new(dw, inputs, outputs);
             if l == 0 {

@@ -610,9 +610,7 @@ impl Parameters<'_> {
         if !self.sums.goes_on {
             db.fill(0.0);
         }
-        for i in 0..dz.rows() {
-            vector::add(self.sums.isa, db, dz.row(i));
-        }
+        vector::add_rows(self.sums.isa, db, dz.as_slice());
         self.values.update(&self.sums, range, true);
     }
 }

@@ -14,10 +14,10 @@ use crate::isa::Isa;
 const LN_2_HIGH: f32 = 355.0 / 512.0;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 
-/// 1/255 in two parts, the first so short that its product with a byte is
-/// exact.
-const PER_BYTE_HIGH: f32 = 16_448.0 / 4_194_304.0;
-const PER_BYTE_LOW: f32 = (1.0 / 255.0 - 16_448.0 / 4_194_304.0_f64) as f32;
+/// Factors of 1/255: the product of a byte and the first is exact, and the second
+/// is so close to 1/(255·341), to 2⁻⁴⁰ of it, that the last product rounds as the
+/// quotient does.
+const PER_BYTE: [f32; 2] = [341.0, 1.0 / 86_955.0];
 
 /// Compiles a function for the widest vectors of each arm, and calls the one
 /// that its first argument, an [`Isa`], names. Arms whose vectors every build
@@ -149,13 +149,28 @@ for_each_arm! {
     }
 }
 
+for_each_arm! {
+    /// `xs` plus each of the rows in `ys`, in order.
+    ///
+    /// # Panics
+    /// Panics if `ys` does not hold whole rows as long as `xs`.
+    pub fn add_rows(xs: &mut [f32], ys: &[f32]) {
+        let rows = ys.chunks_exact(xs.len().max(1));
+        assert!(rows.remainder().is_empty(), "rows of another length");
+        for row in rows {
+            for (x, y) in xs.iter_mut().zip(row) {
+                *x += y;
+            }
+        }
+    }
+}
+
 /// The quotient by 255, rounded to the nearest `f32`.
 #[inline(always)]
 pub(crate) fn scaled(byte: u8) -> f32 {
     // A product with 1/255 itself is off in the last bit for 126 of the 256
     // values; a division takes several times as long.
-    let x = f32::from(byte);
-    x * PER_BYTE_HIGH + x * PER_BYTE_LOW
+    f32::from(byte) * PER_BYTE[0] * PER_BYTE[1]
 }
 
 /// The largest element, −∞ for none. NaN is passed over.
@@ -484,6 +499,12 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "rows of another length")]
+    fn a_sum_of_rows_that_are_not_whole_is_refused() {
+        add_rows(Isa::detect(), &mut [0.0; 2], &[0.0; 3]);
+    }
+
+    #[test]
     fn sums_and_maxima() {
         assert_eq!(
             (max(&[]), sum(&[]), argmax(&[])),
@@ -493,6 +514,9 @@ mod tests {
         let mut xs = [1.0, 2.0];
         add(Isa::detect(), &mut xs, &[10.0, 20.0]);
         assert_eq!((xs, sum(&xs)), ([11.0, 22.0], 33.0));
+        add_rows(Isa::detect(), &mut xs, &[3.0, 5.0, 100.0, 200.0]);
+        assert_eq!(xs, [114.0, 227.0]);
+        add_rows(Isa::detect(), &mut [], &[]);
         assert!(all_finite(Isa::detect(), &[0.0; 9]));
         assert!(
             !all_finite(Isa::detect(), &[0.0, f32::NAN])

@@ -53,7 +53,9 @@ pub fn columns(
         assert_eq!(image.len(), features, "pixels of an image");
         include(isa, image, masks);
     }
-    MicroKernel::of(isa).places(masks, !0, columns)
+    let mut end = [0];
+    MicroKernel::of(isa).places(masks, &[!0], columns, &mut end);
+    end[0]
 }
 
 for_each_arm! {
@@ -75,16 +77,14 @@ for_each_arm! {
 pub fn groups(isa: Isa, pixels: &[u8], features: usize, first: usize, masks: &mut [u16]) {
     assert_eq!(pixels.len(), masks.len() * features, "pixels of the images");
     let kernel = MicroKernel::of(isa);
-    let end = features.min(first + BLOCK);
+    if first + BLOCK <= features {
+        let from = first.min(pixels.len());
+        return kernel.groups(&pixels[from..], features, masks);
+    }
     for (image, mask) in pixels.chunks_exact(features).zip(masks) {
-        *mask = match image[first..].first_chunk() {
-            Some(block) => kernel.groups(block),
-            None => {
-                let mut block = [0; BLOCK];
-                block[..end - first].copy_from_slice(&image[first..end]);
-                kernel.groups(&block)
-            }
-        };
+        let mut block = [0; BLOCK];
+        block[..features - first].copy_from_slice(&image[first..]);
+        kernel.groups(&block, BLOCK, core::slice::from_mut(mask));
     }
 }
 
@@ -102,15 +102,21 @@ pub fn lists<'a>(
     images: &'a mut [u32],
     cuts: &'a mut [usize; BLOCK / GROUP],
 ) -> Steps<'a> {
-    let kernel = MicroKernel::of(isa);
-    let mut count = 0;
-    for (group, cut) in cuts[..groups].iter_mut().enumerate() {
-        count += kernel.places(masks, 1 << group, &mut images[count..]);
-        *cut = count;
-    }
-    let (images, cuts) = (&images[..count], &cuts[..groups - 1]);
+    MicroKernel::of(isa).places(masks, &BITS[..groups], images, &mut cuts[..groups]);
+    let (images, cuts) = (&images[..cuts[groups - 1]], &cuts[..groups - 1]);
     Steps::of_rows(isa, masks.len(), GROUP, images, cuts)
 }
+
+/// The bit of each group.
+const BITS: [u16; BLOCK / GROUP] = {
+    let mut bits = [1; _];
+    let mut group = 1;
+    while group < bits.len() {
+        bits[group] = bits[group - 1] << 1;
+        group += 1;
+    }
+    bits
+};
 
 /// Fetches an image into the caches, on processors that can be told to, to be
 /// read soon.

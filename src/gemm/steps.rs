@@ -36,10 +36,10 @@ impl<'a> Steps<'a> {
     /// ascending order or beyond the end.
     pub fn of_rows(isa: Isa, k: usize, rows: usize, steps: &'a [u32], cuts: &'a [usize]) -> Self {
         assert!(rows > 0, "steps of no rows");
+        let last = last(isa, steps);
         assert!(
-            are_below(isa, steps, k),
-            "step {} of {k}",
-            steps.iter().max().unwrap_or(&0)
+            steps.is_empty() || (last as usize) < k,
+            "step {last} of {k}"
         );
         let end = steps.len();
         assert!(
@@ -107,10 +107,9 @@ impl<'a> Steps<'a> {
 }
 
 for_each_arm! {
-    fn are_below(steps: &[u32], k: usize) -> bool {
-        let k = u32::try_from(k).unwrap_or(u32::MAX);
-        // Without an early end the loop is vectorised.
-        steps.iter().fold(true, |all, &step| all & (step < k))
+    /// The greatest of the steps, 0 of none.
+    fn last(steps: &[u32]) -> u32 {
+        steps.iter().fold(0, |last, &step| last.max(step))
     }
 }
 

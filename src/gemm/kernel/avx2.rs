@@ -207,33 +207,36 @@ fn scalar_mul_add(a: f32, b: f32, c: f32) -> f32 {
 /// time, their places from a table.
 ///
 /// # Safety
-/// There is room for as many places as there are masks.
+/// There is room for as many places as there are masks for each element of `bits`.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn places(masks: &[u16], bits: u16, places: *mut u32) -> usize {
-    let bits_of_all = _mm256_set1_epi16(bits.cast_signed());
+unsafe fn places(masks: &[u16], bits: &[u16], places: *mut u32, ends: &mut [usize]) {
     let (blocks, rest) = masks.as_chunks::<16>();
     let mut count = 0;
-    for (first, block) in (0..).step_by(16).zip(blocks) {
-        // SAFETY: sixteen masks.
-        let masks = unsafe { _mm256_loadu_si256(block.as_ptr().cast()) };
-        let is_none =
-            _mm256_cmpeq_epi16(_mm256_and_si256(masks, bits_of_all), _mm256_setzero_si256());
-        // As bytes: eight masks, the same again, eight others, and again.
-        let is_there = !_mm256_movemask_epi8(_mm256_packs_epi16(is_none, is_none));
-        for (first, is_there) in [(first, is_there), (first + 8, is_there >> 16)] {
-            let set = &SETS[(is_there & 0xff) as usize];
-            // SAFETY: eight numbers; and no more places have been found than
-            // there are masks before these eight.
-            unsafe {
-                let lanes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(set.lanes.as_ptr().cast()));
-                let found = _mm256_add_epi32(lanes, _mm256_set1_epi32(first));
-                _mm256_storeu_si256(places.add(count).cast(), found);
+    for (&bits, end) in bits.iter().zip(ends) {
+        let bits_of_all = _mm256_set1_epi16(bits.cast_signed());
+        for (first, block) in (0..).step_by(16).zip(blocks) {
+            // SAFETY: sixteen masks.
+            let masks = unsafe { _mm256_loadu_si256(block.as_ptr().cast()) };
+            let is_none =
+                _mm256_cmpeq_epi16(_mm256_and_si256(masks, bits_of_all), _mm256_setzero_si256());
+            // As bytes: eight masks, the same again, eight others, and again.
+            let is_there = !_mm256_movemask_epi8(_mm256_packs_epi16(is_none, is_none));
+            for (first, is_there) in [(first, is_there), (first + 8, is_there >> 16)] {
+                let set = &SETS[(is_there & 0xff) as usize];
+                // SAFETY: eight numbers; and no more places have been found of
+                // these bits than there are masks before these eight.
+                unsafe {
+                    let lanes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(set.lanes.as_ptr().cast()));
+                    let found = _mm256_add_epi32(lanes, _mm256_set1_epi32(first));
+                    _mm256_storeu_si256(places.add(count).cast(), found);
+                }
+                count += set.count;
             }
-            count += set.count;
         }
+        // SAFETY: the caller's word.
+        count = unsafe { pixels::places_from(masks.len() - rest.len(), rest, bits, places, count) };
+        *end = count;
     }
-    // SAFETY: the caller's word.
-    unsafe { pixels::places_from(masks.len() - rest.len(), rest, bits, places, count) }
 }
 
 /// A set of eight lanes: those that are in it, in ascending order.
@@ -268,17 +271,19 @@ static SETS: [Set; 256] = {
 
 /// See [`MicroKernel::groups`](super::MicroKernel::groups).
 #[target_feature(enable = "avx2,fma")]
-fn groups(pixels: &[u8; 64]) -> u16 {
-    let mut bits = 0;
-    let (halves, _) = pixels.as_chunks::<32>();
-    for (shift, half) in (0..).step_by(LANES).zip(halves) {
-        // SAFETY: eight groups of four pixels.
-        let groups = unsafe { _mm256_loadu_si256(half.as_ptr().cast()) };
-        let is_none = _mm256_cmpeq_epi32(groups, _mm256_setzero_si256());
-        let is_there = !_mm256_movemask_ps(_mm256_castsi256_ps(is_none));
-        bits |= (is_there as u16 & 0xff) << shift;
+fn groups(pixels: &[u8], row: usize, masks: &mut [u16]) {
+    for (block, mask) in pixels::blocks(pixels, row).zip(masks) {
+        let (halves, _) = block.as_chunks::<32>();
+        let mut bits = 0;
+        for (shift, half) in (0..).step_by(LANES).zip(halves) {
+            // SAFETY: eight groups of four pixels.
+            let groups = unsafe { _mm256_loadu_si256(half.as_ptr().cast()) };
+            let is_none = _mm256_cmpeq_epi32(groups, _mm256_setzero_si256());
+            let is_there = !_mm256_movemask_ps(_mm256_castsi256_ps(is_none));
+            bits |= (is_there as u16 & 0xff) << shift;
+        }
+        *mask = bits;
     }
-    bits
 }
 
 /// See [`Kernel::transpose`]: eight rows in registers, exchanged in pairs,

@@ -6,7 +6,7 @@
 //! make the last vector as short as the matrix, at no cost.
 
 use super::tile::{FAR, LINE, RawTiles, define_tiles, listed, tiles};
-use super::{Kernel, Steps, narrow, transpose};
+use super::{Kernel, Steps, narrow, pixels, transpose};
 use core::arch::x86_64::*;
 
 pub(super) static KERNEL: Kernel = Kernel {
@@ -179,43 +179,45 @@ fn scalar_mul_add(a: f32, b: f32, c: f32) -> f32 {
     _mm_cvtss_f32(_mm_fmadd_ss(a, b, c))
 }
 
-/// See [`MicroKernel::places`](super::MicroKernel::places).
+/// See [`MicroKernel::places`](super::MicroKernel::places): sixteen masks at a
+/// time, their places side by side.
 ///
 /// # Safety
-/// There is room for as many places as there are masks.
-#[target_feature(enable = "avx512f")]
-unsafe fn places(masks: &[u16], bits: u16, places: *mut u32) -> usize {
-    let (wanted, step) = (
-        _mm512_set1_epi32(bits.into()),
-        _mm512_set1_epi32(LANES as i32),
-    );
-    let mut place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+/// There is room for as many places as there are masks for each element of `bits`.
+#[target_feature(enable = "avx512f,popcnt")]
+unsafe fn places(masks: &[u16], bits: &[u16], places: *mut u32, ends: &mut [usize]) {
+    let (blocks, rest) = masks.as_chunks::<LANES>();
+    let first = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    let step = _mm512_set1_epi32(LANES as i32);
     let mut count = 0;
-    let (whole, rest) = masks.as_chunks::<LANES>();
-    let mut last = [0; LANES];
-    last[..rest.len()].copy_from_slice(rest);
-    for masks in whole.iter().chain([&last]) {
-        // SAFETY: sixteen masks; places that `there` does not name are not
-        // written, so no more are than there are masks.
-        unsafe {
-            let masks = _mm512_cvtepu16_epi32(_mm256_loadu_si256(masks.as_ptr().cast()));
-            let there = _mm512_test_epi32_mask(masks, wanted);
-            let found = _mm512_maskz_compress_epi32(there, place);
-            let kept = there.count_ones() as usize;
-            _mm512_mask_storeu_epi32(places.add(count).cast(), mask(kept), found);
-            count += kept;
+    for (&bits, end) in bits.iter().zip(ends) {
+        let (wanted, mut place) = (_mm512_set1_epi32(bits.into()), first);
+        for masks in blocks {
+            // SAFETY: sixteen masks; and no more places have been found of these
+            // bits than there are masks before these sixteen.
+            unsafe {
+                let masks = _mm512_cvtepu16_epi32(_mm256_loadu_si256(masks.as_ptr().cast()));
+                let is_there = _mm512_test_epi32_mask(masks, wanted);
+                let found = _mm512_maskz_compress_epi32(is_there, place);
+                _mm512_storeu_epi32(places.add(count).cast(), found);
+                count += is_there.count_ones() as usize;
+            }
+            place = _mm512_add_epi32(place, step);
         }
-        place = _mm512_add_epi32(place, step);
+        // SAFETY: the caller's word.
+        count = unsafe { pixels::places_from(masks.len() - rest.len(), rest, bits, places, count) };
+        *end = count;
     }
-    count
 }
 
 /// See [`MicroKernel::groups`](super::MicroKernel::groups).
 #[target_feature(enable = "avx512f")]
-fn groups(pixels: &[u8; 64]) -> u16 {
-    // SAFETY: sixty-four bytes.
-    let pixels = unsafe { _mm512_loadu_si512(pixels.as_ptr().cast()) };
-    _mm512_test_epi32_mask(pixels, pixels)
+fn groups(pixels: &[u8], row: usize, masks: &mut [u16]) {
+    for (block, mask) in pixels::blocks(pixels, row).zip(masks) {
+        // SAFETY: sixty-four bytes.
+        let groups = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
+        *mask = _mm512_test_epi32_mask(groups, groups);
+    }
 }
 
 /// See [`Kernel::transpose`].

@@ -50,8 +50,8 @@ pub(super) struct Kernel {
     /// Images whose zero columns are left out together.
     panel: usize,
     transpose: unsafe fn(&transpose::Block),
-    places: unsafe fn(&[u16], u16, *mut u32) -> usize,
-    groups: unsafe fn(&[u8; 64]) -> u16,
+    places: unsafe fn(&[u16], &[u16], *mut u32, &mut [usize]),
+    groups: unsafe fn(&[u8], usize, &mut [u16]),
     /// For 1, 2, … columns of C, products of contiguous rows whose vectors are
     /// along the rows of C; none where registers are too few for it.
     narrow: &'static [unsafe fn(&narrow::Rows)],
@@ -608,28 +608,39 @@ impl MicroKernel {
         }
     }
 
-    /// Writes the places of `masks` that have one of the bits of `bits` to
-    /// `places`, and returns how many there are.
+    /// For each element of `bits`, one after another, writes the places of `masks`
+    /// that have one of its bits to `places`, and where they end to `ends`.
     ///
     /// # Panics
-    /// Panics if there are fewer places to write to than masks.
-    pub(super) fn places(self, masks: &[u16], bits: u16, places: &mut [u32]) -> usize {
+    /// Panics if there are fewer places to write to than masks for each element of
+    /// `bits`, or if there are not as many ends.
+    pub(super) fn places(
+        self,
+        masks: &[u16],
+        bits: &[u16],
+        places: &mut [u32],
+        ends: &mut [usize],
+    ) {
         assert!(
-            places.len() >= masks.len(),
-            "{} places of {}",
+            places.len() >= masks.len() * bits.len() && ends.len() == bits.len(),
+            "{} places of {} in {} lists of {}",
             places.len(),
-            masks.len()
+            masks.len(),
+            ends.len(),
+            bits.len()
         );
         // SAFETY: an `Isa` proves that the machine has the arm's instructions,
         // and there is room for every place.
-        unsafe { (self.0.places)(masks, bits, places.as_mut_ptr()) }
+        unsafe { (self.0.places)(masks, bits, places.as_mut_ptr(), ends) }
     }
 
-    /// Which of sixteen groups of four pixels each have one that is not zero:
-    /// a bit for each group.
-    pub(super) fn groups(self, pixels: &[u8; 64]) -> u16 {
+    /// For each of `masks`, which of the groups of four of the first
+    /// [`BLOCK`](super::pixels::BLOCK) pixels of a row have one that is not zero: a
+    /// bit for each group. A row begins every `row` pixels; one with fewer than a
+    /// block of them has no mask.
+    pub(super) fn groups(self, pixels: &[u8], row: usize, masks: &mut [u16]) {
         // SAFETY: an `Isa` proves that the machine has the arm's instructions.
-        unsafe { (self.0.groups)(pixels) }
+        unsafe { (self.0.groups)(pixels, row, masks) }
     }
 
     /// Whether [`MicroKernel::narrow`] knows products with so many columns.

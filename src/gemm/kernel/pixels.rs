@@ -1,17 +1,24 @@
 //! Finding pixels that are not zero.
 
-/// Writes the places of `masks` that have one of the bits to `places`, in
-/// ascending order, and returns how many there are.
+use crate::gemm::pixels::{BLOCK, GROUP};
+
+/// For each element of `bits`, one after another, writes the places of `masks` that
+/// have one of its bits to `places`, in ascending order, and where they end to
+/// `ends`.
 ///
 /// # Safety
-/// There is room for as many as there are masks.
-pub(super) unsafe fn places(masks: &[u16], bits: u16, places: *mut u32) -> usize {
-    // SAFETY: the caller's word.
-    unsafe { places_from(0, masks, bits, places, 0) }
+/// There is room for as many places as there are masks for each element of `bits`.
+pub(super) unsafe fn places(masks: &[u16], bits: &[u16], places: *mut u32, ends: &mut [usize]) {
+    let mut count = 0;
+    for (&bits, end) in bits.iter().zip(ends) {
+        // SAFETY: the caller's word.
+        count = unsafe { places_from(0, masks, bits, places, count) };
+        *end = count;
+    }
 }
 
-/// The same of masks the first of which is at `first`, after `count` places that
-/// have been found before.
+/// The same of some bits, of masks the first of which is at `first`, after `count`
+/// places that have been found before; returns where they end.
 ///
 /// # Safety
 /// There is room for as many more as there are masks.
@@ -30,9 +37,18 @@ pub(super) unsafe fn places_from(
     count
 }
 
-/// A bit for each group of four pixels in which one is not zero.
-pub(super) fn groups(pixels: &[u8; 64]) -> u16 {
-    let (groups, _) = pixels.as_chunks();
-    let bit = |mask, group: &[u8; 4]| mask >> 1 | u16::from(*group != [0; 4]) << 15;
-    groups.iter().fold(0, bit)
+/// The first pixels of each row of so many, but of rows that have fewer.
+#[inline]
+pub(super) fn blocks(pixels: &[u8], row: usize) -> impl Iterator<Item = &[u8; BLOCK]> {
+    pixels.chunks(row).filter_map(<[u8]>::first_chunk)
+}
+
+/// For each row, a bit for each group of four of its first pixels in which one is
+/// not zero.
+pub(super) fn groups(pixels: &[u8], row: usize, masks: &mut [u16]) {
+    for (block, mask) in blocks(pixels, row).zip(masks) {
+        let (groups, _) = block.as_chunks();
+        let bit = |mask, group: &[u8; GROUP]| mask >> 1 | u16::from(*group != [0; _]) << 15;
+        *mask = groups.iter().fold(0, bit);
+    }
 }

@@ -476,3 +476,35 @@ fn one_link_rounds_as_its_class_says() {
         assert_eq!(link, expected, "{}", isa.name());
     }
 }
+
+#[test]
+fn places_are_found_within_their_room() {
+    for isa in Isa::available() {
+        for count in (0..70).chain([784]) {
+            for masks in [vec![7; count], (0..count as u16).map(|i| i % 5).collect()] {
+                for bits in [&[][..], &[!0], &[4, 1, 2, 8, 1]] {
+                    let room = count * bits.len();
+                    let mut places = vec![u32::MAX; room + 64];
+                    let mut ends = vec![0; bits.len()];
+                    let within = &mut places[..room];
+                    MicroKernel::of(isa).places(&masks, bits, within, &mut ends);
+                    let mut begin = 0;
+                    for (bits, end) in bits.iter().zip(ends) {
+                        let with = (0..count).filter(|&i| masks[i] & bits != 0);
+                        let found = places[begin..end].iter().map(|&place| place as usize);
+                        assert!(found.eq(with), "{}", isa.name());
+                        begin = end;
+                    }
+                    let beyond = &places[room..];
+                    assert!(beyond.iter().all(|&place| place == u32::MAX));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "5 places of 3 in 2 lists of 2")]
+fn too_little_room_for_places_is_refused() {
+    MicroKernel::of(Isa::detect()).places(&[0; 3], &[1, 2], &mut [0; 5], &mut [0; 2]);
+}
