@@ -104,9 +104,7 @@ for_each_arm! {
     /// Panics if the lengths differ.
     pub fn scale_bytes(bytes: &[u8], xs: &mut [f32]) {
         assert_eq!(bytes.len(), xs.len(), "bytes and their quotients");
-        for (x, &byte) in xs.iter_mut().zip(bytes) {
-            *x = scaled(byte);
-        }
+        scale(bytes, xs);
     }
 }
 
@@ -129,9 +127,13 @@ for_each_arm! {
             "columns of bytes and their quotients"
         );
         for (bytes, xs) in bytes.chunks_exact(row).zip(xs.chunks_exact_mut(columns)) {
-            for (x, &byte) in xs.iter_mut().zip(&bytes[first..][..columns]) {
-                *x = scaled(byte);
+            // Of a known length, they are no loop.
+            let (blocks, rest) = bytes[first..][..columns].as_chunks::<64>();
+            let (to, to_rest) = xs.as_chunks_mut::<64>();
+            for (block, to) in blocks.iter().zip(to) {
+                scale(block, to);
             }
+            scale(rest, to_rest);
         }
     }
 }
@@ -162,6 +164,14 @@ for_each_arm! {
                 *x += y;
             }
         }
+    }
+}
+
+/// Quotients of as many bytes as both slices have.
+#[inline(always)]
+fn scale(bytes: &[u8], xs: &mut [f32]) {
+    for (x, &byte) in xs.iter_mut().zip(bytes) {
+        *x = scaled(byte);
     }
 }
 

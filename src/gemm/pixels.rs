@@ -77,13 +77,18 @@ for_each_arm! {
 pub fn groups(isa: Isa, pixels: &[u8], features: usize, first: usize, masks: &mut [u16]) {
     assert_eq!(pixels.len(), masks.len() * features, "pixels of the images");
     let kernel = MicroKernel::of(isa);
-    if first + BLOCK <= features {
-        let from = first.min(pixels.len());
-        return kernel.groups(&pixels[from..], features, masks);
+    // A block that the image ends in is the end of the last whole one.
+    let end = features.min(first + BLOCK);
+    if let Some(from) = end.checked_sub(BLOCK)
+        && (first - from).is_multiple_of(GROUP)
+    {
+        kernel.groups(&pixels[from.min(pixels.len())..], features, masks);
+        let before = (first - from) / GROUP;
+        return masks.iter_mut().for_each(|mask| *mask >>= before);
     }
     for (image, mask) in pixels.chunks_exact(features).zip(masks) {
         let mut block = [0; BLOCK];
-        block[..features - first].copy_from_slice(&image[first..]);
+        block[..end - first].copy_from_slice(&image[first..end]);
         kernel.groups(&block, BLOCK, core::slice::from_mut(mask));
     }
 }

@@ -37,10 +37,10 @@ pub(super) unsafe fn places_from(
     count
 }
 
-/// The first pixels of each row of so many, but of rows that have fewer.
+/// The first [`BLOCK`] pixels of each row of so many, but of one that has fewer.
 #[inline]
-pub(super) fn blocks(pixels: &[u8], row: usize) -> impl Iterator<Item = &[u8; BLOCK]> {
-    pixels.chunks(row).filter_map(<[u8]>::first_chunk)
+pub(super) fn blocks(pixels: &[u8], row: usize) -> impl Iterator<Item = &[u8]> {
+    pixels.windows(BLOCK).step_by(row)
 }
 
 /// For each row, a bit for each group of four of its first pixels in which one is
