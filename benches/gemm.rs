@@ -415,7 +415,7 @@ fn digits(filter: &str, isa: Isa, table: &mut String) {
         let (mut z, mut dw) = (vec![0.0; images * hidden], vec![0.0; 784 * hidden]);
         let mut x = vec![0.0; images * 784];
         let (mut masks, mut steps, mut cuts) = (
-            vec![0; 784],
+            vec![0; images],
             vec![0; pixels::BLOCK / pixels::GROUP * 784],
             [0; _],
         );
@@ -433,7 +433,7 @@ fn digits(filter: &str, isa: Isa, table: &mut String) {
             for first in (0..images).step_by(pixels::panel(isa)) {
                 let rows = first..images.min(first + pixels::panel(isa));
                 let panel = &bytes[rows.start * 784..rows.end * 784];
-                let count = pixels::columns(isa, panel, 784, &mut masks, &mut steps);
+                let count = pixels::columns(isa, panel, 784, &mut steps);
                 let z = &mut z[rows.start * hidden..rows.end * hidden];
                 Product::new(x.block(rows.clone(), 0..784), weights.view())
                     .steps(Steps::new(isa, 784, &steps[..count]))
@@ -443,11 +443,10 @@ fn digits(filter: &str, isa: Isa, table: &mut String) {
 
             let start = Instant::now();
             for block in (0..784).step_by(pixels::BLOCK) {
-                let masks = &mut masks[..images];
-                pixels::groups(isa, &bytes, 784, block, masks);
+                pixels::groups(isa, &bytes, 784, block, &mut masks);
                 let columns = block..784.min(block + pixels::BLOCK);
                 let groups = columns.len() / pixels::GROUP;
-                let steps = pixels::lists(isa, masks, groups, &mut steps, &mut cuts);
+                let steps = pixels::lists(isa, &masks, groups, &mut steps, &mut cuts);
                 let dw = &mut dw[columns.start * hidden..columns.end * hidden];
                 let rows = columns.len();
                 Product::new(x.block(0..images, columns).t(), dz.view())

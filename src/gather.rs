@@ -124,9 +124,8 @@ impl<'a> Gather<'a> {
         (one, other)
     }
 
-    /// Copies the images and finds their columns. `masks` has a place for each
-    /// pixel of an image.
-    pub(crate) fn run(self, isa: Isa, masks: &mut [u16]) -> Gathered<'a> {
+    /// Copies the images and finds their columns.
+    pub(crate) fn run(self, isa: Isa) -> Gathered<'a> {
         let (features, panel) = (self.pixels.len(), self.panel);
         let image = |i: u32| &self.data.image(i as usize)[self.pixels.clone()];
         let mut far = self.indices.iter().skip(AHEAD);
@@ -144,7 +143,7 @@ impl<'a> Gather<'a> {
                 bytes.copy_from_slice(image(i));
                 *label = self.data.label(i as usize);
             }
-            *count = pixels::columns(isa, bytes, features, masks, columns) as u32;
+            *count = pixels::columns(isa, bytes, features, columns) as u32;
         }
         Gathered {
             features,

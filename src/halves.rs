@@ -50,7 +50,6 @@ struct Half {
     /// The images of this step, and those of the next.
     images: Images,
     next: Images,
-    masks: Vec<u16>,
 }
 
 impl Halves {
@@ -68,7 +67,6 @@ impl Halves {
         let half = |pixels: Range<usize>| Half {
             images: Images::new(isa, pixels.clone(), batch),
             next: Images::new(isa, pixels.clone(), batch),
-            masks: vec![0; pixels.len()],
             part: Part::new(net, isa, pixels, 0..hidden, batch),
         };
         let halves = [half(0..middle), half(middle..features)];
@@ -110,7 +108,7 @@ impl Halves {
         for half in &mut self.halves {
             core::mem::swap(&mut half.images, &mut half.next);
             if self.gathered != batch {
-                half.images.gather(data, batch).run(isa, &mut half.masks);
+                half.images.gather(data, batch).run(isa);
             }
         }
         self.gathered.clear();
@@ -162,7 +160,7 @@ impl Halves {
                     }
                     None => {
                         let (data, next) = next;
-                        high.next.gather(data, next).run(isa, &mut high.masks);
+                        high.next.gather(data, next).run(isa);
                     }
                 },
             );
@@ -193,7 +191,7 @@ impl Halves {
             team,
             &mut || {
                 low.part.head(labels_a, pull, &mut a, &mut da, losses_a);
-                low.next.gather(data, next).run(isa, &mut low.masks);
+                low.next.gather(data, next).run(isa);
             },
             &mut || {
                 let z = &mut b.first()[(images.images(last.start) - middle) * widths[1]..];

@@ -101,7 +101,7 @@ pub(crate) struct Scratch {
     packing: Vec<f32>,
     /// Pixels as numbers, no more of them than stay in L1.
     x: Aligned,
-    pub(crate) masks: Vec<u16>,
+    masks: Vec<u16>,
     steps: Vec<u32>,
     /// Gradients that are not kept.
     dw: Aligned,
@@ -116,7 +116,7 @@ impl Scratch {
         Self {
             packing: Context::packing(1),
             x: Aligned::zeros((pixels::MAX_PANEL * features).max(pixels::BLOCK * chunk)),
-            masks: vec![0; features.max(chunk)],
+            masks: vec![0; chunk],
             steps: vec![0; features.max(pixels::BLOCK / pixels::GROUP * chunk)],
             dw: Aligned::zeros(WORTH_MOVING + pixels::GROUP * units),
             is_finite: false,
@@ -229,7 +229,7 @@ impl Share for Examples<'_> {
             ..
         } = self;
         let scratch = &mut self.scratch[0];
-        let images = self.images.run(pass.isa, &mut scratch.masks);
+        let images = self.images.run(pass.isa);
         let weights = pass.net.layer(0).weights.as_slice();
         let is_finite = vector::all_finite(pass.isa, weights);
         let whole = Stretch::WHOLE;

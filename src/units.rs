@@ -50,8 +50,6 @@ pub(crate) struct Units {
     losses: Vec<f32>,
     /// One for each thread.
     packing: Vec<Vec<f32>>,
-    /// One for each share of the gathering.
-    masks: Vec<Vec<u16>>,
 }
 
 /// Some hidden units, all pixels, and what is computed of them.
@@ -97,7 +95,6 @@ impl Units {
             dlogits: vec![0.0; batch * classes],
             losses: vec![0.0; batch],
             packing: vec![Context::packing(1); count],
-            masks: vec![vec![0; features]; GATHERINGS * count],
         })
     }
 
@@ -131,7 +128,7 @@ impl Units {
         let [_, _, classes] = self.widths;
         core::mem::swap(&mut self.images, &mut self.next);
         if self.gathered != batch {
-            self.images.gather(data, batch).run(isa, &mut self.masks[0]);
+            self.images.gather(data, batch).run(isa);
         }
         self.gathered.clear();
         self.gathered.extend_from_slice(next);
@@ -163,10 +160,8 @@ impl Units {
                 dlogits: &self.dlogits[..rows * classes],
                 shards: &mut self.shards,
                 next: self.next.gather(data, next),
-                masks: &mut self.masks,
             };
-            let gatherings = backward.masks.len();
-            share_out(team, backward, pieces + gatherings);
+            share_out(team, backward, pieces + GATHERINGS * pieces);
         }
         total
     }
@@ -296,21 +291,17 @@ struct Backward<'a> {
     dlogits: &'a [f32],
     shards: &'a mut [Shard],
     next: Gather<'a>,
-    /// One for each share of the gathering.
-    masks: &'a mut [Vec<u16>],
 }
 
 impl Share for Backward<'_> {
-    fn split(self, left: usize, _pieces: usize) -> (Self, Self) {
+    fn split(self, left: usize, pieces: usize) -> (Self, Self) {
         let of_shards = left.min(self.shards.len());
-        let gatherings = self.masks.len();
+        let gatherings = pieces - self.shards.len();
         let (shards, other_shards) = self.shards.split_at_mut(of_shards);
         let (next, other_next) = self.next.split(left - of_shards, gatherings);
-        let (masks, other_masks) = self.masks.split_at_mut(left - of_shards);
         let one = Self {
             shards,
             next,
-            masks,
             ..self
         };
         let other = Self {
@@ -319,7 +310,6 @@ impl Share for Backward<'_> {
             dlogits: self.dlogits,
             shards: other_shards,
             next: other_next,
-            masks: other_masks,
         };
         (one, other)
     }
@@ -340,9 +330,7 @@ impl Share for Backward<'_> {
             let bytes = self.common.images.bytes;
             shard.part.step(bytes, rows, layers, &self.update);
         }
-        if let [masks, ..] = self.masks {
-            self.next.run(self.common.isa, masks);
-        }
+        self.next.run(self.common.isa);
     }
 }
 

@@ -14,7 +14,6 @@
 use super::Steps;
 use super::kernel::MicroKernel;
 use crate::isa::Isa;
-use crate::vector::for_each_arm;
 
 /// Images whose zero columns are left out together: fewer share more zeros,
 /// but make less of each row of W that is read. How many are best depends on
@@ -35,36 +34,18 @@ pub const BLOCK: usize = 16 * GROUP;
 /// Writes the columns in which not all of these images are zero to `columns`,
 /// in ascending order, and returns how many there are.
 ///
-/// Shapes: `pixels` holds whole images of `features` pixels each; `masks` and
-/// `columns` have a place for each of the features.
+/// Shapes: `pixels` holds whole images of `features` pixels each; `columns` has a
+/// place for each of the features.
 ///
 /// # Panics
 /// Panics if the shapes differ.
-pub fn columns(
-    isa: Isa,
-    pixels: &[u8],
-    features: usize,
-    masks: &mut [u16],
-    columns: &mut [u32],
-) -> usize {
-    let masks = &mut masks[..features];
-    masks.fill(0);
-    for image in pixels.chunks(features) {
-        assert_eq!(image.len(), features, "pixels of an image");
-        include(isa, image, masks);
-    }
-    let mut end = [0];
-    MicroKernel::of(isa).places(masks, &[!0], columns, &mut end);
-    end[0]
-}
-
-for_each_arm! {
-    /// Sets bits of each mask whose pixel is not zero.
-    fn include(image: &[u8], masks: &mut [u16]) {
-        for (mask, &pixel) in masks.iter_mut().zip(image) {
-            *mask |= u16::from(pixel);
-        }
-    }
+pub fn columns(isa: Isa, pixels: &[u8], features: usize, columns: &mut [u32]) -> usize {
+    assert!(
+        pixels.len().is_multiple_of(features),
+        "{} pixels of images of {features}",
+        pixels.len()
+    );
+    MicroKernel::of(isa).columns(pixels, features, columns)
 }
 
 /// For each image, which of the groups of the [`BLOCK`] pixels from `first` on
@@ -107,21 +88,10 @@ pub fn lists<'a>(
     images: &'a mut [u32],
     cuts: &'a mut [usize; BLOCK / GROUP],
 ) -> Steps<'a> {
-    MicroKernel::of(isa).places(masks, &BITS[..groups], images, &mut cuts[..groups]);
+    MicroKernel::of(isa).lists(masks, images, &mut cuts[..groups]);
     let (images, cuts) = (&images[..cuts[groups - 1]], &cuts[..groups - 1]);
     Steps::of_rows(isa, masks.len(), GROUP, images, cuts)
 }
-
-/// The bit of each group.
-const BITS: [u16; BLOCK / GROUP] = {
-    let mut bits = [1; _];
-    let mut group = 1;
-    while group < bits.len() {
-        bits[group] = bits[group - 1] << 1;
-        group += 1;
-    }
-    bits
-};
 
 /// Fetches an image into the caches, on processors that can be told to, to be
 /// read soon.
@@ -150,8 +120,8 @@ mod tests {
             for len in [1, 15, 16, 17, 63, 64, 65, 784] {
                 for count in 0..=panel(isa) {
                     let pixels = images(count, len);
-                    let (mut masks, mut found) = (vec![9; len], vec![9; len]);
-                    let kept = columns(isa, &pixels, len, &mut masks, &mut found);
+                    let mut found = vec![9; len];
+                    let kept = columns(isa, &pixels, len, &mut found);
                     let expected = (0..len)
                         .filter(|&j| pixels.chunks(len).any(|image| image[j] != 0))
                         .map(|j| j as u32);

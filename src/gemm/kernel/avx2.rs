@@ -7,6 +7,7 @@
 
 use super::tile::{FAR, LINE, RawTiles, define_panels, define_tiles, listed, panels, tiles};
 use super::{Kernel, Steps, pixels, transpose};
+use crate::gemm::pixels::BLOCK;
 use core::arch::x86_64::*;
 
 pub(super) static KERNEL: Kernel = Kernel {
@@ -36,7 +37,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     },
     panel: 3,
     transpose: transpose_block,
-    places,
+    columns,
+    lists,
     groups,
     narrow: &[],
     mul_add: scalar_mul_add,
@@ -203,38 +205,87 @@ fn scalar_mul_add(a: f32, b: f32, c: f32) -> f32 {
     _mm_cvtss_f32(_mm_fmadd_ss(a, b, c))
 }
 
-/// See [`MicroKernel::places`](super::MicroKernel::places): sixteen masks at a
-/// time, their places from a table.
+/// Writes the lanes that are in the set, `first` more each, side by side, and
+/// returns how many they are.
 ///
 /// # Safety
-/// There is room for as many places as there are masks for each element of `bits`.
+/// There is room for eight.
+#[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn places(masks: &[u16], bits: &[u16], places: *mut u32, ends: &mut [usize]) {
-    let (blocks, rest) = masks.as_chunks::<16>();
+unsafe fn put(set: u8, first: __m256i, to: *mut u32) -> usize {
+    let set = &SETS[usize::from(set)];
+    // SAFETY: eight lanes, and the caller's word.
+    unsafe {
+        let lanes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(set.lanes.as_ptr().cast()));
+        _mm256_storeu_si256(to.cast(), _mm256_add_epi32(lanes, first));
+    }
+    set.count
+}
+
+/// See [`MicroKernel::columns`](super::MicroKernel::columns): sixty-four at a time,
+/// their places from a table.
+///
+/// # Safety
+/// There is room for as many columns as an image has pixels.
+#[target_feature(enable = "avx2,fma")]
+unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
     let mut count = 0;
-    for (&bits, end) in bits.iter().zip(ends) {
-        let bits_of_all = _mm256_set1_epi16(bits.cast_signed());
-        for (first, block) in (0..).step_by(16).zip(blocks) {
-            // SAFETY: sixteen masks.
-            let masks = unsafe { _mm256_loadu_si256(block.as_ptr().cast()) };
-            let is_none =
-                _mm256_cmpeq_epi16(_mm256_and_si256(masks, bits_of_all), _mm256_setzero_si256());
-            // As bytes: eight masks, the same again, eight others, and again.
-            let is_there = !_mm256_movemask_epi8(_mm256_packs_epi16(is_none, is_none));
-            for (first, is_there) in [(first, is_there), (first + 8, is_there >> 16)] {
-                let set = &SETS[(is_there & 0xff) as usize];
-                // SAFETY: eight numbers; and no more places have been found of
-                // these bits than there are masks before these eight.
-                unsafe {
-                    let lanes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(set.lanes.as_ptr().cast()));
-                    let found = _mm256_add_epi32(lanes, _mm256_set1_epi32(first));
-                    _mm256_storeu_si256(places.add(count).cast(), found);
-                }
-                count += set.count;
+    let (images, whole) = (pixels.len() / features.max(1), features - features % BLOCK);
+    let (mut place, step) = (_mm256_setzero_si256(), _mm256_set1_epi32(LANES as i32));
+    for first in (0..whole).step_by(BLOCK) {
+        let mut any = [_mm256_setzero_si256(); 2];
+        let mut block = pixels.as_ptr().wrapping_add(first);
+        for _ in 0..images {
+            for (half, any) in any.iter_mut().enumerate() {
+                // SAFETY: half of sixty-four pixels of an image.
+                let pixels = unsafe { _mm256_loadu_si256(block.cast::<__m256i>().add(half)) };
+                *any = _mm256_or_si256(*any, pixels);
+            }
+            block = block.wrapping_add(features);
+        }
+        for any in any {
+            let is_none = _mm256_cmpeq_epi8(any, _mm256_setzero_si256());
+            for set in (!_mm256_movemask_epi8(is_none)).to_le_bytes() {
+                // SAFETY: no more have been found than there are columns before
+                // these eight.
+                count += unsafe { put(set, place, columns.add(count)) };
+                place = _mm256_add_epi32(place, step);
             }
         }
+    }
+    // SAFETY: the caller's word.
+    unsafe { pixels::columns_from(whole, pixels, features, columns, count) }
+}
+
+/// See [`MicroKernel::lists`](super::MicroKernel::lists): sixteen masks at a time,
+/// their places from a table.
+///
+/// # Safety
+/// There is room for as many places as there are masks for each of `ends`.
+#[target_feature(enable = "avx2,fma")]
+unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
+    let (blocks, rest) = masks.as_chunks::<16>();
+    let step = _mm256_set1_epi32(LANES as i32);
+    let mut count = 0;
+    for (bit, end) in ends.iter_mut().enumerate() {
+        let (mut place, wanted) = (_mm256_setzero_si256(), _mm256_set1_epi16(1 << bit));
+        for block in blocks {
+            // SAFETY: sixteen masks.
+            let masks = unsafe { _mm256_loadu_si256(block.as_ptr().cast()) };
+            let set = _mm256_cmpeq_epi16(_mm256_and_si256(masks, wanted), wanted);
+            // As bytes: eight masks, the same again, eight others, and again.
+            let [low, _, high, _] =
+                _mm256_movemask_epi8(_mm256_packs_epi16(set, set)).to_le_bytes();
+            for set in [low, high] {
+                // SAFETY: no more masks have been found to have this bit than there
+                // are before these eight.
+                count += unsafe { put(set, place, places.add(count)) };
+                place = _mm256_add_epi32(place, step);
+            }
+        }
+        let first = masks.len() - rest.len();
         // SAFETY: the caller's word.
-        count = unsafe { pixels::places_from(masks.len() - rest.len(), rest, bits, places, count) };
+        count = unsafe { pixels::list_from(first, rest, 1 << bit, places, count) };
         *end = count;
     }
 }

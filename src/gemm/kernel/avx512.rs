@@ -7,6 +7,7 @@
 
 use super::tile::{FAR, LINE, RawTiles, define_tiles, listed, tiles};
 use super::{Kernel, Steps, narrow, pixels, transpose};
+use crate::gemm::pixels::BLOCK;
 use core::arch::x86_64::*;
 
 pub(super) static KERNEL: Kernel = Kernel {
@@ -39,7 +40,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     },
     panel: 6,
     transpose: transpose_block,
-    places,
+    columns,
+    lists,
     groups,
     narrow: &[
         narrow_rows::<1>,
@@ -179,33 +181,84 @@ fn scalar_mul_add(a: f32, b: f32, c: f32) -> f32 {
     _mm_cvtss_f32(_mm_fmadd_ss(a, b, c))
 }
 
-/// See [`MicroKernel::places`](super::MicroKernel::places): sixteen masks at a
-/// time, their places side by side.
+/// Numbers from `first` on.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn from(first: usize) -> __m512i {
+    let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    _mm512_add_epi32(lanes, _mm512_set1_epi32(first as i32))
+}
+
+/// Writes those of sixteen numbers that are in the set side by side, and returns
+/// how many they are.
 ///
 /// # Safety
-/// There is room for as many places as there are masks for each element of `bits`.
+/// There is room for sixteen.
+#[inline]
 #[target_feature(enable = "avx512f,popcnt")]
-unsafe fn places(masks: &[u16], bits: &[u16], places: *mut u32, ends: &mut [usize]) {
-    let (blocks, rest) = masks.as_chunks::<LANES>();
-    let first = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    let step = _mm512_set1_epi32(LANES as i32);
+unsafe fn put(set: __mmask16, numbers: __m512i, to: *mut u32) -> usize {
+    let kept = _mm512_maskz_compress_epi32(set, numbers);
+    // SAFETY: the caller's word.
+    unsafe { _mm512_storeu_epi32(to.cast(), kept) };
+    set.count_ones() as usize
+}
+
+/// See [`MicroKernel::columns`](super::MicroKernel::columns): sixty-four at a time.
+///
+/// # Safety
+/// There is room for as many columns as an image has pixels.
+#[target_feature(enable = "avx512f,popcnt")]
+unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
     let mut count = 0;
-    for (&bits, end) in bits.iter().zip(ends) {
-        let (wanted, mut place) = (_mm512_set1_epi32(bits.into()), first);
-        for masks in blocks {
-            // SAFETY: sixteen masks; and no more places have been found of these
-            // bits than there are masks before these sixteen.
+    let (images, whole) = (pixels.len() / features.max(1), features - features % BLOCK);
+    for first in (0..whole).step_by(BLOCK) {
+        let mut any = _mm512_setzero_si512();
+        let mut block = pixels.as_ptr().wrapping_add(first);
+        for _ in 0..images {
+            // SAFETY: sixty-four pixels of an image.
+            any = _mm512_or_si512(any, unsafe { _mm512_loadu_si512(block.cast()) });
+            block = block.wrapping_add(features);
+        }
+        let quarters = [
+            _mm512_extracti32x4_epi32::<0>(any),
+            _mm512_extracti32x4_epi32::<1>(any),
+            _mm512_extracti32x4_epi32::<2>(any),
+            _mm512_extracti32x4_epi32::<3>(any),
+        ];
+        for (first, any) in (first..).step_by(LANES).zip(quarters) {
+            let any = _mm512_cvtepu8_epi32(any);
+            let set = _mm512_test_epi32_mask(any, any);
+            // SAFETY: no more have been found than there are columns before these
+            // sixteen.
+            count += unsafe { put(set, from(first), columns.add(count)) };
+        }
+    }
+    // SAFETY: the caller's word.
+    unsafe { pixels::columns_from(whole, pixels, features, columns, count) }
+}
+
+/// See [`MicroKernel::lists`](super::MicroKernel::lists): sixteen masks at a time.
+///
+/// # Safety
+/// There is room for as many places as there are masks for each of `ends`.
+#[target_feature(enable = "avx512f,popcnt")]
+unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
+    let (blocks, rest) = masks.as_chunks::<LANES>();
+    let mut count = 0;
+    for (bit, end) in ends.iter_mut().enumerate() {
+        let wanted = _mm512_set1_epi32(1 << bit);
+        for (first, masks) in (0..).step_by(LANES).zip(blocks) {
+            // SAFETY: sixteen masks; and no more of them have been found to have
+            // this bit than there are before these.
             unsafe {
                 let masks = _mm512_cvtepu16_epi32(_mm256_loadu_si256(masks.as_ptr().cast()));
-                let is_there = _mm512_test_epi32_mask(masks, wanted);
-                let found = _mm512_maskz_compress_epi32(is_there, place);
-                _mm512_storeu_epi32(places.add(count).cast(), found);
-                count += is_there.count_ones() as usize;
+                let set = _mm512_test_epi32_mask(masks, wanted);
+                count += put(set, from(first), places.add(count));
             }
-            place = _mm512_add_epi32(place, step);
         }
+        let first = masks.len() - rest.len();
         // SAFETY: the caller's word.
-        count = unsafe { pixels::places_from(masks.len() - rest.len(), rest, bits, places, count) };
+        count = unsafe { pixels::list_from(first, rest, 1 << bit, places, count) };
         *end = count;
     }
 }

@@ -50,7 +50,8 @@ pub(super) struct Kernel {
     /// Images whose zero columns are left out together.
     panel: usize,
     transpose: unsafe fn(&transpose::Block),
-    places: unsafe fn(&[u16], &[u16], *mut u32, &mut [usize]),
+    columns: unsafe fn(&[u8], usize, *mut u32) -> usize,
+    lists: unsafe fn(&[u16], *mut u32, &mut [usize]),
     groups: unsafe fn(&[u8], usize, &mut [u16]),
     /// For 1, 2, … columns of C, products of contiguous rows whose vectors are
     /// along the rows of C; none where registers are too few for it.
@@ -608,30 +609,40 @@ impl MicroKernel {
         }
     }
 
-    /// For each element of `bits`, one after another, writes the places of `masks`
-    /// that have one of its bits to `places`, and where they end to `ends`.
+    /// Writes the columns in which not all of the images, of so many pixels each,
+    /// are zero to `columns`, in ascending order, and returns how many there are.
     ///
     /// # Panics
-    /// Panics if there are fewer places to write to than masks for each element of
-    /// `bits`, or if there are not as many ends.
-    pub(super) fn places(
-        self,
-        masks: &[u16],
-        bits: &[u16],
-        places: &mut [u32],
-        ends: &mut [usize],
-    ) {
+    /// Panics if there are fewer places to write to than an image has pixels.
+    pub(super) fn columns(self, pixels: &[u8], features: usize, columns: &mut [u32]) -> usize {
         assert!(
-            places.len() >= masks.len() * bits.len() && ends.len() == bits.len(),
-            "{} places of {} in {} lists of {}",
+            columns.len() >= features,
+            "{} columns of {features}",
+            columns.len()
+        );
+        // SAFETY: an `Isa` proves that the machine has the arm's instructions,
+        // and there is room for every column.
+        unsafe { (self.0.columns)(pixels, features, columns.as_mut_ptr()) }
+    }
+
+    /// For each of `ends`, one after another, writes the places of `masks` that have
+    /// its bit to `places`, in ascending order, and there where they end. The first
+    /// has the lowest bit.
+    ///
+    /// # Panics
+    /// Panics if there are fewer places to write to than masks for each of `ends`,
+    /// or more ends than bits.
+    pub(super) fn lists(self, masks: &[u16], places: &mut [u32], ends: &mut [usize]) {
+        assert!(
+            places.len() >= masks.len() * ends.len() && ends.len() <= 16,
+            "{} places of {} in {} lists",
             places.len(),
             masks.len(),
-            ends.len(),
-            bits.len()
+            ends.len()
         );
         // SAFETY: an `Isa` proves that the machine has the arm's instructions,
         // and there is room for every place.
-        unsafe { (self.0.places)(masks, bits, places.as_mut_ptr(), ends) }
+        unsafe { (self.0.lists)(masks, places.as_mut_ptr(), ends) }
     }
 
     /// For each of `masks`, which of the groups of four of the first

@@ -2,37 +2,77 @@
 
 use crate::gemm::pixels::{BLOCK, GROUP};
 
-/// For each element of `bits`, one after another, writes the places of `masks` that
-/// have one of its bits to `places`, in ascending order, and where they end to
-/// `ends`.
+/// Writes the columns in which not all of the images are zero to `columns`, in
+/// ascending order, and returns how many there are.
 ///
 /// # Safety
-/// There is room for as many places as there are masks for each element of `bits`.
-pub(super) unsafe fn places(masks: &[u16], bits: &[u16], places: *mut u32, ends: &mut [usize]) {
+/// There is room for as many columns as an image has pixels, which are `features`.
+pub(super) unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
+    // SAFETY: the caller's word.
+    unsafe { columns_from(0, pixels, features, columns, 0) }
+}
+
+/// The same of the columns from `first` on, after `count` that have been found
+/// before; returns how many there are then.
+///
+/// # Safety
+/// There is room for as many more as an image has pixels from `first` on.
+pub(super) unsafe fn columns_from(
+    first: usize,
+    pixels: &[u8],
+    features: usize,
+    columns: *mut u32,
+    mut count: usize,
+) -> usize {
+    for first in (first..features).step_by(BLOCK) {
+        let mut any = [0; BLOCK];
+        let any = &mut any[..BLOCK.min(features - first)];
+        for image in pixels.chunks_exact(features) {
+            for (any, pixel) in any.iter_mut().zip(&image[first..]) {
+                *any |= pixel;
+            }
+        }
+        for (column, &any) in (first as u32..).zip(&*any) {
+            // SAFETY: no more have been found than there are columns before this one.
+            unsafe { *columns.add(count) = column };
+            count += usize::from(any != 0);
+        }
+    }
+    count
+}
+
+/// For each of `ends`, one after another, writes the places of `masks` that have
+/// its bit to `places`, in ascending order, and there where they end. The first has
+/// the lowest bit.
+///
+/// # Safety
+/// There is room for as many places as there are masks for each of `ends`.
+pub(super) unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
     let mut count = 0;
-    for (&bits, end) in bits.iter().zip(ends) {
+    for (bit, end) in ends.iter_mut().enumerate() {
         // SAFETY: the caller's word.
-        count = unsafe { places_from(0, masks, bits, places, count) };
+        count = unsafe { list_from(0, masks, 1 << bit, places, count) };
         *end = count;
     }
 }
 
-/// The same of some bits, of masks the first of which is at `first`, after `count`
-/// places that have been found before; returns where they end.
+/// The places of the masks that have one bit, the first of which is at `first`,
+/// after `count` places that have been found before; returns how many there are
+/// then.
 ///
 /// # Safety
 /// There is room for as many more as there are masks.
-pub(super) unsafe fn places_from(
+pub(super) unsafe fn list_from(
     first: usize,
     masks: &[u16],
-    bits: u16,
+    bit: u16,
     places: *mut u32,
     mut count: usize,
 ) -> usize {
     for (place, mask) in (first as u32..).zip(masks) {
         // SAFETY: no more have been found than there are masks before this one.
         unsafe { *places.add(count) = place };
-        count += usize::from(mask & bits != 0);
+        count += usize::from(mask & bit != 0);
     }
     count
 }

@@ -478,25 +478,42 @@ fn one_link_rounds_as_its_class_says() {
 }
 
 #[test]
-fn places_are_found_within_their_room() {
+fn columns_and_places_are_found_within_their_room() {
+    let beyond = |found: &[u32], room: usize| found[room..].iter().all(|&x| x == u32::MAX);
     for isa in Isa::available() {
+        let kernel = MicroKernel::of(isa);
         for count in (0..70).chain([784]) {
-            for masks in [vec![7; count], (0..count as u16).map(|i| i % 5).collect()] {
-                for bits in [&[][..], &[!0], &[4, 1, 2, 8, 1]] {
-                    let room = count * bits.len();
-                    let mut places = vec![u32::MAX; room + 64];
-                    let mut ends = vec![0; bits.len()];
-                    let within = &mut places[..room];
-                    MicroKernel::of(isa).places(&masks, bits, within, &mut ends);
+            for dense in [true, false] {
+                let masks: Vec<u16> = match dense {
+                    true => vec![!0; count],
+                    false => (0..count as u16).map(|i| (i % 5) << (i % 13)).collect(),
+                };
+                for lists in [0, 1, 5, 16] {
+                    let room = count * lists;
+                    let (mut places, mut ends) = (vec![u32::MAX; room + 64], vec![0; lists]);
+                    kernel.lists(&masks, &mut places[..room], &mut ends);
                     let mut begin = 0;
-                    for (bits, end) in bits.iter().zip(ends) {
-                        let with = (0..count).filter(|&i| masks[i] & bits != 0);
+                    for (bit, end) in ends.into_iter().enumerate() {
+                        let with = (0..count).filter(|&i| masks[i] >> bit & 1 == 1);
                         let found = places[begin..end].iter().map(|&place| place as usize);
                         assert!(found.eq(with), "{}", isa.name());
                         begin = end;
                     }
-                    let beyond = &places[room..];
-                    assert!(beyond.iter().all(|&place| place == u32::MAX));
+                    assert!(beyond(&places, room));
+                }
+                for images in 0..4 {
+                    let pixels: Vec<u8> = (0..images * count)
+                        .map(|at| if dense { 255 } else { (at % 7 / 5 * 128) as u8 })
+                        .collect();
+                    let mut found = vec![u32::MAX; count + 64];
+                    let end = kernel.columns(&pixels, count, &mut found[..count]);
+                    let with = (0..count).filter(|&j| {
+                        let mut column = pixels.iter().skip(j).step_by(count);
+                        column.any(|&pixel| pixel != 0)
+                    });
+                    let columns = found[..end].iter().map(|&column| column as usize);
+                    assert!(columns.eq(with), "{}", isa.name());
+                    assert!(beyond(&found, count));
                 }
             }
         }
@@ -504,7 +521,13 @@ fn places_are_found_within_their_room() {
 }
 
 #[test]
-#[should_panic(expected = "5 places of 3 in 2 lists of 2")]
+#[should_panic(expected = "5 places of 3 in 2 lists")]
 fn too_little_room_for_places_is_refused() {
-    MicroKernel::of(Isa::detect()).places(&[0; 3], &[1, 2], &mut [0; 5], &mut [0; 2]);
+    MicroKernel::of(Isa::detect()).lists(&[0; 3], &mut [0; 5], &mut [0; 2]);
+}
+
+#[test]
+#[should_panic(expected = "2 columns of 3")]
+fn too_little_room_for_columns_is_refused() {
+    MicroKernel::of(Isa::detect()).columns(&[0; 6], 3, &mut [0; 2]);
 }
