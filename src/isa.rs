@@ -174,8 +174,8 @@ impl Isa {
     /// Panics if the build's architecture has no such arm.
     ///
     /// # Safety
-    /// The processor must have the arm's instructions: AVX2 and FMA, and
-    /// AVX-512F besides.
+    /// The processor must have the arm's instructions: AVX2 and FMA, for AVX-512
+    /// also AVX-512F and POPCNT.
     #[expect(unsafe_code, reason = "the caller vouches for the processor")]
     pub unsafe fn assume(arm: Arm) -> Self {
         let known = match arm {

@@ -57,6 +57,7 @@ pub fn columns(isa: Isa, pixels: &[u8], features: usize, columns: &mut [u32]) ->
 /// Panics if the shapes differ or if there is no pixel `first`.
 pub fn groups(isa: Isa, pixels: &[u8], features: usize, first: usize, masks: &mut [u16]) {
     assert_eq!(pixels.len(), masks.len() * features, "pixels of the images");
+    assert!(first < features, "pixel {first} of {features}");
     let kernel = MicroKernel::of(isa);
     // A block that the image ends in is the end of the last whole one.
     let end = features.min(first + BLOCK);
@@ -129,6 +130,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "pixel 72 of 70")]
+    fn a_block_beyond_the_images_is_refused() {
+        groups(Isa::detect(), &[0; 140], 70, 72, &mut [0; 2]);
     }
 
     #[test]
