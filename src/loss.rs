@@ -91,14 +91,15 @@ pub fn softmax_cross_entropy(
         dlogits.cols()
     );
     if let [_] = labels {
-        return one(isa, logits, labels, pull, dlogits, losses);
+        // On a small stack.
+        return together::<1>(isa, logits, labels, pull, dlogits, losses);
     }
     let (labels, losses) = (labels.chunks(EXAMPLES), losses.chunks_mut(EXAMPLES));
     for (i, (labels, losses)) in (0..).step_by(EXAMPLES).zip(labels.zip(losses)) {
         let rows = i..i + labels.len();
         let logits = logits.block(rows.clone(), 0..shape.1);
         let dlogits = dlogits.block(rows, 0..shape.1);
-        examples(isa, logits, labels, pull, dlogits, losses);
+        together::<EXAMPLES>(isa, logits, labels, pull, dlogits, losses);
     }
 }
 
@@ -107,66 +108,43 @@ pub fn softmax_cross_entropy(
 const EXAMPLES: usize = 16;
 
 for_each_arm! {
-    fn examples(
+    /// Up to so many examples.
+    fn together<const MOST: usize>(
         logits: MatRef<'_>,
         labels: &[u8],
         pull: Pull,
         dlogits: MatMut<'_>,
         losses: &mut [f32],
     ) {
-        together::<EXAMPLES>(logits, labels, pull, dlogits, losses);
-    }
-}
-
-for_each_arm! {
-    /// A single example, on a small stack.
-    fn one(
-        logits: MatRef<'_>,
-        labels: &[u8],
-        pull: Pull,
-        dlogits: MatMut<'_>,
-        losses: &mut [f32],
-    ) {
-        together::<1>(logits, labels, pull, dlogits, losses);
-    }
-}
-
-/// Up to so many examples.
-#[inline(always)]
-fn together<const MOST: usize>(
-    logits: MatRef<'_>,
-    labels: &[u8],
-    pull: Pull,
-    mut dlogits: MatMut<'_>,
-    losses: &mut [f32],
-) {
-    let (rows, classes) = (logits.rows(), logits.cols());
-    let common = pull.scale * pull.label_smoothing / classes as f32;
-    let own = pull.scale * (1.0 - pull.label_smoothing);
-    // Where there is no example, something that has a logarithm.
-    let mut sums = [1.0; MOST];
-    for (i, (&label, loss)) in labels.iter().zip(losses.iter_mut()).enumerate() {
-        let (row, label) = (dlogits.row_mut(i), usize::from(label));
-        assert!(label < classes, "label {label} of {classes} classes");
-        row.copy_from_slice(logits.row(i));
-        let max = vector::max(row);
-        row.iter_mut().for_each(|z| *z -= max);
-        *loss = row[label];
-    }
-    for zs in dlogits.runs() {
-        zs.iter_mut().for_each(|z| *z = vector::exp_of(*z));
-    }
-    for (i, sum) in (0..rows).zip(&mut sums) {
-        let row = dlogits.row_mut(i);
-        *sum = vector::sum(row);
-        row.iter_mut()
-            .for_each(|p| *p = *p / *sum * pull.scale - common);
-    }
-    // The sums are at least 1, infinite or NaN.
-    let logarithms = sums.map(vector::ln_of);
-    for (i, ((&label, loss), logarithm)) in labels.iter().zip(losses).zip(logarithms).enumerate() {
-        *loss = logarithm - *loss;
-        dlogits.row_mut(i)[usize::from(label)] -= own;
+        let mut dlogits = dlogits;
+        let (rows, classes) = (logits.rows(), logits.cols());
+        let common = pull.scale * pull.label_smoothing / classes as f32;
+        let own = pull.scale * (1.0 - pull.label_smoothing);
+        // Where there is no example, something that has a logarithm.
+        let mut sums = [1.0; MOST];
+        for (i, (&label, loss)) in labels.iter().zip(losses.iter_mut()).enumerate() {
+            let (row, label) = (dlogits.row_mut(i), usize::from(label));
+            assert!(label < classes, "label {label} of {classes} classes");
+            row.copy_from_slice(logits.row(i));
+            let max = vector::max(row);
+            row.iter_mut().for_each(|z| *z -= max);
+            *loss = row[label];
+        }
+        for zs in dlogits.runs() {
+            zs.iter_mut().for_each(|z| *z = vector::exp_of(*z));
+        }
+        for (i, sum) in (0..rows).zip(&mut sums) {
+            let row = dlogits.row_mut(i);
+            *sum = vector::sum(row);
+            row.iter_mut()
+                .for_each(|p| *p = *p / *sum * pull.scale - common);
+        }
+        // The sums are at least 1, infinite or NaN.
+        let logarithms = sums.map(vector::ln_of);
+        for (i, ((&label, loss), logarithm)) in labels.iter().zip(losses).zip(logarithms).enumerate() {
+            *loss = logarithm - *loss;
+            dlogits.row_mut(i)[usize::from(label)] -= own;
+        }
     }
 }
 

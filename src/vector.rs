@@ -19,40 +19,40 @@ const LN_2_LOW: f32 = -2.121_944_4e-4;
 /// quotient does.
 const PER_BYTE: [f32; 2] = [341.0, 1.0 / 86_955.0];
 
-/// Compiles a function for the widest vectors of each arm, and calls the one
-/// that its first argument, an [`Isa`], names. Arms whose vectors every build
-/// for their architecture has need no copy.
+/// Compiles a function, which may be generic over a count, for the widest vectors
+/// of each arm, and calls the one that its first argument, an [`Isa`], names. Arms
+/// whose vectors every build for their architecture has need no copy.
 macro_rules! for_each_arm {
-    ($(#[$about:meta])* $public:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
+    ($(#[$about:meta])* $public:vis fn $name:ident$(<const $count:ident: usize>)?($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
         $(#[$about])*
         #[allow(unsafe_code)]
-        $public fn $name(isa: Isa, $($arg: $type),*) $(-> $out)? {
+        $public fn $name$(<const $count: usize>)?(isa: Isa, $($arg: $type),*) $(-> $out)? {
             #[inline(always)]
-            fn plain($($arg: $type),*) $(-> $out)? $body
+            fn plain$(<const $count: usize>)?($($arg: $type),*) $(-> $out)? $body
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f")]
-                fn avx512($($arg: $type),*) $(-> $out)? {
-                    plain($($arg),*)
+                fn avx512$(<const $count: usize>)?($($arg: $type),*) $(-> $out)? {
+                    plain$(::<$count>)?($($arg),*)
                 }
                 #[target_feature(enable = "avx2")]
-                fn avx2($($arg: $type),*) $(-> $out)? {
-                    plain($($arg),*)
+                fn avx2$(<const $count: usize>)?($($arg: $type),*) $(-> $out)? {
+                    plain$(::<$count>)?($($arg),*)
                 }
                 match isa.arm() {
                     $crate::isa::Arm::Avx512 => {
                         // SAFETY: an `Isa` proves that the machine has AVX-512.
-                        return unsafe { avx512($($arg),*) };
+                        return unsafe { avx512$(::<$count>)?($($arg),*) };
                     }
                     $crate::isa::Arm::Avx2 => {
                         // SAFETY: an `Isa` proves that the machine has AVX2.
-                        return unsafe { avx2($($arg),*) };
+                        return unsafe { avx2$(::<$count>)?($($arg),*) };
                     }
                     _ => {}
                 }
             }
             let _ = isa;
-            plain($($arg),*)
+            plain$(::<$count>)?($($arg),*)
         }
     };
 }
