@@ -172,11 +172,13 @@ pub(crate) struct Gathered<'a> {
 
 impl Gathered<'_> {
     /// How many images the first panels hold.
+    #[cfg(feature = "rayon")]
     pub(crate) fn images(&self, panels: usize) -> usize {
         self.labels.len().min(panels * self.panel)
     }
 
     /// Those of some panels.
+    #[cfg(feature = "rayon")]
     pub(crate) fn panels(self, panels: Range<usize>) -> Self {
         let images = self.images(panels.start)..self.images(panels.end);
         let of = |range: &Range<usize>| range.start * self.features..range.end * self.features;

@@ -3,17 +3,19 @@
 //! Each keeps the rows of W1 of half of the pixels to itself, for many steps, and
 //! these pixels of the images: nothing of them passes from core to core, nor is
 //! computed twice. A sum over all pixels is one chain, so one thread begins what
-//! the other ends, for a group of images at a time. While the other one has nothing
-//! to do with them it gathers its pixels of the next mini-batch, or goes on to the
-//! loss. With two groups:
+//! the other ends, for a group of images at a time. Neither waits for the other
+//! before it has something to do again: what each gathers of the next mini-batch
+//! lies between, and whoever comes first to a group that is through the first layer
+//! takes it on.
 //!
 //! ```text
-//! low pixels                          high pixels
-//! Z = b1 + X·W1 of the first images   gathers the next images
-//! Z of the others                     A = σ(Z + X·W1) of the first
-//! Z2 = b2 + A·W2, loss, dZ2, dZ1 of   A of the others,
-//! the first; gathers the next         their Z2, loss, dZ2, dZ1
-//! gradients, the parameters' step     gradients, the parameters' step
+//! low pixels                       high pixels
+//! Z = b1 + X·W1, group by group    gathers the next images
+//! gathers the next images          A = σ(Z + X·W1), group by group
+//! Z2 = b2 + A·W2, loss, dZ2, dZ1   the same
+//! of groups from the first on      from the last on
+//! ----------------------------------------------------------------
+//! gradients, the parameters' step  gradients, the parameters' step
 //! ```
 
 use crate::aligned::Aligned;
@@ -24,11 +26,17 @@ use crate::isa::Isa;
 use crate::loss::Pull;
 use crate::net::{NetRef, activations_len};
 use crate::part::Part;
-use crate::share::{Layers, Share, Stretch, share_out};
+use crate::share::{Layers, Stretch};
 use crate::team::Team;
+use crate::trial::Parts;
 use crate::workspace::Update;
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
+use core::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Groups that a mini-batch passes from one thread to the other in.
+const GROUPS: usize = 4;
 
 /// Both halves of a net, and what they have in common.
 #[derive(Clone, Debug)]
@@ -36,6 +44,8 @@ pub(crate) struct Halves {
     widths: [usize; 3],
     isa: Isa,
     halves: [Half; 2],
+    /// Which of their images are those of this step.
+    now: usize,
     /// Which images those of the next step are.
     gathered: Vec<u32>,
     activations: Aligned,
@@ -47,9 +57,8 @@ pub(crate) struct Halves {
 #[derive(Clone, Debug)]
 struct Half {
     part: Part,
-    /// The images of this step, and those of the next.
-    images: Images,
-    next: Images,
+    /// The images of this step and those of the next, in turn.
+    images: [Images; 2],
 }
 
 impl Halves {
@@ -65,8 +74,7 @@ impl Halves {
         // The groups that images are left out for are not cut.
         let middle = (features / 2).next_multiple_of(GROUP);
         let half = |pixels: Range<usize>| Half {
-            images: Images::new(isa, pixels.clone(), batch),
-            next: Images::new(isa, pixels.clone(), batch),
+            images: [(); 2].map(|()| Images::new(isa, pixels.clone(), batch)),
             part: Part::new(net, isa, pixels, 0..hidden, batch),
         };
         let halves = [half(0..middle), half(middle..features)];
@@ -75,147 +83,221 @@ impl Halves {
             widths: [features, hidden, classes],
             isa,
             halves,
+            now: 0,
             gathered: Vec::with_capacity(batch),
             activations: Aligned::zeros(len),
             deltas: Aligned::zeros(len),
             losses: vec![0.0; batch],
         })
     }
+}
 
-    /// Takes over parameters and velocities.
-    pub(crate) fn load(&mut self, params: &[f32], velocity: &[f32]) {
+impl Parts for Halves {
+    fn load(&mut self, params: &[f32], velocity: &[f32]) {
         for half in &mut self.halves {
             half.part.load(&self.widths, params, velocity);
         }
     }
 
-    /// Gives them back.
-    pub(crate) fn store(&self, params: &mut [f32], velocity: &mut [f32]) {
+    fn store(&self, params: &mut [f32], velocity: &mut [f32]) {
         for half in &self.halves {
             half.part.store(&self.widths, params, velocity);
         }
     }
 
-    /// Makes a step as [`Units::step`](crate::units::Units::step) does.
-    pub(crate) fn step(
+    fn step(
         &mut self,
         team: &mut Team<'_>,
         data: &Dataset,
         (batch, next): (&[u32], &[u32]),
         update: &Update,
     ) -> f64 {
-        let (isa, rows) = (self.isa, batch.len());
-        for half in &mut self.halves {
-            core::mem::swap(&mut half.images, &mut half.next);
-            if self.gathered != batch {
-                half.images.gather(data, batch).run(isa);
+        let rows = batch.len();
+        self.now = 1 - self.now;
+        if self.gathered != batch {
+            for half in &mut self.halves {
+                half.images[self.now].gather(data, batch).run(self.isa);
             }
         }
         self.gathered.clear();
         self.gathered.extend_from_slice(next);
 
-        self.first_layer(team, rows, (data, next));
-        self.heads(team, update.pull(rows), rows, (data, next));
+        self.pass(team, update.pull(rows), rows, (data, next));
         let losses = self.losses[..rows].iter();
         let total = losses.map(|&loss| f64::from(loss)).sum();
         if f64::is_finite(total) {
             let [low, high] = &mut self.halves;
             let len = activations_len(&low.part.widths(), rows);
             let layers = (&self.activations[..len], &self.deltas[..len]);
-            let [low_bytes, high_bytes] =
-                [&low.images, &high.images].map(|images| images.gathered(rows).bytes);
-            in_two(
-                team,
-                &mut || low.part.step(low_bytes, rows, layers, update),
-                &mut || high.part.step(high_bytes, rows, layers, update),
-            );
+            let step = |half: &mut Half| {
+                let bytes = half.images[self.now].gathered(rows).bytes;
+                half.part.step(bytes, rows, layers, update);
+            };
+            team.pair(&mut |_| step(low), &mut |_| step(high));
         }
         total
     }
+}
 
-    /// The hidden activations, but for what the high pixels add to the last group.
-    /// Gathers the high pixels of the next images.
-    fn first_layer(&mut self, team: &mut Team<'_>, rows: usize, next: (&Dataset, &[u32])) {
-        let (isa, [low, high]) = (self.isa, &mut self.halves);
-        let [_, width, _] = low.part.widths();
-        let (low_images, high_images) = (low.images.gathered(rows), high.images.gathered(rows));
-        let place = |panel: usize| low_images.images(panel) * width;
-        let z = &mut self.activations[..rows * width];
-        for begun in 0..groups(rows) {
-            let group = panels(&low_images, begun);
-            let before = begun.checked_sub(1).map(|begun| panels(&low_images, begun));
-            let (done, new) = z.split_at_mut(place(group.start));
-            let new = &mut new[..place(group.end) - place(group.start)];
-            in_two(
-                team,
-                &mut || {
-                    let images = low_images.panels(group.clone());
-                    low.part.first_layer(images, BEGIN, new);
-                },
-                &mut || match &before {
-                    Some(before) => {
-                        let images = high_images.panels(before.clone());
-                        let z = &mut done[place(before.start)..];
-                        high.part.first_layer(images, END, z);
-                    }
-                    None => {
-                        let (data, next) = next;
-                        high.next.gather(data, next).run(isa);
-                    }
-                },
-            );
-        }
-    }
-
-    /// What is left of the hidden activations, the logits, the losses and the
-    /// gradient by all sums. Gathers the low pixels of the next images.
-    fn heads(
+impl Halves {
+    /// The activations of a mini-batch, its losses, and the gradient by all sums.
+    fn pass(
         &mut self,
         team: &mut Team<'_>,
         pull: Pull,
         rows: usize,
         (data, next): (&Dataset, &[u32]),
     ) {
-        let (isa, [low, high]) = (self.isa, &mut self.halves);
+        let (isa, now, [low, high]) = (self.isa, self.now, &mut self.halves);
         let widths = low.part.widths();
         let len = activations_len(&widths, rows);
-        let images = high.images.gathered(rows);
-        let last = panels(&images, groups(rows) - 1);
-        let middle = images.images(panels(&images, groups(rows) / 2).start);
-        let split = |flat| Layers::new(flat, &widths, rows).split(middle, &widths);
-        let (mut a, mut b) = split(&mut self.activations[..len]);
-        let (mut da, mut db) = split(&mut self.deltas[..len]);
-        let (losses_a, losses_b) = self.losses[..rows].split_at_mut(middle);
-        let (labels_a, labels_b) = images.labels.split_at(middle);
-        in_two(
-            team,
-            &mut || {
-                low.part.head(labels_a, pull, &mut a, &mut da, losses_a);
-                low.next.gather(data, next).run(isa);
+        let (hidden, logits) = self.activations[..len].split_at_mut(rows * widths[1]);
+        let (dhidden, dlogits) = self.deltas[..len].split_at_mut(rows * widths[1]);
+        let mut rest = Rows {
+            hidden,
+            logits,
+            dhidden,
+            dlogits,
+            losses: &mut self.losses[..rows],
+        };
+        let images = low.images[now].gathered(rows);
+        let groups: [Group<'_>; GROUPS] = core::array::from_fn(|group| {
+            let start = |group| group * images.counts.len() / GROUPS;
+            let panels = start(group)..start(group + 1);
+            let examples = images.panels(panels.clone()).labels.len();
+            Group {
+                panels,
+                stage: AtomicU8::new(NEW),
+                rows: Mutex::new(rest.take(examples, widths)),
+            }
+        });
+        team.pair(
+            &mut |member| {
+                let (images, following) = in_turn(&mut low.images, now);
+                let images = images.gathered(rows);
+                for group in &groups {
+                    let images = images.panels(group.panels.clone());
+                    low.part.first_layer(images, BEGIN, group.rows().hidden);
+                    group.reach(BEGUN);
+                }
+                following.gather(data, next).run(isa);
+                for group in &groups {
+                    member.wait_until(|| group.has_reached(ENDED));
+                    if !group.take() {
+                        break;
+                    }
+                    group.head(&mut low.part, images, pull);
+                }
             },
-            &mut || {
-                let z = &mut b.first()[(images.images(last.start) - middle) * widths[1]..];
-                high.part.first_layer(images.panels(last.clone()), END, z);
-                high.part.head(labels_b, pull, &mut b, &mut db, losses_b);
+            &mut |member| {
+                let (images, following) = in_turn(&mut high.images, now);
+                let images = images.gathered(rows);
+                following.gather(data, next).run(isa);
+                for group in &groups {
+                    member.wait_until(|| group.has_reached(BEGUN));
+                    let images = images.panels(group.panels.clone());
+                    high.part.first_layer(images, END, group.rows().hidden);
+                    group.reach(ENDED);
+                }
+                for group in groups.iter().rev().take_while(|group| group.take()) {
+                    group.head(&mut high.part, images, pull);
+                }
             },
         );
     }
 }
 
-/// In how many groups so many images pass from one thread to the other.
-fn groups(images: usize) -> usize {
-    if images < MANY { 2 } else { 4 }
+/// The images of this step, and room for those of the next.
+fn in_turn([one, other]: &mut [Images; 2], now: usize) -> (&Images, &mut Images) {
+    match now {
+        0 => (one, other),
+        _ => (other, one),
+    }
 }
 
-/// The panels of one of the groups of a mini-batch.
-fn panels(images: &Gathered<'_>, group: usize) -> Range<usize> {
-    let start = |group| images.counts.len() * group / groups(images.labels.len());
-    start(group)..start(group + 1)
+/// Images that pass from one thread to the other together, a line of the cache
+/// or more from the next ones.
+#[repr(align(128))]
+struct Group<'a> {
+    /// Their panels.
+    panels: Range<usize>,
+    /// How far they are.
+    stage: AtomicU8,
+    rows: Mutex<Rows<'a>>,
 }
 
-/// So many images are worth more barriers, and shorter waits at both ends of the
-/// forward pass.
-const MANY: usize = 64;
+/// Rows of what is computed of the images: hidden layer, logits, losses, and the
+/// gradient by the sums.
+struct Rows<'a> {
+    hidden: &'a mut [f32],
+    logits: &'a mut [f32],
+    dhidden: &'a mut [f32],
+    dlogits: &'a mut [f32],
+    losses: &'a mut [f32],
+}
+
+impl<'a> Rows<'a> {
+    /// The first rows of it, of a net of these widths, which it loses.
+    fn take(&mut self, rows: usize, [_, hidden, classes]: [usize; 3]) -> Self {
+        let first = |rest: &mut &'a mut [f32], width: usize| {
+            rest.split_off_mut(..rows * width).unwrap_or_default()
+        };
+        Self {
+            hidden: first(&mut self.hidden, hidden),
+            logits: first(&mut self.logits, classes),
+            dhidden: first(&mut self.dhidden, hidden),
+            dlogits: first(&mut self.dlogits, classes),
+            losses: first(&mut self.losses, 1),
+        }
+    }
+}
+
+/// Stages of a group: nothing is computed; the low pixels are summed; the high ones
+/// are, too; somebody takes it through the rest of the net.
+const NEW: u8 = 0;
+const BEGUN: u8 = 1;
+const ENDED: u8 = 2;
+const TAKEN: u8 = 3;
+
+impl<'a> Group<'a> {
+    /// Whether it has come to a stage.
+    fn has_reached(&self, stage: u8) -> bool {
+        self.stage.load(Ordering::Acquire) >= stage
+    }
+
+    /// Brings it to the next stage.
+    fn reach(&self, stage: u8) {
+        self.stage.store(stage, Ordering::Release);
+    }
+
+    /// Whether it is through the first layer and this call the first to take it on.
+    fn take(&self) -> bool {
+        let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
+        self.stage
+            .compare_exchange(ENDED, TAKEN, success, failure)
+            .is_ok()
+    }
+
+    /// Takes it through the rest of the net.
+    fn head(&self, part: &mut Part, images: Gathered<'_>, pull: Pull) {
+        let Rows {
+            hidden,
+            logits,
+            dhidden,
+            dlogits,
+            losses,
+        } = &mut *self.rows();
+        let labels = images.panels(self.panels.clone()).labels;
+        let (mut activations, mut deltas) =
+            (Layers::of([hidden, logits]), Layers::of([dhidden, dlogits]));
+        part.head(labels, pull, &mut activations, &mut deltas, losses);
+    }
+
+    /// What is computed of it, for whoever works on it.
+    fn rows(&self) -> MutexGuard<'_, Rows<'a>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// What the low pixels add to the sums, and what the high ones do.
 const BEGIN: Stretch = Stretch {
@@ -227,25 +309,7 @@ const END: Stretch = Stretch {
     ends: true,
 };
 
-/// Calls two functions, each on a thread of its own if there are two.
-fn in_two(team: &mut Team<'_>, one: &mut (dyn FnMut() + Send), other: &mut (dyn FnMut() + Send)) {
-    share_out(team, Jobs([Some(one), Some(other)]), 2);
-}
-
-struct Jobs<'a>([Option<&'a mut (dyn FnMut() + Send + 'a)>; 2]);
-
-impl Share for Jobs<'_> {
-    fn split(self, _left: usize, _pieces: usize) -> (Self, Self) {
-        let [one, other] = self.0;
-        (Self([one, None]), Self([other, None]))
-    }
-
-    fn run(self) {
-        self.0.into_iter().flatten().for_each(|job| job());
-    }
-}
-
-#[cfg(all(test, feature = "rayon"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::init::{Stream, generator};
@@ -256,7 +320,8 @@ mod tests {
     use crate::{Activation, Init};
 
     const WIDTHS: [usize; 3] = [2 * BLOCK + 9, 21, 5];
-    const EXAMPLES: u32 = MANY as u32 + 20;
+    const EXAMPLES: u32 = 84;
+    const BATCH: usize = 71;
 
     const UPDATE: Update = Update {
         rule: Momentum {
@@ -291,13 +356,13 @@ mod tests {
             for activation in Activation::ALL {
                 let start = net(activation);
                 let mut velocity = vec![0.0; start.view().params().len()];
-                let mut halves = Halves::new(start.view(), MANY + 7, isa).unwrap();
-                let mut whole = Units::new(start.view(), 1, MANY + 7, isa).unwrap();
+                let mut halves = Halves::new(start.view(), BATCH, isa).unwrap();
+                let mut whole = Units::new(start.view(), 1, BATCH, isa).unwrap();
                 halves.load(start.view().params(), &velocity);
                 whole.load(start.view().params(), &velocity);
                 let batches = [
-                    &order[..MANY + 7],
-                    &order[MANY + 7..],
+                    &order[..BATCH],
+                    &order[BATCH..],
                     &order[7..9],
                     &order[3..4],
                     &[],

@@ -27,7 +27,7 @@ mod aligned;
 pub mod defects;
 #[cfg(feature = "alloc")]
 mod gather;
-#[cfg(feature = "alloc")]
+#[cfg(feature = "rayon")]
 mod halves;
 pub mod loss;
 #[cfg(feature = "alloc")]

@@ -128,6 +128,7 @@ impl Part {
 
     /// The logits of examples whose hidden activations are there, their losses,
     /// and the gradient by all sums.
+    #[cfg(feature = "rayon")]
     pub(crate) fn head(
         &mut self,
         labels: &[u8],

@@ -89,7 +89,7 @@ fn in_slots<S: Share, const MOST: usize>(team: &mut Team<'_>, share: S, pieces: 
         rest = others;
     }
     *slot(pieces - 1) = Some(rest);
-    team.run(pieces, &|piece| {
+    team.run(pieces, &|piece, _| {
         let share = slot(piece).take();
         share.into_iter().for_each(Share::run);
     });
@@ -138,12 +138,17 @@ impl<'a> Layers<'a> {
         Self(layers)
     }
 
-    /// The first layer.
-    pub(crate) fn first(&mut self) -> &mut [f32] {
-        self.0[0]
+    /// Layers that lie apart.
+    pub(crate) fn of<const DEPTH: usize>(parts: [&'a mut [f32]; DEPTH]) -> Self {
+        let mut layers = <[&mut [f32]; MAX_DEPTH]>::default();
+        layers
+            .iter_mut()
+            .zip(parts)
+            .for_each(|(layer, part)| *layer = part);
+        Self(layers)
     }
 
-    pub(crate) fn split(self, rows: usize, widths: &[usize]) -> (Self, Self) {
+    fn split(self, rows: usize, widths: &[usize]) -> (Self, Self) {
         let mut above = <[&mut [f32]; MAX_DEPTH]>::default();
         let mut below = <[&mut [f32]; MAX_DEPTH]>::default();
         let parts = above.iter_mut().zip(&mut below);

@@ -37,7 +37,7 @@ mod of_threads {
     /// The most pieces that work is cut into: the bits of a word.
     pub(crate) const MAX_PIECES: usize = 64;
 
-    type Job<'a> = &'a (dyn Fn(usize) + Sync);
+    type Job<'a> = &'a (dyn Fn(usize, &Member<'_>) + Sync);
 
     /// Threads that wait for work, if there are any. Only who holds the team
     /// hands out work, to everybody, and waits until it is done.
@@ -46,11 +46,19 @@ mod of_threads {
         threads: usize,
     }
 
+    /// One of them, while it does a piece of work.
+    pub(crate) struct Member<'a> {
+        work: &'a Work,
+        /// The number of the thread, and of its own piece.
+        own: usize,
+    }
+
     /// What the threads of a team share.
     struct Work {
         offer: Line<Offer>,
         /// How many pieces are not done.
         undone: Line<AtomicUsize>,
+        has_panicked: AtomicBool,
         panic: Mutex<Option<Box<dyn Any + Send>>>,
     }
 
@@ -79,6 +87,7 @@ mod of_threads {
                     is_over: AtomicBool::new(false),
                 }),
                 undone: Line(AtomicUsize::new(0)),
+                has_panicked: AtomicBool::new(false),
                 panic: Mutex::new(None),
             };
             if threads == 1 {
@@ -135,61 +144,100 @@ mod of_threads {
             // The first piece is taken already.
             let untaken = !0 >> (MAX_PIECES - pieces) & !1;
             offer.untaken.store(untaken, Ordering::Release);
-            work.do_piece(0);
-            while work.take_piece(0) {}
+            let member = Member { work, own: 0 };
+            member.do_piece(0);
+            while member.take_piece() {}
             let mut looks = 0;
             while undone.load(Ordering::Acquire) > 0 {
                 pause(&mut looks, u32::MAX);
             }
-            if let Some(panic) = locked(&work.panic).take() {
+            if work.has_panicked.swap(false, Ordering::Acquire)
+                && let Some(panic) = locked(&work.panic).take()
+            {
                 resume_unwind(panic);
             }
         }
+
+        /// Calls `one` here and `other` on another thread, or here too if none
+        /// comes: then when `one` waits for it, or has returned.
+        ///
+        /// # Panics
+        /// Panics if one of them does.
+        pub(crate) fn pair<'a>(&mut self, one: Half<'a>, other: Half<'a>) {
+            let halves = [Mutex::new(one), Mutex::new(other)];
+            self.run(2, &|half, member| (*locked(&halves[half]))(member));
+        }
     }
+
+    /// Half of the work of a pair.
+    type Half<'a> = &'a mut (dyn FnMut(&Member<'_>) + Send);
 
     impl Work {
         /// Takes pieces of whatever there is to do, its own first, until all is
         /// over.
         fn wait(&self, own: usize) {
+            let member = Member { work: self, own };
             let mut looks = 0;
-            let offer = &self.offer.0;
-            while !offer.is_over.load(Ordering::Acquire) {
-                if offer.untaken.load(Ordering::Relaxed) > 0 && self.take_piece(own) {
+            while !self.offer.0.is_over.load(Ordering::Acquire) {
+                if member.take_piece() {
                     looks = 0;
                 }
                 pause(&mut looks, YIELDING);
             }
         }
+    }
+
+    impl Member<'_> {
+        /// Waits for what another piece brings about. Pieces that nobody has begun
+        /// are done here meanwhile, so they may not wait for this one in turn.
+        ///
+        /// # Panics
+        /// Panics if one of them has.
+        pub(crate) fn wait_until(&self, is_so: impl Fn() -> bool) {
+            let mut looks = 0;
+            while !is_so() {
+                if !self.take_piece() {
+                    pause(&mut looks, u32::MAX);
+                }
+                let has_panicked = self.work.has_panicked.load(Ordering::Relaxed);
+                assert!(!has_panicked, "what this waits for has panicked");
+            }
+        }
 
         /// Does a piece of the job, if there is one left: its own, or the first.
-        fn take_piece(&self, own: usize) -> bool {
-            let untaken = &self.offer.0.untaken;
-            let mut piece = own % MAX_PIECES;
-            loop {
-                let bit = 1 << piece;
-                if untaken.fetch_and(!bit, Ordering::AcqRel) & bit != 0 {
-                    self.do_piece(piece);
+        fn take_piece(&self) -> bool {
+            let untaken = &self.work.offer.0.untaken;
+            let mut left = untaken.load(Ordering::Relaxed);
+            while left > 0 {
+                let own = 1 << (self.own % MAX_PIECES);
+                let bit = if left & own == 0 {
+                    left & left.wrapping_neg()
+                } else {
+                    own
+                };
+                left = untaken.fetch_and(!bit, Ordering::AcqRel);
+                if left & bit != 0 {
+                    self.do_piece(bit.trailing_zeros() as usize);
                     return true;
                 }
-                match untaken.load(Ordering::Relaxed) {
-                    0 => return false,
-                    left => piece = left.trailing_zeros() as usize,
-                }
             }
+            false
         }
 
         /// Does a piece that is taken and not done.
         fn do_piece(&self, piece: usize) {
-            let job = self.offer.0.job.load(Ordering::Relaxed);
+            let work = self.work;
+            let job = work.offer.0.job.load(Ordering::Relaxed);
             // SAFETY: who takes a piece sees the job that was stored before the
             // pieces were offered, and `Team::run`, whose job it is, neither
             // returns nor unwinds before all pieces are done; nor does it run twice
             // at a time, since it borrows the one team of this work.
             let job = unsafe { *job };
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| job(piece))) {
-                *locked(&self.panic) = Some(panic);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| job(piece, self))) {
+                locked(&work.panic).get_or_insert(panic);
+                work.has_panicked.store(true, Ordering::Release);
             }
-            self.undone.0.fetch_sub(1, Ordering::Release);
+            work.undone.0.fetch_sub(1, Ordering::Release);
         }
     }
 
@@ -259,7 +307,7 @@ mod tests {
                 for pieces in [1, 2, 3, 7, MAX_PIECES] {
                     for _ in 0..200 {
                         let done = [const { AtomicUsize::new(0) }; MAX_PIECES];
-                        team.run(pieces, &|piece| {
+                        team.run(pieces, &|piece, _| {
                             done[piece].fetch_add(1, Ordering::Relaxed);
                         });
                         for (piece, done) in done.into_iter().enumerate() {
@@ -276,7 +324,7 @@ mod tests {
         Team::with(2, |team| {
             for broken in 0..4 {
                 let done = AtomicUsize::new(0);
-                let job = |piece| {
+                let job = |piece: usize, _: &of_threads::Member<'_>| {
                     assert_ne!(piece, broken, "broken piece");
                     done.fetch_add(1, Ordering::Relaxed);
                 };
@@ -284,7 +332,61 @@ mod tests {
                 assert!(result.is_err());
                 assert_eq!(done.into_inner(), 3);
             }
-            team.run(2, &|_| {});
+            team.run(2, &|_, _| {});
         });
+    }
+
+    #[test]
+    fn halves_of_a_pair_wait_for_each_other_even_on_one_thread() {
+        for threads in [1, 2, 3] {
+            Team::with(threads, |team| {
+                for _ in 0..200 {
+                    let stage = AtomicUsize::new(0);
+                    let reach = |from, to| {
+                        let (relaxed, exchange) = (Ordering::AcqRel, Ordering::Relaxed);
+                        let reached = stage.compare_exchange(from, to, relaxed, exchange);
+                        assert_eq!(reached, Ok(from));
+                    };
+                    let at = |least| stage.load(Ordering::Acquire) >= least;
+                    team.pair(
+                        &mut |member| {
+                            reach(0, 1);
+                            member.wait_until(|| at(2));
+                            reach(2, 3);
+                        },
+                        &mut |member| {
+                            member.wait_until(|| at(1));
+                            reach(1, 2);
+                        },
+                    );
+                    assert_eq!(stage.into_inner(), 3);
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_ever_for_who_has_panicked() {
+        for threads in [1, 2] {
+            Team::with(threads, |team| {
+                for broken in 0..2 {
+                    let mut halves = [0, 1].map(|half| {
+                        move |member: &of_threads::Member<'_>| {
+                            // The other half never waits for the first.
+                            assert!(half != broken, "half {broken} broke");
+                            if half == 0 {
+                                member.wait_until(|| false);
+                            }
+                        }
+                    });
+                    let [one, other] = &mut halves;
+                    let result = catch_unwind(AssertUnwindSafe(|| team.pair(one, other)));
+                    let panic = result.unwrap_err();
+                    let message = panic.downcast_ref::<std::string::String>();
+                    assert_eq!(message.unwrap(), &std::format!("half {broken} broke"));
+                }
+                team.pair(&mut |_| {}, &mut |_| {});
+            });
+        }
     }
 }

@@ -6,12 +6,11 @@
 //! others in the one that was fastest. No way changes a bit of any result.
 
 use crate::data::Dataset;
-use crate::halves::Halves;
 use crate::net::{Net, NetRef};
 use crate::team::Team;
-use crate::units::Units;
 use crate::workspace::{Update, Workspace};
-use alloc::{vec, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
+use core::fmt;
 
 /// Steps made in each way, and how many of them do not count because the caches
 /// hold what the way before left.
@@ -30,20 +29,38 @@ enum Way {
     Alone,
     /// By examples, then by parameters ([`crate::share`]).
     Examples,
-    /// By hidden units, in these shards ([`crate::units`]). The first are not
-    /// shared out.
-    Units(usize),
-    /// By pixels, between two ([`crate::halves`]).
-    Halves,
+    /// By what these parts of the net have. The first are of one thread.
+    Parts(usize),
+}
+
+/// A net in parts that threads keep to themselves from step to step.
+pub(crate) trait Parts: fmt::Debug + Send {
+    /// Takes over parameters and velocities.
+    fn load(&mut self, params: &[f32], velocity: &[f32]);
+
+    /// Gives them back.
+    fn store(&self, params: &mut [f32], velocity: &mut [f32]);
+
+    /// Makes a step with the examples of `data` that have the indices `batch`,
+    /// no more of them than there is room for, and returns the sum of their
+    /// losses before it. Where that is not finite no parameter moves.
+    ///
+    /// Gathers those of `next` meanwhile, for the step after this.
+    fn step(
+        &mut self,
+        team: &mut Team<'_>,
+        data: &Dataset,
+        batches: (&[u32], &[u32]),
+        update: &Update,
+    ) -> f64;
 }
 
 /// The ways in which the steps of a run may be shared out, and what they need.
 #[derive(Debug)]
 pub(crate) struct Ways {
     trial: Trial,
-    units: Vec<Units>,
-    halves: Option<Halves>,
-    /// Who has the parameters as they are: shards, or with any other way the net
+    parts: Vec<Box<dyn Parts>>,
+    /// Who has the parameters as they are: parts, or with any other way the net
     /// itself.
     now: Way,
 }
@@ -57,33 +74,23 @@ impl Ways {
         batch: usize,
     ) -> Self {
         let threads = threads.min(workspace.threads_for(batch));
-        let of_threads = |threads| workspace.units(net, threads, batch);
-        let mut units: Vec<_> = of_threads(1).into_iter().collect();
-        let mut ways = vec![match units[..] {
+        let mut parts = workspace.parts(net, 1, batch);
+        let mut ways = vec![match parts[..] {
             [] => Way::Alone,
-            _ => Way::Units(0),
+            _ => Way::Parts(0),
         }];
         if threads > 1 {
             if workspace.is_large(batch) {
                 ways.clear();
             }
             ways.push(Way::Examples);
-            if let Some(shards) = of_threads(threads) {
-                ways.push(Way::Units(units.len()));
-                units.push(shards);
-            }
-        }
-        let halves = match threads {
-            2 => workspace.halves(net, batch),
-            _ => None,
-        };
-        if halves.is_some() {
-            ways.push(Way::Halves);
+            let first = parts.len();
+            parts.extend(workspace.parts(net, threads, batch));
+            ways.extend((first..parts.len()).map(Way::Parts));
         }
         Self {
             trial: Trial::new(&ways),
-            units,
-            halves,
+            parts,
             now: Way::Alone,
         }
     }
@@ -102,33 +109,26 @@ impl Ways {
         let way = self.trial.way();
         if way != self.now {
             self.store(net, velocity);
-            match (way, &mut self.halves) {
-                (Way::Units(shards), _) => {
-                    self.units[shards].load(net.view().params(), velocity);
-                }
-                (Way::Halves, Some(halves)) => halves.load(net.view().params(), velocity),
-                _ => {}
+            if let Way::Parts(parts) = way {
+                self.parts[parts].load(net.view().params(), velocity);
             }
             self.now = way;
         }
-        let (units, halves) = (&mut self.units, &mut self.halves);
-        let mut step = |team: &mut Team<'_>| match (way, &mut *halves) {
-            (Way::Units(shards), _) => units[shards].step(team, data, (batch, next), update),
-            (Way::Halves, Some(halves)) => halves.step(team, data, (batch, next), update),
+        let parts = &mut self.parts;
+        let mut step = |team: &mut Team<'_>| match way {
+            Way::Parts(at) => parts[at].step(team, data, (batch, next), update),
             _ => workspace.step_with(team, net, velocity, data, batch, update),
         };
         self.trial.step(|| match way {
-            Way::Alone | Way::Units(0) => step(&mut team.alone()),
+            Way::Alone | Way::Parts(0) => step(&mut team.alone()),
             _ => step(team),
         })
     }
 
     /// Gives parameters and velocities back to the net, if it does not have them.
     pub(crate) fn store(&self, net: &mut Net, velocity: &mut [f32]) {
-        match (self.now, &self.halves) {
-            (Way::Units(shards), _) => self.units[shards].store(net.params_mut(), velocity),
-            (Way::Halves, Some(halves)) => halves.store(net.params_mut(), velocity),
-            _ => {}
+        if let Way::Parts(parts) = self.now {
+            self.parts[parts].store(net.params_mut(), velocity);
         }
     }
 }
@@ -223,13 +223,13 @@ mod tests {
         let of = |way| match way {
             Way::Alone => 3.0,
             Way::Examples => 1.0,
-            Way::Units(_) => 2.0,
-            Way::Halves => 4.0,
+            Way::Parts(1) => 2.0,
+            Way::Parts(_) => 4.0,
         };
-        let all = [Way::Alone, Way::Examples, Way::Units(1), Way::Halves];
+        let all = [Way::Alone, Way::Examples, Way::Parts(1), Way::Parts(2)];
         assert_eq!(chosen(&all, of), Way::Examples);
-        assert_eq!(chosen(&all, |way| 1.0 / of(way)), Way::Halves);
-        assert_eq!(chosen(&[Way::Alone, Way::Units(1)], of), Way::Units(1));
+        assert_eq!(chosen(&all, |way| 1.0 / of(way)), Way::Parts(2));
+        assert_eq!(chosen(&[Way::Alone, Way::Parts(1)], of), Way::Parts(1));
         assert_eq!(Trial::new(&[Way::Examples]).way(), Way::Examples);
     }
 }

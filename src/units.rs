@@ -27,6 +27,7 @@ use crate::net::{NetRef, activations_len};
 use crate::part::Part;
 use crate::share::{Layers, Share, Stretch, share_out};
 use crate::team::Team;
+use crate::trial::Parts;
 use crate::workspace::Update;
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
@@ -97,27 +98,22 @@ impl Units {
             packing: vec![Context::packing(1); count],
         })
     }
+}
 
-    /// Takes over parameters and velocities.
-    pub(crate) fn load(&mut self, params: &[f32], velocity: &[f32]) {
+impl Parts for Units {
+    fn load(&mut self, params: &[f32], velocity: &[f32]) {
         for shard in &mut self.shards {
             shard.part.load(&self.widths, params, velocity);
         }
     }
 
-    /// Gives them back.
-    pub(crate) fn store(&self, params: &mut [f32], velocity: &mut [f32]) {
+    fn store(&self, params: &mut [f32], velocity: &mut [f32]) {
         for shard in &self.shards {
             shard.part.store(&self.widths, params, velocity);
         }
     }
 
-    /// Makes a step with the examples of `data` that have the indices `batch`,
-    /// no more of them than there is room for, and returns the sum of their
-    /// losses before it. Where that is not finite no parameter moves.
-    ///
-    /// Gathers those of `next` meanwhile, for the step after this.
-    pub(crate) fn step(
+    fn step(
         &mut self,
         team: &mut Team<'_>,
         data: &Dataset,

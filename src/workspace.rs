@@ -4,6 +4,7 @@ use crate::aligned::Aligned;
 use crate::data::{Dataset, Subset};
 use crate::defects::{Defect, Defects, WholeMatrix};
 use crate::gather::Images;
+#[cfg(feature = "rayon")]
 use crate::halves::Halves;
 use crate::isa::Isa;
 use crate::loss::{Pull, Reduction};
@@ -13,9 +14,10 @@ use crate::net::{Net, NetRef, activations_len, params_len};
 pub use crate::optim::Update;
 use crate::share::{Examples, Layers, Parameters, Pass, Scratch, Sums, Values, share_out};
 use crate::team::Team;
+use crate::trial::Parts;
 use crate::units::Units;
 use crate::vector;
-use alloc::{vec, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 use core::fmt;
 use core::ops::Range;
 
@@ -420,21 +422,26 @@ impl Workspace {
         share_out(team, parameters, pieces.min(team.threads()));
     }
 
-    /// The net in shards of hidden units, one for each of so many threads, if it
-    /// has that many and mini-batches of so many examples are one chunk.
-    pub(crate) fn units(&self, net: NetRef<'_>, threads: usize, batch: usize) -> Option<Units> {
+    /// The ways to keep the net in parts on so many threads, if it has parts for
+    /// them and mini-batches of so many examples are one chunk.
+    pub(crate) fn parts(
+        &self,
+        net: NetRef<'_>,
+        threads: usize,
+        batch: usize,
+    ) -> Vec<Box<dyn Parts>> {
+        let mut parts: Vec<Box<dyn Parts>> = vec![];
         if self.is_large(batch) || self.defects != Defects::NONE {
-            return None;
+            return parts;
         }
-        Units::new(net, threads, batch, self.isa)
-    }
-
-    /// The net in halves of its pixels, under the same conditions.
-    pub(crate) fn halves(&self, net: NetRef<'_>, batch: usize) -> Option<Halves> {
-        if self.is_large(batch) || self.defects != Defects::NONE {
-            return None;
+        if let Some(units) = Units::new(net, threads, batch, self.isa) {
+            parts.push(Box::new(units));
         }
-        Halves::new(net, batch, self.isa)
+        #[cfg(feature = "rayon")]
+        if let (2, Some(halves)) = (threads, Halves::new(net, batch, self.isa)) {
+            parts.push(Box::new(halves));
+        }
+        parts
     }
 
     /// The most threads that a pass is shared out among.
