@@ -245,29 +245,31 @@ fn one_thing_is_said_an_epoch_and_each_once() {
 
 #[test]
 fn runs_that_learn_are_left_alone() {
-    for seed in 1..=20 {
-        for (hidden, activation, init, rate) in [
-            (&[128][..], Activation::Sigmoid, Init::Glorot, 0.6),
-            (&[32], Activation::Tanh, Init::Glorot, 0.3),
-            (&[64], Activation::Relu, Init::He, 0.1),
-            (&[40, 20], Activation::Tanh, Init::Glorot, 0.3),
-            (&[40, 20], Activation::Relu, Init::He, 0.1),
-            (&[], Activation::Sigmoid, Init::Glorot, 0.3),
-        ] {
-            for mut run in [Run::healthy(), Run::full_batch()] {
-                (run.hidden, run.activation, run.init) = (hidden, activation, init);
-                run.config.seed = seed;
-                run.config.learning_rate.peak = rate;
-                let watched = run.watch();
-                assert_eq!(watched.watch.found(), [], "{run:?}");
-                assert!(
-                    watched
-                        .watch
-                        .looks()
-                        .iter()
-                        .all(|look| look.finding.is_none())
-                );
-            }
+    std::thread::scope(|scope| {
+        for seed in 1..=20 {
+            scope.spawn(move || learn_in_peace(seed));
+        }
+    });
+}
+
+/// Runs with a seed that learn, and of which nothing is to be said.
+fn learn_in_peace(seed: u64) {
+    for (hidden, activation, init, rate) in [
+        (&[128][..], Activation::Sigmoid, Init::Glorot, 0.6),
+        (&[32], Activation::Tanh, Init::Glorot, 0.3),
+        (&[64], Activation::Relu, Init::He, 0.1),
+        (&[40, 20], Activation::Tanh, Init::Glorot, 0.3),
+        (&[40, 20], Activation::Relu, Init::He, 0.1),
+        (&[], Activation::Sigmoid, Init::Glorot, 0.3),
+    ] {
+        for mut run in [Run::healthy(), Run::full_batch()] {
+            (run.hidden, run.activation, run.init) = (hidden, activation, init);
+            run.config.seed = seed;
+            run.config.learning_rate.peak = rate;
+            let watched = run.watch();
+            assert_eq!(watched.watch.found(), [], "{run:?}");
+            let mut looks = watched.watch.looks().iter();
+            assert!(looks.all(|look| look.finding.is_none()));
         }
     }
 }
