@@ -18,7 +18,10 @@ const STEPS: usize = 6;
 #[cfg(feature = "rayon")]
 const COLD: usize = 2;
 
-/// Steps after which a trial begins again.
+/// Steps after which a trial begins again: at first, when caches are cold and
+/// threads have just been woken, and at most.
+#[cfg(feature = "rayon")]
+const SOON: usize = 250;
 #[cfg(feature = "rayon")]
 const AGAIN: usize = 2000;
 
@@ -138,8 +141,10 @@ impl Ways {
 struct Trial {
     /// The ways that are tried, and the fewest seconds that a step took each.
     ways: Vec<(Way, f64)>,
-    /// Steps since the trial began.
+    /// Steps since the trial began, and with how many it begins again.
     steps: usize,
+    #[cfg(feature = "rayon")]
+    last: usize,
 }
 
 impl Trial {
@@ -148,6 +153,8 @@ impl Trial {
         Self {
             ways: ways.iter().map(|&way| (way, f64::INFINITY)).collect(),
             steps: 0,
+            #[cfg(feature = "rayon")]
+            last: SOON,
         }
     }
 
@@ -182,8 +189,9 @@ impl Trial {
             *fewest = fewest.min(seconds);
         }
         self.steps += 1;
-        if self.steps == AGAIN {
+        if self.steps == self.last {
             self.steps = 0;
+            self.last = AGAIN.min(2 * self.last);
             for (_, fewest) in &mut self.ways {
                 *fewest = f64::INFINITY;
             }
@@ -207,7 +215,7 @@ mod tests {
                 trial.took(factor * seconds(trial.way()));
             }
             let way = trial.way();
-            for _ in ways.len() * STEPS..AGAIN {
+            for _ in ways.len() * STEPS..trial.last {
                 assert_eq!(trial.way(), way);
                 trial.took(1.0);
             }
