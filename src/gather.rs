@@ -173,7 +173,7 @@ pub(crate) struct Gathered<'a> {
 impl Gathered<'_> {
     /// How many images the first panels hold.
     #[cfg(feature = "rayon")]
-    pub(crate) fn images(&self, panels: usize) -> usize {
+    fn images(&self, panels: usize) -> usize {
         self.labels.len().min(panels * self.panel)
     }
 

@@ -27,13 +27,13 @@ use crate::loss::Pull;
 use crate::net::{NetRef, activations_len};
 use crate::part::Part;
 use crate::share::{Layers, Stretch};
-use crate::team::Team;
+use crate::team::{Team, locked};
 use crate::trial::Parts;
 use crate::workspace::Update;
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 use core::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// Groups that a mini-batch passes from one thread to the other in.
 const GROUPS: usize = 4;
@@ -295,7 +295,7 @@ impl<'a> Group<'a> {
 
     /// What is computed of it, for whoever works on it.
     fn rows(&self) -> MutexGuard<'_, Rows<'a>> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.rows)
     }
 }
 

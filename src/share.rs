@@ -20,15 +20,15 @@ use crate::isa::Isa;
 use crate::loss::{Pull, softmax_cross_entropy};
 use crate::matrix::{MatMut, MatRef};
 use crate::net::{MAX_DEPTH, NetRef};
-#[cfg(feature = "rayon")]
-use crate::team::MAX_PIECES;
 use crate::team::Team;
+#[cfg(feature = "rayon")]
+use crate::team::{MAX_PIECES, locked};
 use crate::vector;
 use crate::workspace::Update;
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 #[cfg(feature = "rayon")]
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// Parameters that are moved together, at least: their gradients are still in
 /// L1 then.
@@ -81,7 +81,7 @@ pub(crate) fn share_out<S: Share>(team: &mut Team<'_>, share: S, pieces: usize) 
 #[cfg(feature = "rayon")]
 fn in_slots<S: Share, const MOST: usize>(team: &mut Team<'_>, share: S, pieces: usize) {
     let slots: [Mutex<Option<S>>; MOST] = core::array::from_fn(|_| Mutex::new(None));
-    let slot = |piece: usize| slots[piece].lock().unwrap_or_else(PoisonError::into_inner);
+    let slot = |piece: usize| locked(&slots[piece]);
     let mut rest = share;
     for piece in 0..pieces - 1 {
         let (one, others) = rest.split(1, pieces - piece);

@@ -12,7 +12,7 @@
 #[cfg(not(feature = "rayon"))]
 pub(crate) use of_one::Team;
 #[cfg(feature = "rayon")]
-pub(crate) use of_threads::{MAX_PIECES, Team};
+pub(crate) use of_threads::{MAX_PIECES, Team, locked};
 
 #[cfg(feature = "rayon")]
 mod of_threads {
@@ -264,7 +264,7 @@ mod of_threads {
     }
 
     /// What a mutex guards; nothing that it guards can be left half done.
-    fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    pub(crate) fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         mutex.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -343,8 +343,8 @@ mod tests {
                 for _ in 0..200 {
                     let stage = AtomicUsize::new(0);
                     let reach = |from, to| {
-                        let (relaxed, exchange) = (Ordering::AcqRel, Ordering::Relaxed);
-                        let reached = stage.compare_exchange(from, to, relaxed, exchange);
+                        let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
+                        let reached = stage.compare_exchange(from, to, success, failure);
                         assert_eq!(reached, Ok(from));
                     };
                     let at = |least| stage.load(Ordering::Acquire) >= least;
