@@ -26,7 +26,7 @@
 
 mod common;
 
-use common::{median, peak, processor};
+use common::{asked, median, peak, processor};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use handwritten::data::{Dataset, Subset};
 use handwritten::init::{Stream, generator, shuffle};
@@ -489,21 +489,16 @@ fn alone(criterion: &mut Criterion, isa: Isa, data: &Dataset) {
 
 fn main() {
     let isa = Isa::from_env().unwrap_or_else(|error| panic!("HANDWRITTEN_ISA: {error}"));
-    // Cargo adds `--bench`; without it this is a test, for which once is enough.
-    let mut args: Vec<String> = std::env::args().skip(1).collect();
-    let is_bench = args.iter().any(|arg| arg == "--bench");
-    args.retain(|arg| arg != "--bench");
     let loaded = io::find(None).and_then(|dir| io::load(&dir));
     let data = loaded.expect("MNIST is in the repository").train;
-    if !is_bench || args.first().is_some_and(|arg| arg == "--criterion") {
-        let mut criterion = Criterion::default();
-        if let Some(filter) = args.get(1) {
-            criterion = criterion.with_filter(filter);
+    match asked() {
+        Ok(mut criterion) => {
+            alone(&mut criterion, isa, &data);
+            criterion.final_summary();
         }
-        alone(&mut criterion, isa, &data);
-        criterion.final_summary();
-        return;
+        Err(args) => {
+            let filter = args.first().map_or("", String::as_str);
+            compare(filter, "target/epoch.csv", isa, &data);
+        }
     }
-    let csv = concat!(env!("CARGO_MANIFEST_DIR"), "/target/epoch.csv");
-    compare(args.first().map_or("", String::as_str), csv, isa, &data);
 }

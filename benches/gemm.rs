@@ -21,7 +21,7 @@
 
 mod common;
 
-use common::{median, peak, processor};
+use common::{asked, median, peak, processor};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use handwritten::data::Dataset;
 use handwritten::gemm::pixels;
@@ -507,21 +507,14 @@ fn ours(criterion: &mut Criterion, isa: Isa) {
 
 fn main() {
     let isa = Isa::from_env().unwrap_or_else(|error| panic!("HANDWRITTEN_ISA: {error}"));
-    // Cargo adds `--bench`; without it this is a test, for which once is enough.
-    let mut args: Vec<String> = std::env::args().skip(1).collect();
-    let is_bench = args.iter().any(|arg| arg == "--bench");
-    args.retain(|arg| arg != "--bench");
-    if !is_bench || args.first().is_some_and(|arg| arg == "--criterion") {
-        let filter = args.get(1);
-        let mut criterion = Criterion::default();
-        if let Some(filter) = filter {
-            criterion = criterion.with_filter(filter);
+    let mut args = match asked() {
+        Ok(mut criterion) => {
+            ours(&mut criterion, isa);
+            return criterion.final_summary();
         }
-        ours(&mut criterion, isa);
-        criterion.final_summary();
-        return;
-    }
-    let mut csv = concat!(env!("CARGO_MANIFEST_DIR"), "/target/gemm.csv").to_string();
+        Err(args) => args,
+    };
+    let mut csv = "target/gemm.csv".to_string();
     if let Some(at) = args.iter().position(|arg| arg == "--csv") {
         csv = args.get(at + 1).expect("a path after --csv").clone();
         args.drain(at..at + 2);

@@ -1,8 +1,28 @@
-//! What the benches share: the machine's peak, its name, and medians.
+//! What the benches share: how they are asked, the machine's peak, its name, and
+//! medians.
 
+use criterion::Criterion;
 use handwritten::{Arm, Isa};
 use std::hint::black_box;
 use std::time::Instant;
+
+/// Criterion, if it is to time ours alone, and otherwise the arguments of the
+/// comparison. Paths are those of the repository, whatever package this is.
+pub(crate) fn asked() -> Result<Criterion, Vec<String>> {
+    let top = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    std::env::set_current_dir(top).expect("the repository is there");
+    // Cargo adds `--bench`; without it this is a test, for which once is enough.
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let is_bench = args.iter().any(|arg| arg == "--bench");
+    args.retain(|arg| arg != "--bench");
+    match &args[..] {
+        _ if !is_bench => Ok(Criterion::default().configure_from_args()),
+        [first, filter @ ..] if first == "--criterion" => Ok(filter
+            .iter()
+            .fold(Criterion::default(), |it, filter| it.with_filter(filter))),
+        _ => Err(args),
+    }
+}
 
 /// Multiply-adds in registers, as many as `rounds` tells, and how many
 /// floating point operations that were.
