@@ -5,7 +5,8 @@
 //! for a while, then they let others run, and after some milliseconds without
 //! work they sleep. Nobody depends on them: who hands out work takes pieces of
 //! it too, and all of them where no other thread gets to run, be it that the
-//! machine is busy or that there is only one core.
+//! machine is busy or that there is only one core. Meanwhile they are not there
+//! for anything else that the pool is asked for.
 
 #![cfg_attr(feature = "rayon", allow(unsafe_code))]
 
@@ -13,6 +14,8 @@
 pub(crate) use of_one::Team;
 #[cfg(feature = "rayon")]
 pub(crate) use of_threads::{MAX_PIECES, Team, locked};
+#[cfg(all(test, feature = "rayon"))]
+pub(crate) use tests::in_pool;
 
 #[cfg(feature = "rayon")]
 mod of_threads {
@@ -21,7 +24,7 @@ mod of_threads {
     use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
     use std::boxed::Box;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
     use std::thread;
     use std::time::Duration;
 
@@ -77,9 +80,14 @@ mod of_threads {
     struct Line<T>(T);
 
     impl Team<'_> {
-        /// Calls `body` with a team of `threads` threads of the rayon pool that
-        /// the caller is in, itself among them.
+        /// Calls `body` with a team of `threads` threads, or of all that there are in
+        /// the rayon pool that the caller is in, itself among them.
         pub(crate) fn with<R>(threads: usize, body: impl FnOnce(&mut Team<'_>) -> R) -> R {
+            // Where the caller is in no pool this leaves it a thread.
+            let threads = match threads {
+                1 => 1,
+                _ => threads.min(rayon::current_num_threads()),
+            };
             let work = Work {
                 offer: Line(Offer {
                     job: AtomicPtr::new(ptr::null_mut()),
@@ -96,17 +104,18 @@ mod of_threads {
                     threads,
                 });
             }
-            rayon::in_place_scope(|scope| {
-                for own in 1..threads {
-                    let work = &work;
-                    scope.spawn(move |_| work.wait(own));
-                }
-                // Even if the body panics, so that nobody waits for ever.
-                let _over = Over(&work.offer.0.is_over);
-                body(&mut Team {
-                    work: &work,
-                    threads,
-                })
+            let work = Arc::new(work);
+            // They share the work, so that the end need not wait for those whose
+            // turn in the pool has not come.
+            for own in 1..threads {
+                let work = Arc::clone(&work);
+                rayon::spawn(move || work.wait(own));
+            }
+            // Even if the body panics, so that nobody waits for ever.
+            let _over = Over(&work.offer.0.is_over);
+            body(&mut Team {
+                work: &work,
+                threads,
             })
         }
 
@@ -300,10 +309,48 @@ mod tests {
     use core::sync::atomic::{AtomicUsize, Ordering};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
+    /// Does something in a pool of so many threads.
+    pub(crate) fn in_pool<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) -> R {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(body)
+    }
+
+    /// The same with a team of all of them.
+    fn in_team(threads: usize, body: impl FnOnce(&mut Team<'_>) + Send) {
+        in_pool(threads, || {
+            Team::with(threads, |team| {
+                assert_eq!(team.threads(), threads);
+                body(team);
+            });
+        });
+    }
+
+    #[test]
+    fn nobody_waits_for_threads_that_a_pool_does_not_have() {
+        // Two teams outside any pool, each with another one in it.
+        let nested = || {
+            let all = rayon::current_num_threads();
+            Team::with(all + 3, |team| {
+                assert_eq!(team.threads(), all);
+                Team::with(all + 3, |team| team.run(3, &|_, _| {}));
+                team.run(3, &|_, _| {});
+            });
+        };
+        std::thread::scope(|scope| {
+            let other = scope.spawn(nested);
+            nested();
+            other.join().unwrap();
+        });
+        in_team(2, |team| {
+            Team::with(2, |team| team.run(3, &|_, _| {}));
+            team.run(3, &|_, _| {});
+        });
+    }
+
     #[test]
     fn every_piece_is_done_once() {
         for threads in [1, 2, 5] {
-            Team::with(threads, |team| {
+            in_team(threads, |team| {
                 for pieces in [1, 2, 3, 7, MAX_PIECES] {
                     for _ in 0..200 {
                         let done = [const { AtomicUsize::new(0) }; MAX_PIECES];
@@ -321,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_panic_reaches_who_handed_out_the_work_and_leaves_the_team_whole() {
-        Team::with(2, |team| {
+        in_team(2, |team| {
             for broken in 0..4 {
                 let done = AtomicUsize::new(0);
                 let job = |piece: usize, _: &of_threads::Member<'_>| {
@@ -339,7 +386,7 @@ mod tests {
     #[test]
     fn halves_of_a_pair_wait_for_each_other_even_on_one_thread() {
         for threads in [1, 2, 3] {
-            Team::with(threads, |team| {
+            in_team(threads, |team| {
                 for _ in 0..200 {
                     let stage = AtomicUsize::new(0);
                     let reach = |from, to| {
@@ -368,7 +415,7 @@ mod tests {
     #[test]
     fn nobody_waits_for_ever_for_who_has_panicked() {
         for threads in [1, 2] {
-            Team::with(threads, |team| {
+            in_team(threads, |team| {
                 for broken in 0..2 {
                     let mut halves = [0, 1].map(|half| {
                         move |member: &of_threads::Member<'_>| {

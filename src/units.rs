@@ -292,7 +292,8 @@ struct Backward<'a> {
 impl Share for Backward<'_> {
     fn split(self, left: usize, pieces: usize) -> (Self, Self) {
         let of_shards = left.min(self.shards.len());
-        let gatherings = pieces - self.shards.len();
+        // Of many shards there may be as many as pieces, or more.
+        let gatherings = pieces.saturating_sub(self.shards.len()).max(1);
         let (shards, other_shards) = self.shards.split_at_mut(of_shards);
         let (next, other_next) = self.next.split(left - of_shards, gatherings);
         let one = Self {
@@ -337,6 +338,7 @@ mod tests {
     use crate::loss::Reduction;
     use crate::net::params_len;
     use crate::optim::Momentum;
+    use crate::team::{MAX_PIECES, in_pool};
 
     /// The losses of steps in which the first pixel is zero in all images, and a
     /// weight of it has this velocity.
@@ -349,19 +351,49 @@ mod tests {
         let net = NetRef::new(&widths, Activation::Relu, &params);
         let mut units = Units::new(net, 2, 2, Isa::detect()).unwrap();
         units.load(&params, &velocities);
-        let update = Update {
+        let update = update(1.0);
+        Team::with(2, |team| {
+            [(); 2].map(|()| units.step(team, &data, (&[0, 1], &[]), &update))
+        })
+    }
+
+    fn update(momentum: f32) -> Update {
+        Update {
             rule: Momentum {
-                momentum: 1.0,
+                momentum,
                 nesterov: false,
                 weight_decay: 0.0,
             },
             learning_rate: 0.1,
             reduction: Reduction::Mean,
             label_smoothing: 0.0,
+        }
+    }
+
+    #[test]
+    fn shards_may_be_more_than_pieces_of_work() {
+        let data = Dataset::new(vec![9, 0, 200, 0, 50, 7], 1, 3, vec![0, 1]).unwrap();
+        let update = update(0.9);
+        let steps = |threads: usize, shards: usize, hidden: usize| {
+            let widths = [3, hidden, 2];
+            let params: Vec<f32> = (0..params_len(&widths))
+                .map(|i| (i % 13) as f32 * 0.01 - 0.06)
+                .collect();
+            let velocity = vec![0.0; params.len()];
+            let net = NetRef::new(&widths, Activation::Tanh, &params);
+            let mut units = Units::new(net, shards, 2, Isa::detect()).unwrap();
+            assert_eq!(units.shards.len(), shards);
+            units.load(&params, &velocity);
+            in_pool(threads, || {
+                Team::with(threads, |team| {
+                    [(); 3].map(|()| units.step(team, &data, (&[0, 1], &[1, 0]), &update))
+                })
+            })
         };
-        Team::with(2, |team| {
-            [(); 2].map(|()| units.step(team, &data, (&[0, 1], &[]), &update))
-        })
+        for shards in [MAX_PIECES / 3, MAX_PIECES - 1, MAX_PIECES, MAX_PIECES + 8] {
+            let hidden = shards * LINE;
+            assert_eq!(steps(3, shards, hidden), steps(1, 1, hidden));
+        }
     }
 
     #[test]
