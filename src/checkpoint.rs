@@ -17,7 +17,7 @@
 use crate::activation::Activation;
 use crate::codec::{Reader, Writer};
 use crate::loss::Reduction;
-use crate::net::{MAX_DEPTH, Net, params_len};
+use crate::net::{Net, checked_params_len};
 use crate::optim::Momentum;
 use crate::schedule::{LearningRate, Schedule};
 use crate::train::{Batch, Checkpoint, Config, Epoch};
@@ -151,15 +151,7 @@ fn read_run(r: &mut Reader<'_>, version: u32) -> Option<(Checkpoint, Vec<u8>)> {
     let activation = *Activation::ALL.get(usize::from(r.u8()?))?;
     let count = r.usize()?;
     let widths = r.many(count, 8, Reader::usize)?;
-    let is_net = (2..=MAX_DEPTH + 1).contains(&widths.len()) && !widths.contains(&0);
-    // What would not fit memory is not there either.
-    let weights = widths.windows(2).try_fold(0_usize, |sum, shape| {
-        sum.checked_add(shape[0].checked_add(1)?.checked_mul(shape[1])?)
-    });
-    if !is_net || weights? != params_len(&widths) {
-        return None;
-    }
-    let len = params_len(&widths);
+    let len = checked_params_len(&widths)?;
     let net = Net::new(&widths, activation, r.f32s(len)?);
     let velocity = r.f32s(len)?;
     let best = Net::new(&widths, activation, r.f32s(len)?);
@@ -221,17 +213,17 @@ fn write_config(w: &mut Writer, config: &Config) {
 }
 
 fn read_config(r: &mut Reader<'_>, version: u32) -> Option<Config> {
-    let epochs = r.usize().filter(|&epochs| epochs > 0)?;
+    let epochs = r.usize()?;
     let batch = match r.usize()? {
         0 => Batch::Full,
         size => Batch::Mini(size),
     };
-    let peak = r.f64().filter(|peak| peak.is_finite() && *peak > 0.0)?;
+    let peak = r.f64()?;
     let schedule = match (r.u8()?, r.usize()?, r.f64()?) {
         (0, ..) => Schedule::Constant,
-        (1, epochs, factor) if epochs > 0 => Schedule::Step { epochs, factor },
+        (1, epochs, factor) => Schedule::Step { epochs, factor },
         (2, ..) => Schedule::Cosine,
-        (3, _, hold) if (0.0..1.0).contains(&hold) => Schedule::Linear { hold },
+        (3, _, hold) => Schedule::Linear { hold },
         _ => return None,
     };
     let warmup_epochs = r.usize()?;
@@ -257,7 +249,7 @@ fn read_config(r: &mut Reader<'_>, version: u32) -> Option<Config> {
             _ => r.f32s(1)?[0],
         },
     })
-    .filter(|config| (0.0..1.0).contains(&config.label_smoothing))
+    .filter(|config| config.nonsense().is_none())
 }
 
 /// The place of a choice among all: its number in the file.

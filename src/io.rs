@@ -236,13 +236,20 @@ pub fn read_idx(mut file: impl BufRead, len: u64, kind: Kind) -> Result<Vec<u8>,
         Box::new(file)
     };
 
+    // The gz decoder's errors are told from the system's by their kind.
+    let stopped = |source: io::Error| match source.kind() {
+        ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof if is_gz => {
+            ReadError::Gz(source)
+        }
+        _ => ReadError::System(source),
+    };
     let header_len = kind.header_len() as u64;
     let mut bytes = Vec::new();
     content
         .by_ref()
         .take(header_len)
         .read_to_end(&mut bytes)
-        .map_err(ReadError::decode)?;
+        .map_err(stopped)?;
     let expected = kind.expected_len(&bytes).map_err(ReadError::Idx)?;
 
     // One byte more shows whether the file goes on, and reading up to the end
@@ -258,7 +265,7 @@ pub fn read_idx(mut file: impl BufRead, len: u64, kind: Kind) -> Result<Vec<u8>,
     content
         .take(limit)
         .read_to_end(&mut bytes)
-        .map_err(ReadError::decode)?;
+        .map_err(stopped)?;
     Ok(bytes)
 }
 
@@ -394,7 +401,7 @@ impl Disk for Os {
 /// The bytes go into a temporary file in the same folder, reach the disk, and
 /// take the name then. A file of that name is replaced rather than rewritten:
 /// its permissions are those of a new file, and other hard links to it keep the
-/// old content.
+/// old content, as does what it points to if it is a symbolic link.
 ///
 /// # Errors
 /// A folder that is missing or cannot be written to, a full disk, or something
@@ -492,19 +499,6 @@ pub enum ReadError {
     Gz(io::Error),
     /// The header is not that of the IDX file asked for.
     Idx(IdxError),
-}
-
-impl ReadError {
-    /// An error while decoding: the gz decoder's are told from the system's by
-    /// their kind.
-    fn decode(source: io::Error) -> Self {
-        match source.kind() {
-            ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof => {
-                Self::Gz(source)
-            }
-            _ => Self::System(source),
-        }
-    }
 }
 
 impl fmt::Display for ReadError {

@@ -29,7 +29,7 @@ impl Reduction {
     /// What the sum over `examples` is multiplied by.
     pub fn scale(self, examples: usize) -> f64 {
         match self {
-            Self::Mean => 1.0 / examples as f64,
+            Self::Mean => 1.0 / examples.max(1) as f64,
             Self::Sum => 1.0,
         }
     }

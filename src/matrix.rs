@@ -120,8 +120,9 @@ impl<'a> MatRef<'a> {
     /// Panics if there are gaps between the rows, or if this is a transposed
     /// view.
     pub fn as_slice(&self) -> &'a [f32] {
+        let has_gaps = self.rows > 1 && self.row_stride != self.cols;
         assert!(
-            self.col_stride == 1 && self.row_stride == self.cols,
+            (self.col_stride == 1 || self.cols <= 1) && !has_gaps,
             "rows that do not follow each other as one slice"
         );
         &self.data[..self.rows * self.cols]
@@ -247,16 +248,6 @@ impl<'a> MatMut<'a> {
     pub(crate) fn tail_mut(&mut self, i: usize, j: usize) -> &mut [f32] {
         let first = i * self.row_stride + j;
         self.data.get_mut(first..).unwrap_or_default()
-    }
-
-    /// Sets each row to `row`.
-    ///
-    /// # Panics
-    /// Panics if `row` does not hold one element a column.
-    pub fn fill_rows(&mut self, row: &[f32]) {
-        for i in 0..self.rows {
-            self.row_mut(i).copy_from_slice(row);
-        }
     }
 
     /// The block in the given rows and columns, to write it for a while.
@@ -422,6 +413,7 @@ mod tests {
         let data: [f32; 12] = core::array::from_fn(|i| i as f32);
         let m = MatRef::with_row_stride(&data, 3, 3, 4);
         assert_eq!(m.row(2), [8.0, 9.0, 10.0]);
+        assert_eq!(m.block(1..2, 1..3).as_slice(), m.row(1)[1..].to_vec());
         let block = m.block(1..3, 0..2);
         assert_eq!((block.rows(), block.cols()), (2, 2));
         for i in 0..2 {
@@ -436,7 +428,7 @@ mod tests {
     fn the_last_row_may_end_where_the_data_end() {
         let mut data = [0.0; 7];
         let mut m = MatMut::with_row_stride(&mut data, 2, 3, 4);
-        m.fill_rows(&[1.0, 2.0, 3.0]);
+        (0..2).for_each(|i| m.row_mut(i).copy_from_slice(&[1.0, 2.0, 3.0]));
         let (top, bottom) = m.split_rows(1);
         assert_eq!(top.as_ref().row(0), [1.0, 2.0, 3.0]);
         assert_eq!(bottom.as_ref().row(0), [1.0, 2.0, 3.0]);

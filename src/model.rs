@@ -5,7 +5,7 @@
 //! This module makes and reads bytes; it opens no file.
 
 use crate::data::Split;
-use crate::net::MAX_DEPTH;
+use crate::net::are_widths;
 use crate::{Activation, Isa, Net, Reduction, vector};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors, serialize};
@@ -187,16 +187,12 @@ pub fn decode(bytes: &[u8]) -> Result<Model, ModelError> {
 
 /// Whether there is a net of these widths, and the facts are those of one.
 fn check(widths: &[usize], about: &About) -> Result<(), ModelError> {
-    let (&inputs, &outputs) = match widths {
-        [inputs, .., outputs] if widths.len() <= MAX_DEPTH + 1 && !widths.contains(&0) => {
-            (inputs, outputs)
-        }
-        _ => {
-            return Err(ModelError::Widths {
-                found: widths.to_vec(),
-            });
-        }
-    };
+    if !are_widths(widths) {
+        return Err(ModelError::Widths {
+            found: widths.to_vec(),
+        });
+    }
+    let (inputs, outputs) = (widths[0], widths[widths.len() - 1]);
     let (rows, columns) = about.image;
     if rows.checked_mul(columns) != Some(inputs) {
         return Err(ModelError::Image {

@@ -35,6 +35,28 @@ pub const fn params_len(widths: &[usize]) -> usize {
     len
 }
 
+/// The same, or `None` if no net has layers of these widths, or none that memory
+/// has addresses for.
+pub(crate) const fn checked_params_len(widths: &[usize]) -> Option<usize> {
+    if !are_widths(widths) {
+        return None;
+    }
+    let (mut len, mut l) = (0_usize, 1);
+    while l < widths.len() {
+        let Some(rows) = widths[l - 1].checked_add(1) else {
+            return None;
+        };
+        let Some(layer) = rows.checked_mul(widths[l]) else {
+            return None;
+        };
+        let Some(sum) = len.checked_add(layer) else {
+            return None;
+        };
+        (len, l) = (sum, l + 1);
+    }
+    Some(len)
+}
+
 /// The number of activations of `examples`, all layers' together: hidden
 /// layers first, logits last, each a matrix with one row an example.
 pub const fn activations_len(widths: &[usize], examples: usize) -> usize {
@@ -77,10 +99,10 @@ impl<'a> NetRef<'a> {
     /// parameters.
     pub fn new(widths: &'a [usize], activation: Activation, params: &'a [f32]) -> Self {
         assert_widths(widths);
-        assert_eq!(
-            params.len(),
-            params_len(widths),
-            "parameters of a net {widths:?}"
+        assert!(
+            checked_params_len(widths) == Some(params.len()),
+            "{} parameters of a net {widths:?}",
+            params.len()
         );
         Self {
             widths,
@@ -96,14 +118,14 @@ impl<'a> NetRef<'a> {
         activation: Activation,
         params: &'a [f32],
     ) -> Option<Self> {
-        if !are_widths(widths) || params.len() != params_len(widths) {
-            return None;
+        match checked_params_len(widths) {
+            Some(len) if len == params.len() => Some(Self {
+                widths,
+                activation,
+                params,
+            }),
+            _ => None,
         }
-        Some(Self {
-            widths,
-            activation,
-            params,
-        })
     }
 
     /// The widths of the layers, from the inputs to the classes.
@@ -338,7 +360,8 @@ impl Net {
     }
 }
 
-fn assert_widths(widths: &[usize]) {
+/// Panics if no net has layers of these widths.
+pub(crate) fn assert_widths(widths: &[usize]) {
     assert!(are_widths(widths), "layers of widths {widths:?}");
 }
 

@@ -28,8 +28,8 @@ impl Momentum {
     /// w ← w + v              or, after Nesterov, w ← w + μ·v − η·g
     /// ```
     ///
-    /// Without weight decay a velocity that would be subnormal, below 2⁻¹²⁶, is
-    /// zero. That of a pixel which has long had no ink would be, for ever, since its
+    /// Where nothing decays, of biases and with λ = 0, a velocity that would be
+    /// subnormal, below 2⁻¹²⁶, is zero. That of a pixel which has long had no ink would be, for ever, since its
     /// own decay ends where rounding undoes it, and arithmetic with such numbers is
     /// slow.
     ///

@@ -8,9 +8,9 @@ use crate::gemm::LINE;
 use crate::isa::Isa;
 use crate::loss::Pull;
 use crate::net::{NetRef, params_len};
+use crate::optim::Update;
 use crate::share::{Layers, Parameters, Pass, Scratch, Share, Stretch, Sums, Values};
 use crate::vector;
-use crate::workspace::Update;
 use core::ops::Range;
 
 /// Some pixels and some hidden units: a net of its own, but that its sums are only

@@ -27,9 +27,9 @@ const WEIGHT_MAX: f32 = 127.0;
 /// The largest |n|.
 const INPUT_MAX: f32 = 255.0;
 
-/// The most inputs of a layer: as many products of a weight and an input as no
-/// 32-bit sum overflows of.
-pub const MAX_INPUTS: usize = (i32::MAX / (127 * 255)) as usize;
+/// The most inputs of a layer: as many products of a weight, which may be −128 where
+/// others have rounded it, and an input as no 32-bit sum overflows of.
+pub const MAX_INPUTS: usize = (i32::MAX / (128 * 255)) as usize;
 
 /// The number of weights of a net whose layers have these widths.
 pub const fn weights_len(widths: &[usize]) -> usize {
@@ -180,9 +180,7 @@ impl<'a> QuantizedRef<'a> {
             add_rows(image.iter().map(|&byte| i32::from(byte)), weights, sums)?;
             1.0 / INPUT_MAX
         } else {
-            let largest = below
-                .iter()
-                .fold(0.0, |largest: f32, x| largest.max(x.abs()));
+            let largest = below.iter().fold(0.0, |max, x| larger(max, x.abs()));
             // A quotient, since the reciprocal of a tiny number is infinite.
             let n = |&x: &f32| rounded(x / largest * INPUT_MAX);
             if largest > 0.0 {
@@ -212,6 +210,12 @@ fn add_rows(inputs: impl Iterator<Item = i32>, weights: &[i8], sums: &mut [i32])
         }
     }
     Some(())
+}
+
+/// The larger of two numbers, NaN if one is: what is broken shows.
+#[inline(always)]
+fn larger(max: f32, x: f32) -> f32 {
+    if max.is_nan() || x <= max { max } else { x }
 }
 
 /// Rounds to the nearest integer, ties to the even one; |x| is below 2²².
@@ -256,7 +260,7 @@ pub fn quantize(net: NetRef<'_>, weights: &mut [i8], scales: &mut [f32], biases:
         b.copy_from_slice(layer.biases);
         for (j, s) in s.iter_mut().enumerate() {
             let column = |i: usize| layer.weights.at(i, j);
-            let largest = (0..inputs).fold(0.0, |max: f32, i| max.max(column(i).abs()));
+            let largest = (0..inputs).fold(0.0, |max, i| larger(max, column(i).abs()));
             *s = largest / WEIGHT_MAX;
             for i in 0..inputs {
                 let x = if *s > 0.0 { column(i) / *s } else { 0.0 };
@@ -301,16 +305,40 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_a_number_shows() {
+        let mut params = [2.0, 0.5, -1.0, 0.25, 5.0, 6.0, 1.27, -0.635, 7.0];
+        let (mut weights, mut scales, mut biases) = ([9; 6], [9.0; 3], [9.0; 3]);
+        let mut logit = |params: &[f32]| {
+            let net = NetRef::new(&[2, 2, 1], Activation::Relu, params);
+            quantize(net, &mut weights, &mut scales, &mut biases);
+            let net =
+                QuantizedRef::try_new(&[2, 2, 1], Activation::Relu, &weights, &scales, &biases);
+            let (mut sums, mut z) = ([0; 2], [0.0; 3]);
+            let logits = net
+                .unwrap()
+                .logits(Isa::detect(), &[9, 200], &mut sums, &mut z);
+            logits.unwrap()[0]
+        };
+        assert!(logit(&params).is_finite());
+        // In the first layer, and in the last.
+        for at in [2, 6] {
+            let weight = core::mem::replace(&mut params[at], f32::NAN);
+            assert!(logit(&params).is_nan());
+            params[at] = weight;
+        }
+    }
+
+    #[test]
     fn the_longest_sum_does_not_overflow() {
         let widths = [MAX_INPUTS, 1];
-        let (weights, image) = (vec![-127; MAX_INPUTS], vec![255; MAX_INPUTS]);
+        let (weights, image) = (vec![-128; MAX_INPUTS], vec![255; MAX_INPUTS]);
         let net = QuantizedRef::try_new(&widths, Activation::Relu, &weights, &[1.0], &[0.0]);
         let (mut sums, mut z) = ([1], [1.0]);
         let logits = net
             .unwrap()
             .logits(Isa::detect(), &image, &mut sums, &mut z);
         assert!(logits.is_some());
-        assert_eq!(i64::from(sums[0]), -127 * 255 * MAX_INPUTS as i64);
+        assert_eq!(i64::from(sums[0]), -128 * 255 * MAX_INPUTS as i64);
 
         let (widths, weights) = ([MAX_INPUTS + 1, 1], vec![1; MAX_INPUTS + 1]);
         let net = QuantizedRef::try_new(&widths, Activation::Relu, &weights, &[1.0], &[0.0]);

@@ -31,7 +31,7 @@ pub enum Schedule {
 /// A schedule with its peak and its warm-up, counted in steps of one run.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct LearningRate {
-    /// The rate that warm-up reaches and the schedule starts from.
+    /// The rate that warm-up reaches and the schedule starts from, above 0.
     pub peak: f64,
     /// What follows the warm-up.
     pub schedule: Schedule,
@@ -42,6 +42,9 @@ pub struct LearningRate {
 impl LearningRate {
     /// The rate of step `step` (counted from 0) of a run of `epochs` epochs of
     /// `steps` steps each.
+    ///
+    /// # Panics
+    /// Panics with [`Schedule::Step`] if its `epochs` or `steps` are 0.
     pub fn at(&self, step: usize, steps: usize, epochs: usize) -> f64 {
         // Counts beyond all steps that a run can make need not be exact.
         let warmup = self.warmup_epochs.saturating_mul(steps);

@@ -20,11 +20,11 @@ use crate::isa::Isa;
 use crate::loss::{Pull, softmax_cross_entropy};
 use crate::matrix::{MatMut, MatRef};
 use crate::net::{MAX_DEPTH, NetRef};
+use crate::optim::Update;
 use crate::team::Team;
 #[cfg(feature = "rayon")]
 use crate::team::{MAX_PIECES, locked};
 use crate::vector;
-use crate::workspace::Update;
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 #[cfg(feature = "rayon")]

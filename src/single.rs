@@ -227,7 +227,8 @@ impl<'a> NetMut<'a> {
     }
 
     /// Makes a step of training with a mini-batch, and returns the sum of the
-    /// losses before it. Where that is not finite no parameter has moved.
+    /// losses before it. Where that is not finite, or there is no example, no
+    /// parameter has moved.
     ///
     /// Shapes: `images` holds a byte for each input of each example, example
     /// after example; `labels` one for each example.
@@ -263,7 +264,7 @@ impl<'a> NetMut<'a> {
             total += f64::from(loss[0]);
             net.add_gradient(isa, image, self.activations, self.deltas, self.gradient);
         }
-        if total.is_finite() {
+        if total.is_finite() && !labels.is_empty() {
             let (rule, rate) = (update.rule, update.learning_rate);
             rule.step(
                 isa,

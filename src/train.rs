@@ -6,11 +6,11 @@ use crate::defects::Defect;
 use crate::init::{Stream, generator, shuffle};
 use crate::loss::Reduction;
 use crate::net::{Net, NetRef};
-use crate::optim::Momentum;
+use crate::optim::{Momentum, Update};
 use crate::schedule::{LearningRate, Schedule};
 use crate::team::Team;
 use crate::trial::Ways;
-use crate::workspace::{Tensor, Update, Workspace};
+use crate::workspace::{Tensor, Workspace};
 use alloc::{vec, vec::Vec};
 use core::fmt;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -43,7 +43,7 @@ pub struct Config {
     /// ([`Pull`](crate::loss::Pull)), from 0 to below 1. Reported losses are
     /// without it, as they are without weight decay.
     pub label_smoothing: f32,
-    /// Stop after so many epochs without a lower validation loss.
+    /// Stop after so many epochs without a lower validation loss, at least 1.
     pub patience: Option<usize>,
     /// Where the order of the examples comes from ([`Stream::Shuffle`]).
     pub seed: u64,
@@ -69,6 +69,30 @@ impl Default for Config {
             patience: None,
             seed: 1,
         }
+    }
+}
+
+impl Config {
+    /// What makes no sense in it, if anything does.
+    pub(crate) fn nonsense(&self) -> Option<&'static str> {
+        let LearningRate { peak, schedule, .. } = self.learning_rate;
+        let has_course = match schedule {
+            Schedule::Constant | Schedule::Cosine => true,
+            Schedule::Step { epochs, .. } => epochs > 0,
+            Schedule::Linear { hold } => (0.0..1.0).contains(&hold),
+        };
+        let is_rate = peak.is_finite() && peak > 0.0;
+        let is_smoothing = (0.0..1.0).contains(&self.label_smoothing);
+        let demands = [
+            (self.epochs > 0, "training for no epochs"),
+            (self.batch != Batch::Mini(0), "mini-batches of no examples"),
+            (is_rate, "a learning rate that is no number above 0"),
+            (has_course, "a learning rate that has no course"),
+            (is_smoothing, "labels smoothed by 1 or more, or below 0"),
+            (self.patience != Some(0), "patience for no epochs"),
+        ];
+        let broken = demands.into_iter().find(|(is_met, _)| !is_met);
+        broken.map(|(_, nonsense)| nonsense)
     }
 }
 
@@ -191,7 +215,9 @@ pub enum Then {
     SaveAndStop,
 }
 
-/// Watches a training run.
+/// Watches a training run, on the thread that holds it. The other threads of the
+/// run keep their places in the rayon pool meanwhile, so what an observer asks of
+/// that pool is done by few threads, if not by its own alone.
 pub trait Observer {
     /// Called before the first step.
     fn on_start(&mut self, _now: &Moment<'_>) {}
@@ -253,8 +279,8 @@ impl core::error::Error for NonFinite {}
 /// Ends within the step whose loss is infinite or NaN.
 ///
 /// # Panics
-/// Panics if the configuration makes no sense (no epochs, an empty mini-batch,
-/// a learning rate that is not positive, no examples) or where
+/// Panics if the configuration makes no sense (a number is not in the range that
+/// [`Config`] and [`LearningRate`] give it), if there are no examples, or where
 /// [`Workspace::compute_gradient`] does.
 pub fn train(
     net: &mut Net,
@@ -306,18 +332,18 @@ fn resume_with(
     observer: &mut impl Observer,
 ) -> Result<(), NonFinite> {
     let config = run.config;
-    assert!(config.epochs > 0, "training for no epochs");
+    if let Some(nonsense) = config.nonsense() {
+        panic!("{nonsense}");
+    }
     assert!(
         !train.is_empty() && !val.is_empty(),
         "training on no examples"
     );
     let rate = config.learning_rate;
-    assert!(rate.peak > 0.0, "a learning rate of {}", rate.peak);
     let batch = match config.batch {
         Batch::Full => train.len(),
         Batch::Mini(batch) => batch,
     };
-    assert!(batch > 0, "mini-batches of no examples");
     let steps = train.len().div_ceil(batch);
     assert!(run.step <= steps, "step {} of {steps}", run.step);
 

@@ -7,8 +7,9 @@
 
 use crate::data::Dataset;
 use crate::net::{Net, NetRef};
+use crate::optim::Update;
 use crate::team::Team;
-use crate::workspace::{Update, Workspace};
+use crate::workspace::Workspace;
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::fmt;
 

@@ -24,11 +24,11 @@ use crate::isa::Isa;
 use crate::loss::{Pull, softmax_cross_entropy};
 use crate::matrix::{MatMut, MatRef};
 use crate::net::{NetRef, activations_len};
+use crate::optim::Update;
 use crate::part::Part;
 use crate::share::{Layers, Share, Stretch, share_out};
 use crate::team::Team;
 use crate::trial::Parts;
-use crate::workspace::Update;
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 

@@ -113,8 +113,8 @@ for_each_arm! {
     /// `first` on, `columns` of them, side by side.
     ///
     /// # Panics
-    /// Panics if the rows have no such columns, or if there are more or fewer
-    /// rows of quotients.
+    /// Panics if there are no columns, if the rows are not whole or have no such
+    /// columns, or if there are more or fewer rows of quotients.
     pub fn scale_columns(
         bytes: &[u8],
         row: usize,
@@ -123,7 +123,10 @@ for_each_arm! {
         xs: &mut [f32],
     ) {
         assert!(
-            bytes.len() / row * columns == xs.len() && first + columns <= row,
+            (1..=row).contains(&(first + columns))
+                && columns > 0
+                && bytes.len().is_multiple_of(row)
+                && bytes.len() / row * columns == xs.len(),
             "columns of bytes and their quotients"
         );
         for (bytes, xs) in bytes.chunks_exact(row).zip(xs.chunks_exact_mut(columns)) {

@@ -10,8 +10,8 @@ use crate::isa::Isa;
 use crate::loss::{Pull, Reduction};
 use crate::matrix::MatRef;
 use crate::metrics::Confusion;
-use crate::net::{Net, NetRef, activations_len, params_len};
-pub use crate::optim::Update;
+use crate::net::{Net, NetRef, activations_len, assert_widths, params_len};
+use crate::optim::Update;
 use crate::share::{Examples, Layers, Parameters, Pass, Scratch, Sums, Values, share_out};
 use crate::team::Team;
 use crate::trial::Parts;
@@ -34,7 +34,7 @@ const WORTH_WAKING: usize = 1 << 23;
 
 /// The memory that passes over a data set need: allocated once, used by every
 /// step.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Workspace {
     widths: Vec<usize>,
     isa: Isa,
@@ -142,14 +142,28 @@ impl Total {
     }
 }
 
+impl fmt::Debug for Workspace {
+    /// What it is made for; megabytes of numbers help nobody.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workspace")
+            .field("widths", &self.widths)
+            .field("isa", &self.isa)
+            .field("threads", &self.threads())
+            .field("defects", &self.defects)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Workspace {
     /// Memory for a net with layers of these widths, on at most `threads`
     /// threads of the rayon pool that the caller is in (without the feature
     /// `rayon`, one). Their number changes no bit of any result.
     ///
     /// # Panics
-    /// Panics if `threads` is 0.
+    /// Panics if `threads` is 0, or if the widths are not as [`NetRef::new`] wants
+    /// them.
     pub fn new(widths: &[usize], threads: usize) -> Self {
+        assert_widths(widths);
         assert!(threads > 0, "passes on no thread");
         let isa = Isa::detect();
         Self {
@@ -194,8 +208,8 @@ impl Workspace {
     }
 
     /// The activations that the last pass left: of its examples, or where they
-    /// are many of the last of them, at least one and at most 256. Laid out as
-    /// by [`NetRef::forward`].
+    /// are many of the last of them, at least one and at most 256; none before the
+    /// first pass. Laid out as by [`NetRef::forward`].
     pub fn activations(&self) -> &[f32] {
         &self.activations[..activations_len(&self.widths, self.rows)]
     }
@@ -208,7 +222,8 @@ impl Workspace {
     ///
     /// # Panics
     /// Panics if the net has other widths than the workspace, if the images do
-    /// not fit them, or if a label is not below the number of classes.
+    /// not fit them, if a label is not below the number of classes, or if there is
+    /// no example of such an index.
     pub fn compute_gradient(
         &mut self,
         net: NetRef<'_>,
@@ -236,7 +251,8 @@ impl Workspace {
     /// Makes a step of training: the same as [`Workspace::compute_gradient`]
     /// and [`Momentum::step`](crate::Momentum::step), bit for bit, but each parameter moves as soon as
     /// its gradient is complete, and labels are smoothed if the update says so. Returns the sum of
-    /// the losses before the step; where it is not finite no parameter has moved.
+    /// the losses before the step; where it is not finite, or there is no example, no
+    /// parameter has moved.
     ///
     /// # Panics
     /// Panics where those do.

@@ -1,7 +1,8 @@
 //! Labelled images, and how they part into training, validation and test.
 //!
 //! Pixels stay the bytes that they are in the file, a quarter of what they
-//! take as `f32`; `Dataset::gather` converts the rows of one mini-batch.
+//! take as `f32`: training turns them into numbers where it computes, and
+//! `Dataset::gather` makes rows for `NetRef::forward` of them.
 //! The bytes come from the caller: nothing here opens a file.
 
 #[cfg(feature = "alloc")]

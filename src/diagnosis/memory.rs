@@ -43,6 +43,9 @@ impl Watch {
         let r = &mut Reader(bytes);
         let len = r.usize()?;
         let before = r.f32s(len)?;
+        if !before.is_empty() && before.len() != self.workspace.gradient().len() {
+            return None;
+        }
         let length = r.f64()?;
         let len = r.usize()?;
         let found = r.many(len, 1, read_finding)?;
@@ -221,7 +224,7 @@ mod tests {
         let error = f64::INFINITY;
         let wrong = tensors.map(|tensor| Finding::WrongGradient { tensor, error });
         watch.found.extend(wrong);
-        watch.before = vec![0.5, -0.0, f32::MIN_POSITIVE, 1e30];
+        watch.before = vec![0.5, -0.0, f32::MIN_POSITIVE, 1e30, -2.0, 7.0];
         (watch.length, watch.said) = (2.5, 3);
         let look = |finding| Look {
             signals: Signals {

@@ -297,6 +297,10 @@ impl Watch {
     }
 
     /// Looks at a run after an epoch.
+    ///
+    /// # Panics
+    /// Panics if it has not looked at the start of the run, nor remembers a run, or
+    /// if nets and images do not fit its workspace.
     pub fn look(&mut self, epoch: &Epoch, now: &Moment<'_>) -> &Look {
         let signals = self.signals(now);
         self.find_in_progress(epoch, now, &signals);

@@ -5,6 +5,7 @@ use super::pack;
 use super::params::*;
 use super::{Epilogue, Start, Steps};
 use crate::matrix::{MatMut, MatRef};
+use core::ops::Range;
 
 /// A product, or the part of one that a thread computes.
 #[derive(Clone, Copy)]
@@ -68,6 +69,29 @@ impl Part<'_> {
             self.by_panels(&mut c, kernel, packing);
         } else {
             self.straight(&mut c, kernel, packing);
+        }
+    }
+
+    /// What the sums start from at a step of k, in the columns from one on.
+    #[inline(always)]
+    fn from(&self, step: usize, column: usize) -> From<'_> {
+        match self.start {
+            _ if step > 0 => From::C,
+            Start::Zero => From::Zero,
+            Start::C => From::C,
+            Start::Row(row) => From::Row(&row[column..]),
+        }
+    }
+
+    /// Calls the epilogue, if there is one, with a part of some rows, whose sums are
+    /// complete.
+    #[inline(always)]
+    fn finish(&self, c: &mut MatMut<'_>, rows: Range<usize>, columns: Range<usize>) {
+        if let Some(epilogue) = self.epilogue {
+            for i in rows {
+                let part = &mut c.row_mut(i)[columns.clone()];
+                epilogue(self.first_row + i, self.first_column + columns.start, part);
+            }
         }
     }
 
@@ -139,11 +163,8 @@ impl Part<'_> {
                         let panels = (state, &mut packed_b[pc * across..]);
                         self.block_of_panels(block, lhs, panels, c, kernel);
                     }
-                    if let (true, Some(epilogue)) = (gc + gk == k, self.epilogue) {
-                        for i in ic..ic + mc {
-                            let columns = &mut c.row_mut(i)[jc..jc + nc];
-                            epilogue(self.first_row + i, self.first_column + jc, columns);
-                        }
+                    if gc + gk == k {
+                        self.finish(c, ic..ic + mc, jc..jc + nc);
                     }
                 }
             }
@@ -162,12 +183,7 @@ impl Part<'_> {
         let b = self.b;
         let width = kernel.panel_columns();
         for (jr, columns) in Fixed::new(nc, width) {
-            let from = match self.start {
-                _ if pc > 0 => From::C,
-                Start::Zero => From::Zero,
-                Start::C => From::C,
-                Start::Row(row) => From::Row(&row[jc + jr..]),
-            };
+            let from = self.from(pc, jc + jr);
             let mut state = state;
             let most = kernel.panel_rows(columns);
             for (ir, count, rows) in Even::new(mc, most).runs() {
@@ -258,11 +274,7 @@ impl Part<'_> {
         };
         let c_row = c.row_stride();
         kernel.listed(&product, c.tail_mut(0, 0), c_row);
-        if let Some(epilogue) = self.epilogue {
-            for i in 0..a.rows() {
-                epilogue(self.first_row + i, self.first_column, c.row_mut(i));
-            }
-        }
+        self.finish(&mut c, 0..a.rows(), 0..b.cols());
     }
 
     /// Vectors along the rows of C.
@@ -347,12 +359,7 @@ impl Part<'_> {
     ) {
         let (a, b) = (self.a, self.b);
         let (m, k) = (a.rows(), a.cols());
-        let from = match self.start {
-            _ if pc > 0 => From::C,
-            Start::Zero => From::Zero,
-            Start::C => From::C,
-            Start::Row(row) => From::Row(&row[jc..]),
-        };
+        let from = self.from(pc, jc);
         for (ir, mr) in Even::new(mc, kernel.max_rows()) {
             let i = ic + ir;
             let lhs = if plan.pack_a {
@@ -399,11 +406,8 @@ impl Part<'_> {
             };
             let c_row = c.row_stride();
             kernel.tiles(&tiles, c.tail_mut(i, jc), c_row);
-            if let (true, Some(epilogue)) = (pc + kc == k, self.epilogue) {
-                for i in i..i + mr {
-                    let columns = &mut c.row_mut(i)[jc..jc + nc];
-                    epilogue(self.first_row + i, self.first_column + jc, columns);
-                }
+            if pc + kc == k {
+                self.finish(c, i..i + mr, jc..jc + nc);
             }
         }
     }
@@ -417,11 +421,7 @@ impl Part<'_> {
             let a = self.a.block(i..i + rows, 0..k);
             let mut part = c.block(i..i + rows, 0..n);
             kernel.narrow(a, self.b, from, &mut part, m * k > LONG_A);
-            if let Some(epilogue) = self.epilogue {
-                for i in i..i + rows {
-                    epilogue(self.first_row + i, 0, c.row_mut(i));
-                }
-            }
+            self.finish(c, i..i + rows, 0..n);
         }
     }
 
@@ -503,10 +503,8 @@ impl Part<'_> {
                     let tile = MatRef::with_row_stride(&aside, mr, columns, row);
                     pack::transpose(kernel, tile, c.tail_mut(j, i), c_row);
                 }
-                if let (true, Some(epilogue)) = (pc + kc == k, self.epilogue) {
-                    for i in j..j + columns {
-                        epilogue(self.first_row + i, 0, c.row_mut(i));
-                    }
+                if pc + kc == k {
+                    self.finish(c, j..j + columns, 0..n);
                 }
             }
         }

@@ -26,6 +26,7 @@ use crate::matrix::{MatMut, MatRef};
 #[cfg(feature = "alloc")]
 use alloc::{vec, vec::Vec};
 use blocks::Part;
+use core::fmt;
 use kernel::MicroKernel;
 #[cfg(feature = "alloc")]
 pub(crate) use params::LINE;
@@ -60,7 +61,6 @@ pub type Epilogue<'a> = dyn Fn(usize, usize, &mut [f32]) + Sync + 'a;
 
 /// How products are computed: the instruction set, the number of threads, and
 /// the memory that operands are packed into.
-#[derive(Debug)]
 pub struct Context<'a> {
     isa: Isa,
     threads: usize,
@@ -110,6 +110,16 @@ impl<'a> Context<'a> {
     #[cfg(feature = "alloc")]
     pub fn packing(threads: usize) -> Vec<f32> {
         vec![0.0; Self::packing_len(threads)]
+    }
+}
+
+impl fmt::Debug for Context<'_> {
+    /// Without the memory: a megabyte of numbers helps nobody.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("isa", &self.isa)
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
     }
 }
 

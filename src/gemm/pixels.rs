@@ -6,8 +6,8 @@
 //! to their sums, which changes none whose terms are finite. So X·W may leave out
 //! a column for a few rows of X at a time, and Xᵀ·dZ an example for four pixels
 //! ([`Product::steps`]), and both have the same bits. Only the sign of a sum
-//! that is zero can differ, and only where products of numbers near 10⁻⁴⁰
-//! underflow.
+//! that is zero can differ, and only where it starts from −0 or where products of
+//! numbers near 10⁻⁴⁰ underflow.
 //!
 //! [`Product::steps`]: super::Product::steps
 

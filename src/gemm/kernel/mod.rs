@@ -361,14 +361,7 @@ impl MicroKernel {
             ahead_row: tiles.ahead.row,
             ahead_gap: tiles.ahead.gap,
         };
-        match tiles.from {
-            From::Zero => {}
-            From::C => raw.start = raw.c,
-            From::Row(row) => {
-                assert!(row.len() >= tiles.columns, "a start of {}", row.len());
-                (raw.start, raw.start_row) = (row.as_ptr(), 0);
-            }
-        }
+        (raw.start, raw.start_row) = tiles.from.place(raw.c, raw.c_row, tiles.columns);
         // Of the last tile, whose rows may be shorter than those before it.
         let (after_row, after_at) = match tiles.b_row {
             Some(row) => (row, whole * b_tile),
@@ -453,7 +446,8 @@ impl MicroKernel {
             "{} times {rows}×{k}×{columns} beyond an operand",
             tiles.count
         );
-        let (start, start_row) = tiles.from.place(c.as_ptr(), c_row, columns);
+        let c = c.as_mut_ptr();
+        let (start, start_row) = tiles.from.place(c, c_row, columns);
         let lanes = columns - (vectors - 1) * self.0.lanes;
         let mut raw = RawTiles {
             count: tiles.count,
@@ -468,7 +462,7 @@ impl MicroKernel {
             start,
             start_row,
             start_tile: rows * start_row,
-            c: c.as_mut_ptr(),
+            c,
             c_row,
             c_tile: rows * c_row,
             lanes,
@@ -533,7 +527,8 @@ impl MicroKernel {
                 "{rows}×{k}×{columns} beyond A or B"
             );
         }
-        let (start, start_row) = product.from.place(c.as_ptr(), c_row, columns);
+        let c = c.as_mut_ptr();
+        let (start, start_row) = product.from.place(c, c_row, columns);
         // Where B comes from L2, and L2 is slow enough for that to count.
         let is_far = self.has_panels() && k * product.b_row > LONG_B;
         let lanes = self.0.lanes;
@@ -550,7 +545,7 @@ impl MicroKernel {
             start,
             start_row,
             start_tile: 0,
-            c: c.as_mut_ptr(),
+            c,
             c_row,
             c_tile: 0,
             lanes,
