@@ -122,6 +122,10 @@ fn lengths_that_do_not_fit_give_nothing() {
         let params = vec![0.0; params_len(widths)];
         assert!(NetRef::try_new(widths, Activation::Relu, &params).is_none());
     }
+    // As many parameters as a machine can count, and none more.
+    for widths in [[usize::MAX, 1], [usize::MAX / 2, 2], [usize::MAX / 4, 4]] {
+        assert!(NetRef::try_new(&widths, Activation::Relu, &[]).is_none());
+    }
 }
 
 #[test]
@@ -156,8 +160,9 @@ fn steps_have_the_bits_of_the_workspace() {
                 &mut scratch,
             );
             let all = pixels(&data, 4 * BATCH);
-            for step in 0..4 {
-                let (start, end) = (step * BATCH, (step + 1) * BATCH);
+            // No examples, too.
+            for (start, end) in [(0, 1), (1, 2), (2, 2), (2, 3), (3, 4)] {
+                let (start, end) = (start * BATCH, end * BATCH);
                 let batch: Vec<u32> = (start as u32..end as u32).collect();
                 let loss = workspace.step(&mut net, &mut velocity, &data, &batch, &update);
                 let images = &all[start * widths[0]..end * widths[0]];

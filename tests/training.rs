@@ -489,6 +489,19 @@ fn patience_ends_the_run_so_many_epochs_after_the_best() {
     }
 }
 
+#[test]
+fn no_examples_have_no_loss_and_no_classes() {
+    let (widths, data) = ([3, 4, 2], random_images(2, 3, 2, 1));
+    let (net, none) = (
+        random_net(&widths, Activation::Tanh),
+        Subset::new(&data, vec![]),
+    );
+    for reduction in Reduction::ALL {
+        let evaluation = workspace(&widths, 1).evaluate(net.view(), &none, reduction);
+        assert_eq!((evaluation.loss, evaluation.confusion.total()), (0.0, 0));
+    }
+}
+
 /// A rate so small that no parameter moves: the loss of a step names its
 /// examples.
 fn standstill(batch: Batch, epochs: usize, seed: u64) -> Config {
@@ -997,10 +1010,30 @@ mod divergence {
         let (all, none) = (Subset::all(&data), Subset::new(&data, Vec::new()));
         let net = net(Activation::Relu, ONE, ONE);
         let sound = full(1, 0.1);
+        let course = |schedule| Config {
+            learning_rate: LearningRate {
+                schedule,
+                ..sound.learning_rate
+            },
+            ..sound
+        };
         let zero_batch = Config {
             batch: Batch::Mini(0),
             ..sound
         };
+        let all_smooth = Config {
+            label_smoothing: 1.0,
+            ..sound
+        };
+        let no_patience = Config {
+            patience: Some(0),
+            ..sound
+        };
+        let no_fall = Schedule::Step {
+            epochs: 0,
+            factor: 0.5,
+        };
+        assert!(try_run(&net, (&all, &all), &sound, 1).1.is_ok());
         for (data, val, config) in [
             (&none, &all, sound),
             (&all, &none, sound),
@@ -1008,7 +1041,12 @@ mod divergence {
             (&all, &all, full(1, 0.0)),
             (&all, &all, full(1, -0.1)),
             (&all, &all, full(1, f64::NAN)),
+            (&all, &all, full(1, f64::INFINITY)),
+            (&all, &all, course(no_fall)),
+            (&all, &all, course(Schedule::Linear { hold: 1.0 })),
             (&all, &all, zero_batch),
+            (&all, &all, all_smooth),
+            (&all, &all, no_patience),
         ] {
             let run = || try_run(&net, (data, val), &config, 1);
             let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
