@@ -127,7 +127,6 @@ impl Parts for Units {
             self.images.gather(data, batch).run(isa);
         }
         self.gathered.clear();
-        self.gathered.extend_from_slice(next);
         let common = Common {
             isa,
             images: self.images.gathered(rows),
@@ -158,6 +157,7 @@ impl Parts for Units {
                 next: self.next.gather(data, next),
             };
             share_out(team, backward, pieces + GATHERINGS * pieces);
+            self.gathered.extend_from_slice(next);
         }
         total
     }
