@@ -11,7 +11,7 @@ use handwritten::Checkpoint;
 use programs::{FILES, Folder, Output, assert_same_run, run};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -183,23 +183,45 @@ fn what_is_stopped_says_so_in_json() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once_without_harm() {
+fn a_signal_ends_it_in_order_and_a_second_one_at_once() {
     let folder = Folder::new();
-    for _ in 0..5 {
-        if folder.path("run").exists() {
-            fs::remove_dir_all(folder.path("run")).unwrap();
+    let fifo = folder.path("file.toml");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    for (first, second, code) in [
+        ("INT", None, 130),
+        ("TERM", None, 143),
+        ("INT", Some("INT"), 130),
+        ("INT", Some("TERM"), 143),
+    ] {
+        let child = folder.spawn(&format!("{ENDLESS} --out run --config file.toml"));
+        // Returns once the program wants to read, and so listens for signals.
+        let mut config = File::options().write(true).open(&fifo).unwrap();
+        signal(&child, first);
+        // More than a pipe holds: this returns once the program has read on, and
+        // it has taken the signal before that.
+        config.write_all(&b"#".repeat(1 << 21)).unwrap();
+        if let Some(second) = second {
+            signal(&child, second);
         }
-        let child = folder.spawn_saved(&format!("{ENDLESS} --out run"), "run");
-        signal(&child, "INT");
-        signal(&child, "INT");
+        drop(config);
         let stopped = end(child);
-        assert_eq!(stopped.code, Some(130), "{}", stopped.stderr);
-        folder.assert_whole("run");
+        assert_eq!(stopped.code, Some(code), "{}", stopped.stderr);
+        if second.is_none() {
+            let words = " after 0 epochs and 1 steps; to go on: train --resume run";
+            assert!(stopped.stderr.contains(words), "{}", stopped.stderr);
+            fs::remove_dir_all(folder.path("run")).unwrap();
+        } else {
+            // It was still reading.
+            assert_eq!(stopped.stderr, "");
+            assert!(!folder.path("run").exists());
+        }
     }
-    let child = folder.spawn("--resume run");
-    sleep(Duration::from_millis(300));
-    signal(&child, "INT");
-    assert_eq!(end(child).code, Some(130));
 }
 
 #[test]
