@@ -69,7 +69,7 @@ fn lock(path: PathBuf, is_new: bool) -> Result<Folder, Failure> {
     let file = match cfg!(unix) {
         true => File::open(&path),
         // Where folders cannot be opened, a file beside it stands for it.
-        false => File::create(path.with_extension("lock")),
+        false => File::create(lock_file(&path)),
     };
     let file = file.map_err(|error| failed(&error))?;
     match file.try_lock() {
@@ -90,6 +90,13 @@ fn lock(path: PathBuf, is_new: bool) -> Result<Folder, Failure> {
         is_new,
         _lock: file,
     })
+}
+
+/// The file beside a folder that stands for it.
+fn lock_file(folder: &Path) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_os_string();
+    name.push(".lock");
+    folder.with_file_name(name)
 }
 
 /// The folder of the run of that name.
@@ -161,4 +168,20 @@ fn next(name: &str) -> Result<PathBuf, Failure> {
 
 fn cannot_make(folder: &Path, error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot make {}: {error}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_folders_share_a_lock() {
+        for (folder, file) in [
+            ("runs/mnist-784-10", "runs/mnist-784-10.lock"),
+            ("runs/mnist-784-10.2", "runs/mnist-784-10.2.lock"),
+            ("v1.3", "v1.3.lock"),
+        ] {
+            assert_eq!(lock_file(Path::new(folder)), Path::new(file));
+        }
+    }
 }
