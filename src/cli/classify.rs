@@ -25,7 +25,7 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
         let input = picture.fitted(rows, columns);
         let x = MatRef::new(&input, 1, input.len());
         let mut probs = net.forward(x, &mut activations, &mut ctx).row(0).to_vec();
-        loss::softmax(crate::Isa::detect(), &mut probs);
+        loss::softmax(isa, &mut probs);
         let class = vector::argmax(&probs);
         let names = &model.about.classes;
         output::result(&if args.json {
