@@ -89,13 +89,11 @@ impl Progress {
         self.step_ended
     }
 
-    /// Says what the user should know now.
+    /// Says what the user should know now, whether progress is shown or not.
     pub(super) fn warn(&self, what: &dyn Display) {
-        if !self.quiet {
-            let yellow = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
-            let line = format!("{yellow}warning:{yellow:#} {what}");
-            self.bar.suspend(|| output::remark(&line));
-        }
+        let yellow = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+        let line = format!("{yellow}warning:{yellow:#} {what}");
+        self.bar.suspend(|| output::remark(&line));
     }
 
     /// Shows an epoch, and what was seen after it.
@@ -121,7 +119,7 @@ impl Progress {
             );
             self.bar.suspend(|| output::remark(&line));
         }
-        if let Some(finding) = &look.finding {
+        if let Some(finding) = look.finding.as_ref().filter(|_| !self.quiet) {
             self.warn(finding);
         }
         if self.json {
