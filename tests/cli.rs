@@ -1473,4 +1473,40 @@ mod explaining {
             .handwritten("explain --data data --out again")
             .fails(1, &["again exists"]);
     }
+
+    #[test]
+    fn an_explanation_without_a_folder_is_refused_before_it_trains() {
+        let folder = Folder::new();
+        folder.write("file", b"");
+        for (args, words) in [
+            // Before it looks for data.
+            ("--data nowhere --out file/run", "cannot make file/run"),
+            ("--data nowhere --out run", "nowhere"),
+        ] {
+            let refused = folder.handwritten(&format!("explain {args}"));
+            refused.fails(1, &[words]);
+            assert!(!folder.path("run").exists());
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_explanation_that_cannot_be_written_is_printed() {
+        let folder = Folder::new();
+        let program = env!("CARGO_BIN_EXE_handwritten");
+        // Files may be made, but nothing written into them.
+        let script = format!(
+            "trap '' XFSZ; ulimit -f 0; exec {program} explain --data data --quiet --out run"
+        );
+        let output = run(&mut folder.command("sh", ["-c", &script]));
+        assert_eq!(output.code, Some(1));
+        assert!(output.stdout.contains("No single repair passes "));
+        assert_eq!(output.stderr.lines().count(), 1);
+        assert!(
+            output
+                .stderr
+                .starts_with("error: cannot write run/question.svg")
+        );
+        assert!(!folder.path("run").exists());
+    }
 }

@@ -265,8 +265,9 @@ fn nobody_writes_into_a_run_that_is_being_written() {
             .train(args)
             .fails(1, &["another process is writing a run into run"]);
     }
+    // Before it looks for data, and so before it trains.
     folder
-        .handwritten("explain --data data --quiet --out run --force")
+        .handwritten("explain --data nowhere --out run --force")
         .fails(1, &["another process"]);
     // The lock of the dead is none.
     child.kill().unwrap();
@@ -514,6 +515,12 @@ fn a_folder_that_cannot_be_written_to_is_named() {
              exec {program} {LONG} --epochs 2 --quiet --out disk/run"
         ));
         output.fails(1, &["cannot write disk/run/", "Read-only"]);
+        let program = env!("CARGO_BIN_EXE_handwritten");
+        let output = shell(&format!(
+            "mount -t tmpfs none disk && mkdir disk/run && mount -o remount,ro disk &&
+             exec {program} explain --data nowhere --out disk/run"
+        ));
+        output.fails(1, &["cannot write into disk/run: Read-only"]);
     }
 }
 

@@ -129,6 +129,9 @@ pub(super) fn run(args: ExplainArgs) -> Result<(), Failure> {
     let isa = isa()?;
     let force = args.place.force;
     let chosen = folder::chosen(args.place, &FILES)?;
+    // Before the trainings, which take a minute.
+    let folder = folder::open(chosen, "explain", force)?;
+    folder.try_writing()?;
     args.common.pool()?.install(|| {
         let dir = io::find(args.data.as_deref()).map_err(Failure::new)?;
         let data = io::load(&dir).map_err(Failure::new)?;
@@ -139,10 +142,10 @@ pub(super) fn run(args: ExplainArgs) -> Result<(), Failure> {
         let others = TRIED.iter().chain(&MENDED);
         lines.extend(others.map(|(_, line)| line.to_string()));
         let runs = train_all(isa, &data, &lines, args.seed, args.quiet)?;
-        let folder = folder::open(chosen, "explain", force)?;
         let report = Report { runs };
-        report.write(&folder.path)?;
+        let written = report.write(&folder.path);
         report.print(args.common.json)?;
+        written?;
         if !args.quiet {
             output::remark(&format!(
                 "\nwrote {}: pictures, all curves",

@@ -31,9 +31,34 @@ pub(super) fn chosen(place: PlaceArgs, files: &[&str]) -> Result<Option<PathBuf>
 pub(super) struct Folder {
     pub(super) path: PathBuf,
     /// Whether it was made for this run.
-    pub(super) is_new: bool,
+    is_new: bool,
     /// Held as long as the run is: the system lets go of it with the process.
     _lock: File,
+}
+
+impl Folder {
+    /// Refuses a folder that takes no files.
+    pub(super) fn try_writing(&self) -> Result<(), Failure> {
+        // Swept up if it stays behind.
+        let file = self.path.join(".handwritten-try.tmp");
+        let tried = fs::write(&file, "").and_then(|()| fs::remove_file(&file));
+        tried.map_err(|error| {
+            Failure::new(format!(
+                "cannot write into {}: {error}",
+                self.path.display()
+            ))
+        })
+    }
+}
+
+impl Drop for Folder {
+    /// Removes the folder if it was made for a run that has left nothing.
+    fn drop(&mut self) {
+        if self.is_new {
+            // Succeeds only if nothing is in it.
+            let _ = fs::remove_dir(&self.path);
+        }
+    }
 }
 
 /// Makes the folder that was chosen, if it is not there yet, or a new one of

@@ -92,12 +92,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
             every,
             signals,
         };
-        let result = job.run(&clock, saved);
-        if result.is_err() && folder.is_new {
-            // Succeeds only if nothing is in it.
-            let _ = fs::remove_dir(&folder.path);
-        }
-        result
+        job.run(&clock, saved)
     })
 }
 
