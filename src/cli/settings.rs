@@ -323,13 +323,19 @@ fn number(
     range: &str,
     is_in: fn(f64) -> bool,
 ) -> Result<Option<f64>, Failure> {
-    match value {
-        // What is used is a single-precision number, in which tiny values
-        // vanish and huge ones are infinite.
-        Some(x) if !(is_in(x) && is_in(f64::from(x as f32)) && (x as f32).is_finite()) => Err(
-            Failure::usage(format!("{flag} must be a number {range}, not {x}")),
-        ),
-        value => Ok(value),
+    let Some(x) = value else { return Ok(None) };
+    let is_in = |x: f64| x.is_finite() && is_in(x);
+    // What is used is a single-precision number, in which tiny values vanish and
+    // huge ones are infinite.
+    let single = x as f32;
+    match (is_in(x), is_in(single.into())) {
+        (true, true) => Ok(value),
+        (true, false) => Err(Failure::usage(format!(
+            "{flag} must be a number {range} in single precision too, where {x:?} is {single:?}"
+        ))),
+        (false, _) => Err(Failure::usage(format!(
+            "{flag} must be a number {range}, not {x:?}"
+        ))),
     }
 }
 
@@ -523,7 +529,20 @@ mod tests {
         for (text, message) in [
             ("lr = 0.0", "lr must be a number above 0, not 0"),
             ("lr = nan", "lr must be a number above 0, not NaN"),
-            ("lr = 1e60", "lr must be a number above 0, not 1"),
+            ("lr = -1e60", "lr must be a number above 0, not -1e60"),
+            ("lr = inf", "lr must be a number above 0, not inf"),
+            (
+                "lr = 1e60",
+                "lr must be a number above 0 in single precision too, where 1e60 is inf",
+            ),
+            (
+                "lr = 1e-60",
+                "above 0 in single precision too, where 1e-60 is 0.0",
+            ),
+            (
+                "momentum = 0.999999999999",
+                "to below 1 in single precision too, where 0.999999999999 is 1.0",
+            ),
             (
                 "momentum = 1.0",
                 "momentum must be a number from 0 to below 1",
