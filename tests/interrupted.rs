@@ -182,9 +182,15 @@ fn a_signal_ends_the_run_in_order_and_it_goes_on() {
             resumed.stderr
         );
         assert!(
-            resumed.stdout.contains("after epoch "),
+            resumed.stdout.contains(" s since it went on\n"),
             "{}",
             resumed.stdout
+        );
+        let saved = last.split(' ').nth(4).unwrap();
+        let machine = folder.text(&format!("{name}/machine.toml"));
+        assert!(
+            machine.contains(&format!("\nresumed_after_epochs = {saved}\n")),
+            "{machine}"
         );
         assert_same_run(&folder, "whole", name);
         folder

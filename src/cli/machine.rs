@@ -5,7 +5,8 @@ use serde::Serialize;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// The content of machine.toml: times, dates and the machine, of which no
-/// other file of a run says anything.
+/// other file of a run says anything. Of a run that was interrupted they are
+/// those since it went on last.
 #[derive(Serialize)]
 pub(super) struct Machine {
     started: String,
@@ -14,8 +15,11 @@ pub(super) struct Machine {
     instruction_set: &'static str,
     fused_multiply_add: bool,
     threads: usize,
+    /// How many epochs it had when it went on, if it was interrupted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) resumed_after_epochs: Option<usize>,
     ready_after_seconds: f64,
-    training_seconds: f64,
+    pub(super) training_seconds: f64,
     epoch_seconds: Vec<f64>,
 }
 
@@ -26,6 +30,7 @@ impl Machine {
         clock: &Clock,
         isa: Isa,
         threads: usize,
+        resumed_after_epochs: Option<usize>,
         (began, ended): (f64, f64),
         epoch_seconds: Vec<f64>,
     ) -> Self {
@@ -36,6 +41,7 @@ impl Machine {
             instruction_set: isa.name(),
             fused_multiply_add: isa.is_fused(),
             threads,
+            resumed_after_epochs,
             ready_after_seconds: began,
             training_seconds: ended - began,
             epoch_seconds,

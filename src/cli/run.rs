@@ -186,7 +186,7 @@ impl Job<'_> {
         };
         let mut watch = Watch::new(workspace(1));
         let mut workspace = workspace(threads);
-        let has_begun = saved.is_some();
+        let resumed_after = saved.as_ref().map(|saved| saved.run.history.len());
         let mut run = match saved {
             Some(saved) => {
                 saved.restore(&mut watch)?;
@@ -208,7 +208,7 @@ impl Job<'_> {
             signals: self.signals.clone(),
             every: self.every,
             saved: Instant::now(),
-            has_begun,
+            has_begun: resumed_after.is_some(),
         };
         let began = clock.seconds();
         let Splits {
@@ -236,11 +236,12 @@ impl Job<'_> {
         // The only time that the test images are looked at.
         let test = workspace.evaluate(run.best.view(), test, config.reduction);
         let seconds = follower.progress.seconds;
-        let machine = Machine::new(clock, self.isa, threads, (began, ended), seconds);
+        let times = (began, ended);
+        let machine = Machine::new(clock, self.isa, threads, resumed_after, times, seconds);
         let written = self.write(&run, follower.watch.looks(), &test, &machine);
         // Not before the run is safe.
         printed?;
-        self.conclude(&run, &test, ended - began)?;
+        self.conclude(&run, &test, &machine)?;
         written?;
         if !self.quiet {
             output::remark(&format!(
@@ -411,7 +412,7 @@ impl Job<'_> {
         &self,
         outcome: &Checkpoint,
         test: &Evaluation,
-        seconds: f64,
+        machine: &Machine,
     ) -> Result<(), Failure> {
         let best = &outcome.history[outcome.best_epoch - 1];
         if self.json {
@@ -422,10 +423,15 @@ impl Job<'_> {
             output::result(&event.to_string())?;
         } else {
             output::result(&format!(
-                "\nlowest validation loss {:.5} after epoch {} of {}; trained for {seconds:.1} s",
+                "\nlowest validation loss {:.5} after epoch {} of {}; trained for {:.1} s{}",
                 best.val_loss,
                 outcome.best_epoch,
-                outcome.history.len()
+                outcome.history.len(),
+                machine.training_seconds,
+                match machine.resumed_after_epochs {
+                    Some(_) => " since it went on",
+                    None => "",
+                }
             ))?;
             output::result(&report::test_text(test, &self.classes))?;
         }
