@@ -1400,7 +1400,7 @@ mod explaining {
         for (args, words) in [
             ("--images 0", "--images"),
             ("--data nowhere", "nowhere"),
-            ("--hidden 1000000,1000000", "parameters"),
+            ("--data data --hidden 1000000,1000000", "parameters"),
             ("--recipe nothing", "there are quick, question"),
         ] {
             let refused = folder.handwritten(&format!("gradcheck {args}"));
