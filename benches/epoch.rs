@@ -20,12 +20,9 @@
 //! without extra passes; sigmoid, loss and momentum are ours. Only the products
 //! and what is fused with them differ.
 
-// The peak is measured with the processor's own instructions, and both peers
-// take pointers.
-#![allow(unsafe_code)]
-
 mod common;
 
+use common::peers::{Operand, by_gemm, by_matrixmultiply};
 use common::{asked, median, peak, processor};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use handwritten::data::{Dataset, Subset};
@@ -120,88 +117,15 @@ impl Case {
     }
 }
 
-/// C = A·B or C += A·B, of row-major matrices or transposes of such: each
-/// operand with its distances from row to row and from column to column.
+/// A peer's product, see [`common::peers`].
 type Multiply = fn(
     shape: (usize, usize, usize),
-    a: (&[f32], [usize; 2]),
-    b: (&[f32], [usize; 2]),
+    a: Operand<'_>,
+    b: Operand<'_>,
     adds: bool,
     c: &mut [f32],
     threads: usize,
 );
-
-fn by_gemm(
-    (m, k, n): (usize, usize, usize),
-    (a, [a_row, a_column]): (&[f32], [usize; 2]),
-    (b, [b_row, b_column]): (&[f32], [usize; 2]),
-    adds: bool,
-    c: &mut [f32],
-    threads: usize,
-) {
-    let parallelism = match threads {
-        1 => gemm::Parallelism::None,
-        threads => gemm::Parallelism::Rayon(threads),
-    };
-    assert!(a.len() > (m - 1) * a_row + (k - 1) * a_column);
-    assert!(b.len() > (k - 1) * b_row + (n - 1) * b_column && c.len() == m * n);
-    // SAFETY: the assertions hold the last element of each operand inside its
-    // slice, and C is borrowed for this call alone.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            c.as_mut_ptr(),
-            1,
-            n as isize,
-            adds,
-            a.as_ptr(),
-            a_column as isize,
-            a_row as isize,
-            b.as_ptr(),
-            b_column as isize,
-            b_row as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            parallelism,
-        );
-    }
-}
-
-fn by_matrixmultiply(
-    (m, k, n): (usize, usize, usize),
-    (a, [a_row, a_column]): (&[f32], [usize; 2]),
-    (b, [b_row, b_column]): (&[f32], [usize; 2]),
-    adds: bool,
-    c: &mut [f32],
-    _threads: usize,
-) {
-    assert!(a.len() > (m - 1) * a_row + (k - 1) * a_column);
-    assert!(b.len() > (k - 1) * b_row + (n - 1) * b_column && c.len() == m * n);
-    // SAFETY: as above.
-    unsafe {
-        matrixmultiply::sgemm(
-            m,
-            k,
-            n,
-            1.0,
-            a.as_ptr(),
-            a_row as isize,
-            a_column as isize,
-            b.as_ptr(),
-            b_row as isize,
-            b_column as isize,
-            f32::from(u8::from(adds)),
-            c.as_mut_ptr(),
-            n as isize,
-            1,
-        );
-    }
-}
 
 /// The loop over a peer's products, and its buffers.
 struct Peer<'a> {

@@ -15,12 +15,9 @@
 //! machine's peak at that moment. What counts is the median over the rounds.
 //! The table goes to stdout, its figures to `target/gemm.csv` (`--csv PATH`).
 
-// The peak is measured with the processor's own instructions, and crate `gemm`
-// takes pointers.
-#![allow(unsafe_code)]
-
 mod common;
 
+use common::peers::{by_gemm, by_matrixmultiply};
 use common::{asked, median, peak, processor};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use handwritten::data::Dataset;
@@ -148,9 +145,8 @@ fn assert_right(shape: Shape, a: MatRef<'_>, b: MatRef<'_>, c: &[f32], isa: Isa)
 }
 
 /// The strides of a stored matrix, from row to row and from column to column.
-fn strides(matrix: (usize, usize), transposed: bool) -> (isize, isize) {
-    let (rows, cols) = (matrix.0 as isize, matrix.1 as isize);
-    if transposed { (1, rows) } else { (cols, 1) }
+fn strides((rows, cols): (usize, usize), transposed: bool) -> [usize; 2] {
+    if transposed { [1, rows] } else { [cols, 1] }
 }
 
 /// What computes the product, into its own C.
@@ -175,40 +171,9 @@ fn contestants<'a>(
             gemm(va, vb, Beta::Zero, MatMut::new(c, m, n), &mut ctx);
         }),
     )];
-    let parallelism = match threads {
-        1 => ::gemm::Parallelism::None,
-        _ => ::gemm::Parallelism::Rayon(threads),
-    };
     list.push((
         "gemm",
-        Box::new(move |c| {
-            assert_eq!(c.len(), m * n);
-            // SAFETY: the strides are those of m×k, k×n and m×n matrices in
-            // slices of these lengths.
-            unsafe {
-                ::gemm::gemm(
-                    m,
-                    n,
-                    k,
-                    c.as_mut_ptr(),
-                    1,
-                    n as isize,
-                    false,
-                    a.as_ptr(),
-                    a_strides.1,
-                    a_strides.0,
-                    b.as_ptr(),
-                    b_strides.1,
-                    b_strides.0,
-                    0.0,
-                    1.0,
-                    false,
-                    false,
-                    false,
-                    parallelism,
-                );
-            }
-        }),
+        Box::new(move |c| by_gemm((m, k, n), (a, a_strides), (b, b_strides), false, c, threads)),
     ));
     let par = match threads {
         1 => faer::Par::Seq,
@@ -235,26 +200,7 @@ fn contestants<'a>(
         list.push((
             "matrixmultiply",
             Box::new(move |c| {
-                assert_eq!(c.len(), m * n);
-                // SAFETY: as above.
-                unsafe {
-                    matrixmultiply::sgemm(
-                        m,
-                        k,
-                        n,
-                        1.0,
-                        a.as_ptr(),
-                        a_strides.0,
-                        a_strides.1,
-                        b.as_ptr(),
-                        b_strides.0,
-                        b_strides.1,
-                        0.0,
-                        c.as_mut_ptr(),
-                        n as isize,
-                        1,
-                    );
-                }
+                by_matrixmultiply((m, k, n), (a, a_strides), (b, b_strides), false, c, threads);
             }),
         ));
         let stored = |data: &'a [f32], rows, cols, transposed| {

@@ -1,6 +1,12 @@
 //! What the benches share: how they are asked, the machine's peak, its name, and
 //! medians.
 
+// The peak is measured with the processor's own instructions, and some peers take
+// pointers.
+#![allow(unsafe_code)]
+
+pub(crate) mod peers;
+
 use criterion::Criterion;
 use handwritten::{Arm, Isa};
 use std::hint::black_box;

@@ -1,0 +1,90 @@
+//! The peers that take pointers, as functions alike: C = A·B, or C += A·B if it
+//! `adds`, into a row-major C.
+
+/// A matrix: its numbers, and their distances from row to row and from column to
+/// column.
+pub(crate) type Operand<'a> = (&'a [f32], [usize; 2]);
+
+/// Crate `gemm`, on several threads with rayon.
+pub(crate) fn by_gemm(
+    (m, k, n): (usize, usize, usize),
+    (a, [a_row, a_column]): Operand<'_>,
+    (b, [b_row, b_column]): Operand<'_>,
+    adds: bool,
+    c: &mut [f32],
+    threads: usize,
+) {
+    let parallelism = match threads {
+        1 => gemm::Parallelism::None,
+        _ => gemm::Parallelism::Rayon(threads),
+    };
+    assert_fits((m, k), (a, [a_row, a_column]));
+    assert_fits((k, n), (b, [b_row, b_column]));
+    assert_eq!(c.len(), m * n);
+    // SAFETY: the slices of A and B hold the last element of each, so they hold
+    // all, that of C is its m rows of n, borrowed for this call alone.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            c.as_mut_ptr(),
+            1,
+            n as isize,
+            adds,
+            a.as_ptr(),
+            a_column as isize,
+            a_row as isize,
+            b.as_ptr(),
+            b_column as isize,
+            b_row as isize,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+}
+
+/// Crate `matrixmultiply`. The number of its threads is a variable that the
+/// process reads once, so it is compared on one.
+pub(crate) fn by_matrixmultiply(
+    (m, k, n): (usize, usize, usize),
+    (a, [a_row, a_column]): Operand<'_>,
+    (b, [b_row, b_column]): Operand<'_>,
+    adds: bool,
+    c: &mut [f32],
+    _threads: usize,
+) {
+    assert_fits((m, k), (a, [a_row, a_column]));
+    assert_fits((k, n), (b, [b_row, b_column]));
+    assert_eq!(c.len(), m * n);
+    // SAFETY: the slices of A and B hold the last element of each, so they hold
+    // all, that of C is its m rows of n, borrowed for this call alone.
+    unsafe {
+        matrixmultiply::sgemm(
+            m,
+            k,
+            n,
+            1.0,
+            a.as_ptr(),
+            a_row as isize,
+            a_column as isize,
+            b.as_ptr(),
+            b_row as isize,
+            b_column as isize,
+            f32::from(u8::from(adds)),
+            c.as_mut_ptr(),
+            n as isize,
+            1,
+        );
+    }
+}
+
+/// Panics unless a matrix has elements, and its slice the last of them.
+fn assert_fits((rows, columns): (usize, usize), (slice, [row, column]): Operand<'_>) {
+    assert!(rows > 0 && columns > 0);
+    assert!(slice.len() > (rows - 1) * row + (columns - 1) * column);
+}
