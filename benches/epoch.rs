@@ -2,9 +2,10 @@
 //! written as a plain loop over the products of other crates.
 //!
 //! ```text
-//! cargo bench --bench epoch                       # the comparison
-//! cargo bench --bench epoch -- 'H 128'            # some of its nets
-//! cargo bench --bench epoch -- --criterion        # ours alone, by criterion
+//! cargo bench --bench epoch                         # the comparison
+//! cargo bench --bench epoch -- 'H 128'              # some of its nets
+//! cargo bench --bench epoch -- 'H 128, batch 1'     # one of them
+//! cargo bench --bench epoch -- --criterion          # ours alone, by criterion
 //! ```
 //!
 //! In the comparison every contestant trains from the same start on the same
@@ -12,8 +13,9 @@
 //! contestants take turns, and so does a loop of nothing but multiply-adds in
 //! registers, which is the machine's peak at that moment; what counts is the
 //! median over the rounds. Where an epoch takes long a part of one is timed, so
-//! that seconds are always those of 60 000 images. The table goes to stdout,
-//! its figures to `target/epoch.csv`.
+//! that seconds are always those of 60 000 images. The table goes to stdout, its
+//! figures to `target/epoch.csv`, or only to `PATH` with `--csv PATH`. Those of
+//! some nets go nowhere without it.
 //!
 //! The loop over a peer's products is what a careful user would write: images
 //! as `f32` in memory, all buffers allocated once, biases and their gradients
@@ -23,7 +25,7 @@
 mod common;
 
 use common::peers::{Operand, by_gemm, by_matrixmultiply};
-use common::{asked, median, peak, processor};
+use common::{Comparison, asked, median, peak, processor};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use handwritten::data::{Dataset, Subset};
 use handwritten::init::{Stream, generator, shuffle};
@@ -295,8 +297,12 @@ fn assert_alike(name: &str, case: Case, theirs: &[f32], ours: &[f32]) {
     );
 }
 
-/// All contestants on all cases whose line contains `filter`.
-fn compare(filter: &str, csv: &str, isa: Isa, data: &Dataset) {
+/// All contestants on all cases that are asked for.
+fn compare(asked: &Comparison, isa: Isa, data: &Dataset) {
+    let cases: Vec<Case> = cases().filter(|case| asked.takes(&case.name())).collect();
+    if cases.is_empty() {
+        asked.refuse();
+    }
     let mut pixels = vec![0.0; data.len() * 784];
     for i in 0..data.len() {
         vector::scale_bytes(isa, data.image(i), &mut pixels[i * 784..][..784]);
@@ -316,14 +322,13 @@ fn compare(filter: &str, csv: &str, isa: Isa, data: &Dataset) {
         "threads  net                   step µs  seconds  images/s  GFLOP/s  of peak   \
          gemm  matrixm.  ratio"
     );
-    for case in cases().filter(|case| case.name().contains(filter)) {
+    for case in cases {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(case.threads);
         let pool = pool.build().expect("threads for the pool");
         let line = pool.install(|| measure(case, isa, data, &pixels, &mut table));
         println!("{line}");
     }
-    std::fs::write(csv, table).expect("the CSV can be written");
-    println!("wrote {csv}");
+    asked.write(&table);
 }
 
 fn measure(case: Case, isa: Isa, data: &Dataset, pixels: &[f32], table: &mut String) -> String {
@@ -415,14 +420,11 @@ fn main() {
     let isa = Isa::from_env().unwrap_or_else(|error| panic!("HANDWRITTEN_ISA: {error}"));
     let loaded = io::find(None).and_then(|dir| io::load(&dir));
     let data = loaded.expect("MNIST is in the repository").train;
-    match asked() {
+    match asked("epoch") {
         Ok(mut criterion) => {
             alone(&mut criterion, isa, &data);
             criterion.final_summary();
         }
-        Err(args) => {
-            let filter = args.first().map_or("", String::as_str);
-            compare(filter, "target/epoch.csv", isa, &data);
-        }
+        Err(comparison) => compare(&comparison, isa, &data),
     }
 }

@@ -13,12 +13,13 @@
 //! contestants take turns, a few milliseconds each, in as many rounds as fit,
 //! and so does a loop of nothing but multiply-adds in registers, which is the
 //! machine's peak at that moment. What counts is the median over the rounds.
-//! The table goes to stdout, its figures to `target/gemm.csv` (`--csv PATH`).
+//! The table goes to stdout, its figures to `target/gemm.csv`, or only to `PATH`
+//! with `--csv PATH`. Those of some products go nowhere without it.
 
 mod common;
 
 use common::peers::{by_gemm, by_matrixmultiply};
-use common::{asked, median, peak, processor};
+use common::{Comparison, asked, median, peak, processor};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use handwritten::data::Dataset;
 use handwritten::gemm::pixels;
@@ -37,6 +38,9 @@ struct Shape {
     n: usize,
     transposed: (bool, bool),
 }
+
+/// The products of real digits, see [`digits`].
+const DIGITS: [&str; 2] = ["forward 1, digits", "gradient of W1, digits"];
 
 /// Every product of training and inference, and squares.
 fn shapes() -> Vec<Shape> {
@@ -103,6 +107,11 @@ fn shapes() -> Vec<Shape> {
 }
 
 impl Shape {
+    fn title(self) -> String {
+        let Self { name, m, k, n, .. } = self;
+        format!("{name} {m}·{k}·{n}")
+    }
+
     fn flops(self) -> f64 {
         2.0 * (self.m * self.k * self.n) as f64
     }
@@ -265,8 +274,14 @@ fn measure(
     (median(peaks), paces.into_iter().map(median).collect())
 }
 
-/// All contestants on all shapes whose line contains `filter`.
-fn compare(filter: &str, csv: &str, isa: Isa) {
+/// All contestants on all products that are asked for.
+fn compare(asked: &Comparison, isa: Isa) {
+    let mut shapes = shapes();
+    shapes.retain(|shape| asked.takes(&shape.title()));
+    let with_digits = DIGITS.iter().any(|name| asked.takes(name));
+    if shapes.is_empty() && !with_digits {
+        asked.refuse();
+    }
     let mut table = format!(
         "# {}; {}\n{}",
         processor(),
@@ -281,12 +296,8 @@ fn compare(filter: &str, csv: &str, isa: Isa) {
         let pool = pool.expect("threads for the pool");
         let mut ratios = Vec::new();
         let mut rng = generator(1, Stream::Weights);
-        for shape in shapes() {
+        for &shape in &shapes {
             let Shape { name, m, k, n, .. } = shape;
-            let title = format!("{name} {m}·{k}·{n}");
-            if !title.contains(filter) {
-                continue;
-            }
             let (a, b) = shape.operands(&mut rng);
             let mut contestants = contestants(shape, (&a, &b), threads, isa);
             let (peak, paces) = pool.install(|| {
@@ -297,7 +308,7 @@ fn compare(filter: &str, csv: &str, isa: Isa) {
                 for (peer, compute) in &mut contestants[1..] {
                     let mut theirs = vec![f32::NAN; m * n];
                     compute(&mut theirs);
-                    assert!(theirs == ours, "{peer}: {title}");
+                    assert!(theirs == ours, "{peer}: {}", shape.title());
                 }
                 measure(shape, &mut contestants, threads, isa)
             });
@@ -338,18 +349,15 @@ fn compare(filter: &str, csv: &str, isa: Isa) {
             );
         }
     }
-    digits(filter, isa, &mut table);
-    std::fs::write(csv, table).expect("the CSV can be written");
-    println!("wrote {csv}");
+    if with_digits {
+        digits(isa, &mut table);
+    }
+    asked.write(&table);
 }
 
 /// Mini-batches of real digits, whose zeros are found and left out: the pace as
 /// if all were computed, beside the peak of those that are.
-fn digits(filter: &str, isa: Isa, table: &mut String) {
-    let names = ["forward 1, digits", "gradient of W1, digits"];
-    if !names.iter().any(|name| name.contains(filter)) {
-        return;
-    }
+fn digits(isa: Isa, table: &mut String) {
     let data = io::find(None).and_then(|dir| io::load(&dir));
     let train: Dataset = data.expect("MNIST is in the repository").train;
     let mut rng = generator(2, Stream::Shuffle);
@@ -406,8 +414,8 @@ fn digits(filter: &str, isa: Isa, table: &mut String) {
         }
         let peak = median(peaks);
         for (name, (m, k), paces) in [
-            (names[0], (images, 784), forward),
-            (names[1], (784, images), gradient),
+            (DIGITS[0], (images, 784), forward),
+            (DIGITS[1], (784, images), gradient),
         ] {
             let pace = median(paces);
             println!(
@@ -453,17 +461,11 @@ fn ours(criterion: &mut Criterion, isa: Isa) {
 
 fn main() {
     let isa = Isa::from_env().unwrap_or_else(|error| panic!("HANDWRITTEN_ISA: {error}"));
-    let mut args = match asked() {
+    match asked("gemm") {
         Ok(mut criterion) => {
             ours(&mut criterion, isa);
-            return criterion.final_summary();
+            criterion.final_summary();
         }
-        Err(args) => args,
-    };
-    let mut csv = "target/gemm.csv".to_string();
-    if let Some(at) = args.iter().position(|arg| arg == "--csv") {
-        csv = args.get(at + 1).expect("a path after --csv").clone();
-        args.drain(at..at + 2);
+        Err(comparison) => compare(&comparison, isa),
     }
-    compare(args.first().map_or("", String::as_str), &csv, isa);
 }

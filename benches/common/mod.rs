@@ -1,5 +1,5 @@
-//! What the benches share: how they are asked, the machine's peak, its name, and
-//! medians.
+//! What the benches share: how they are asked and where their figures go, the
+//! machine's peak, its name, and medians.
 
 // The peak is measured with the processor's own instructions, and some peers take
 // pointers.
@@ -12,9 +12,15 @@ use handwritten::{Arm, Isa};
 use std::hint::black_box;
 use std::time::Instant;
 
-/// Criterion, if it is to time ours alone, and otherwise the arguments of the
-/// comparison. Paths are those of the repository, whatever package this is.
-pub(crate) fn asked() -> Result<Criterion, Vec<String>> {
+/// Which cases are compared, and the file for their figures.
+pub(crate) struct Comparison {
+    filter: String,
+    csv: Option<String>,
+}
+
+/// Criterion, if it is to time ours alone, and otherwise the comparison. Paths are
+/// those of the repository, whatever package this is.
+pub(crate) fn asked(bench: &str) -> Result<Criterion, Comparison> {
     let top = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     std::env::set_current_dir(top).expect("the repository is there");
     // Cargo adds `--bench`; without it this is a test, for which once is enough.
@@ -26,8 +32,56 @@ pub(crate) fn asked() -> Result<Criterion, Vec<String>> {
         [first, filter @ ..] if first == "--criterion" => Ok(filter
             .iter()
             .fold(Criterion::default(), |it, filter| it.with_filter(filter))),
-        _ => Err(args),
+        args => Err(Comparison::of(args, bench)),
     }
+}
+
+impl Comparison {
+    fn of(args: &[String], bench: &str) -> Self {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let (filter, csv) = match args[..] {
+            // The tables of the documentation are made of this file, so a few
+            // cases must not replace it.
+            [] => ("", Some(format!("target/{bench}.csv"))),
+            [filter] => (filter, None),
+            ["--csv", path] => ("", Some(path.to_string())),
+            [filter, "--csv", path] | ["--csv", path, filter] => (filter, Some(path.to_string())),
+            _ => refuse("a comparison takes one filter and --csv PATH, if anything"),
+        };
+        Self {
+            filter: filter.to_string(),
+            csv,
+        }
+    }
+
+    /// Whether the filter is in a case's name, with whole numbers: `batch 1` is
+    /// not in `batch 128`.
+    pub(crate) fn takes(&self, name: &str) -> bool {
+        let filter = self.filter.as_str();
+        let digit = |c: char| c.is_ascii_digit();
+        let cut = |left: &str, right: &str| left.ends_with(digit) && right.starts_with(digit);
+        name.match_indices(filter).any(|(at, _)| {
+            let (before, after) = (&name[..at], &name[at + filter.len()..]);
+            !cut(before, filter) && !cut(filter, after)
+        })
+    }
+
+    /// Ends the program, since the filter takes nothing.
+    pub(crate) fn refuse(&self) -> ! {
+        refuse(&format!("there is no case {:?}", self.filter));
+    }
+
+    pub(crate) fn write(&self, table: &str) {
+        if let Some(csv) = &self.csv {
+            std::fs::write(csv, table).expect("the CSV can be written");
+            println!("wrote {csv}");
+        }
+    }
+}
+
+fn refuse(message: &str) -> ! {
+    eprintln!("error: {message}");
+    std::process::exit(2);
 }
 
 /// Multiply-adds in registers, as many as `rounds` tells, and how many
