@@ -18,14 +18,15 @@ use std::process::ExitCode;
 /// Ours and the best peer, two colours of Okabe and Ito's palette.
 const COLORS: [&str; 2] = ["#0072b2", "#e69f00"];
 
-/// What a bench wrote: the line about the machine, the names of the columns
-/// and the rows.
+/// What a bench wrote: the line about the machine, the names of the columns,
+/// the rows, and what it says of them.
 struct Table<'a> {
     machine: &'a str,
     /// The instruction set that computed.
     arm: &'a str,
     names: Vec<&'a str>,
     rows: Vec<Vec<&'a str>>,
+    summaries: Vec<&'a str>,
 }
 
 /// A product.
@@ -59,7 +60,7 @@ fn run(csv: &Path) -> Result<(), String> {
     let table = Table::parse(&text).map_err(bad)?;
     let (kind, content, chart) = if table.names.contains(&"product") {
         let rows = products(&table).map_err(bad)?;
-        let content = products_table(table.machine, &rows);
+        let content = products_table(&table, &rows);
         ("gemm", content, products_chart(&rows))
     } else {
         let rows = epochs(&table).map_err(bad)?;
@@ -89,7 +90,13 @@ impl<'a> Table<'a> {
         let arm = machine.split("; ").nth(1);
         let arm = arm.ok_or("the first line does not name the instruction set")?;
         let names = lines.next().ok_or("no names of columns")?;
-        let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+        let (mut rows, mut summaries) = (Vec::<Vec<&str>>::new(), Vec::new());
+        for line in lines {
+            match line.strip_prefix("# ") {
+                Some(summary) => summaries.push(summary),
+                None => rows.push(line.split(',').collect()),
+            }
+        }
         if rows.is_empty() {
             return Err("no rows".to_string());
         }
@@ -98,6 +105,7 @@ impl<'a> Table<'a> {
             arm,
             names: names.split(',').collect(),
             rows,
+            summaries,
         })
     }
 
@@ -218,11 +226,12 @@ fn replaced(page: &str, [start, end]: [String; 2], table: &str) -> Option<String
     Some(format!("{before}{start}{table}{end}{after}"))
 }
 
-fn products_table(machine: &str, rows: &[Row]) -> String {
+fn products_table(bench: &Table<'_>, rows: &[Row]) -> String {
     let mut table = format!(
-        "\n{machine}\n\n\
+        "\n{}\n\n\
          | product | m·k·n | 1 thread | of peak | best peer | ratio | 2 threads | of peak | best peer | ratio |\n\
-         |---|---|--:|--:|---|--:|--:|--:|---|--:|\n"
+         |---|---|--:|--:|---|--:|--:|--:|---|--:|\n",
+        bench.machine
     );
     for one in rows.iter().filter(|row| row.threads == 1) {
         let twin = rows
@@ -250,21 +259,8 @@ fn products_table(machine: &str, rows: &[Row]) -> String {
         table.push_str(" |\n");
     }
     table.push('\n');
-    for threads in [1, 2] {
-        let ratios = rows.iter().filter(|row| row.threads == threads);
-        let ratios = ratios.filter_map(|row| row.best.as_ref().map(|best| row.pace / best.1));
-        let ratios: Vec<f64> = ratios.collect();
-        if ratios.is_empty() {
-            continue;
-        }
-        let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
-        let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-        let _ = writeln!(
-            table,
-            "On {threads} thread{}: {mean:.2} times the best peer in the geometric mean, \
-             at least {least:.2}.\n",
-            if threads == 1 { "" } else { "s" }
-        );
+    for summary in &bench.summaries {
+        let _ = writeln!(table, "{summary}\n");
     }
     table
 }
