@@ -19,8 +19,9 @@ use std::str::FromStr;
 #[derive(Args, Clone, Default, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Flags {
-    /// The folder of the four IDX files, gz or raw [default: data/mnist, then the user's cache
-    /// folder]
+    /// The folder of the four IDX files, gz or raw [default: the first that holds any of them:
+    /// data/mnist where the program was built from, data/mnist in the working directory,
+    /// handwritten/mnist in the user's cache folder]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// question: the training file trains; the test file, cut in halves by class and seed,
