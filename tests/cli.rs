@@ -375,7 +375,7 @@ mod repeating {
     #[test]
     fn fused_instruction_sets_change_nothing() {
         let folder = Folder::new();
-        let mut first = None;
+        let mut fused = Vec::new();
         for isa in Isa::available() {
             let name = isa.name();
             let args = format!("{SMALL} --quiet --out {name}");
@@ -383,8 +383,12 @@ mod repeating {
             let machine = folder.text(&format!("{name}/machine.toml"));
             assert!(machine.contains(&format!("instruction_set = \"{name}\"\n")));
             if isa.is_fused() {
-                assert_same_run(&folder, first.get_or_insert(name), name);
+                fused.push(name);
+                assert_same_run(&folder, fused[0], name);
             }
+        }
+        if fused.len() < 2 {
+            say("skipped: there are no two fused instruction sets here to compare\n");
         }
     }
 

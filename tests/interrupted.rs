@@ -8,11 +8,11 @@
 mod programs;
 
 use handwritten::Checkpoint;
-use programs::{FILES, Folder, Output, assert_same_run, run};
+use programs::{FILES, Folder, Output, assert_same_run, run, say};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -114,11 +114,6 @@ fn signal(child: &Child, name: &str) {
         .args([&format!("-{name}"), &id])
         .status();
     assert!(sent.unwrap().success());
-}
-
-fn say(line: &str) {
-    // Past the capture of the test's output, which shows failures only.
-    io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::Command;
 use tempfile::TempDir;
@@ -234,6 +234,12 @@ impl Output {
         let parse = |line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"));
         self.stdout.lines().map(parse).collect()
     }
+}
+
+/// A line on stderr, past the capture of the test's output, which shows failures
+/// only.
+pub(crate) fn say(line: &str) {
+    io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 /// Asserts that both folders hold the same run, up to what depends on the
