@@ -1,6 +1,7 @@
 //! Any bytes as a checkpoint, and as the content of one whose length and checksum
-//! are right, in each version of the format: refused, or written again as bytes that read the same; and a run
-//! goes on from there as it does from what is read of its bytes.
+//! are right, in each version of the format: refused, or written again as bytes that
+//! read the same; and a run goes on from there as it does from what is read of its
+//! bytes.
 
 use flate2::Crc;
 use handwritten::data::{Dataset, Subset};
@@ -8,8 +9,9 @@ use handwritten::train::{Epoch, Moment, NonFinite, Step, Then};
 use handwritten::{Batch, Checkpoint, Observer, Workspace, resume};
 
 pub(crate) fn check(bytes: &[u8]) {
-    for bytes in [bytes, &sealed(bytes, 1), &sealed(bytes, 2)] {
-        if let Ok((run, attachment)) = Checkpoint::from_bytes(bytes) {
+    let contents = (1..=3).map(|version| sealed(bytes, version));
+    for bytes in [bytes.to_vec()].into_iter().chain(contents) {
+        if let Ok((run, attachment)) = Checkpoint::from_bytes(&bytes) {
             let written = run.to_bytes(&attachment);
             let (again, attached) = read(&written);
             assert_eq!(attached, attachment);
