@@ -39,13 +39,18 @@ pub(super) fn run(args: GradcheckArgs) -> Result<(), Failure> {
         }
     } else {
         output::result(&format!(
-            "net {}, {}, first weights {}, seed {}: gradient of the {} of the loss over {} images\n",
+            "net {}, {}, first weights {}, seed {}: gradient of the {} of the loss over {} images{}\n",
             dashed(&widths),
             settings.activation.name(),
             settings.init.name(),
             config.seed,
             reduction.name(),
             grouped(batch.len() as u64),
+            if config.label_smoothing > 0.0 {
+                ", labels not smoothed"
+            } else {
+                ""
+            },
         ))?;
         output::result(&table(&checked))?;
     }
