@@ -73,7 +73,10 @@ impl Comparison {
 
     pub(crate) fn write(&self, table: &str) {
         if let Some(csv) = &self.csv {
-            std::fs::write(csv, table).expect("the CSV can be written");
+            let folder = std::path::Path::new(csv).parent();
+            let made = folder.map_or(Ok(()), std::fs::create_dir_all);
+            made.and_then(|()| std::fs::write(csv, table))
+                .expect("the CSV can be written");
             println!("wrote {csv}");
         }
     }
