@@ -201,6 +201,29 @@ fn a_signal_ends_the_run_in_order_and_it_goes_on() {
 }
 
 #[test]
+fn what_it_says_to_go_on_is_what_a_shell_takes() {
+    let folder = Folder::new();
+    for out in ["-run", "my run", "it's $HOME"] {
+        let mut command = folder.train_command(ENDLESS);
+        command.arg(format!("--out={out}"));
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        folder.wait_for(&format!("{out}/last.ckpt"));
+        signal(&child, "INT");
+        let stopped = end(child);
+        let (_, resuming) = stopped.stderr.split_once("to go on: ").unwrap();
+        // Refused, so that it does not go on for ever, but by the run itself.
+        let script = format!(
+            "train() {{ \"$TRAIN\" \"$@\"; }}; {} --lr 2",
+            resuming.trim()
+        );
+        let mut shell = folder.command("sh", ["-c", &script]);
+        let resumed = run(shell.env("TRAIN", env!("CARGO_BIN_EXE_train")));
+        resumed.fails(2, &["lr is 0.01 in the run to be resumed, not 2"]);
+    }
+}
+
+#[test]
 fn what_is_stopped_says_so_in_json() {
     let folder = Folder::new();
     let child = folder.spawn_saved(&format!("{ENDLESS} --out run --json --quiet"), "run");

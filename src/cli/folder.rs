@@ -135,6 +135,20 @@ fn named(name: &str) -> Result<PathBuf, Failure> {
     }
 }
 
+/// The command that goes on with the run in a folder, for a POSIX shell.
+pub(super) fn resuming(folder: &Path) -> String {
+    let mut name = folder.display().to_string();
+    if name.starts_with('-') {
+        // Else it would be a flag.
+        name.insert_str(0, "./");
+    }
+    let is_plain = |c: char| c.is_alphanumeric() || "+,-./:=@_".contains(c);
+    if !name.chars().all(is_plain) {
+        name = format!("'{}'", name.replace('\'', r"'\''"));
+    }
+    format!("train --resume {name}")
+}
+
 /// Refuses what exists, unless it is an empty folder.
 fn refuse_full(folder: &Path) -> Result<(), Failure> {
     let full = match fs::read_dir(folder) {
@@ -198,6 +212,25 @@ fn cannot_make(folder: &Path, error: &std::io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_command_that_goes_on_can_be_pasted() {
+        for (folder, word) in [
+            ("runs/mnist-784-10.2", "runs/mnist-784-10.2"),
+            ("/tmp/größer", "/tmp/größer"),
+            ("my run", "'my run'"),
+            ("~/run", "'~/run'"),
+            ("$HOME", "'$HOME'"),
+            ("it's", r"'it'\''s'"),
+            ("-run", "./-run"),
+            ("--my run", "'./--my run'"),
+        ] {
+            assert_eq!(
+                resuming(Path::new(folder)),
+                format!("train --resume {word}")
+            );
+        }
+    }
 
     #[test]
     fn no_two_folders_share_a_lock() {

@@ -257,24 +257,24 @@ impl Job<'_> {
         let Some(signal) = self.signals.caught() else {
             return Ok(());
         };
-        let folder = self.folder.display();
         if self.json {
             let event = json!({
                 "event": "stopped",
                 "signal": signal.name(),
                 "epochs": run.history.len(),
                 "steps": run.step,
-                "run": folder.to_string(),
+                "run": self.folder.display().to_string(),
             });
             output::result(&event.to_string())?;
         }
         Err(Failure::stopped(
             signal,
             format!(
-                "stopped by {} after {} epochs and {} steps; to go on: train --resume {folder}",
+                "stopped by {} after {} epochs and {} steps; to go on: {}",
                 signal.name(),
                 run.history.len(),
-                run.step
+                run.step,
+                folder::resuming(self.folder)
             ),
         ))
     }
