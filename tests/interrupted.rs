@@ -220,6 +220,10 @@ fn what_it_says_to_go_on_is_what_a_shell_takes() {
         let mut shell = folder.command("sh", ["-c", &script]);
         let resumed = run(shell.env("TRAIN", env!("CARGO_BIN_EXE_train")));
         resumed.fails(2, &["lr is 0.01 in the run to be resumed, not 2"]);
+        // Whoever repeats the command hears of it too.
+        let mut command = folder.train_command(ENDLESS);
+        let again = run(command.arg(format!("--out={out}")));
+        again.fails(1, &["has not ended", resuming.trim(), "--force"]);
     }
 }
 

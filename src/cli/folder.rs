@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::args::PlaceArgs;
+use super::saving::CHECKPOINT;
 use crate::io;
 use std::fmt::Display;
 use std::fs::{self, File, TryLockError};
@@ -155,6 +156,14 @@ fn refuse_full(folder: &Path) -> Result<(), Failure> {
         Ok(mut entries) => entries.next().is_some(),
         Err(_) => folder.symlink_metadata().is_ok(),
     };
+    if folder.join(CHECKPOINT).exists() {
+        return Err(Failure::new(format!(
+            "{} holds a run that has not ended: go on with it ({}), choose another folder, \
+             or overwrite the run with --force",
+            folder.display(),
+            resuming(folder)
+        )));
+    }
     if full {
         return Err(Failure::new(format!(
             "{} exists and is not an empty folder: \
