@@ -1184,6 +1184,16 @@ mod wrong_input {
         assert!(nothing.stderr.contains("train"), "{}", nothing.stderr);
     }
 
+    #[test]
+    #[cfg(unix)]
+    fn what_never_ends_is_not_read_to_its_end() {
+        let folder = Folder::new();
+        let words = "/dev/zero is no configuration: it has more than 1048576 bytes";
+        folder.train("--config /dev/zero").fails(2, &[words]);
+        let refused = folder.handwritten("evaluate /dev/zero");
+        refused.fails(1, &["/dev/zero is not a regular file"]);
+    }
+
     /// Writes data sets, each whole but for the files that are named.
     fn write_spoilt_data(folder: &Folder) {
         let spoil = |name: &str, files: &[(&str, &[u8])]| {

@@ -1,7 +1,7 @@
 //! Model files from the disk.
 
 use super::Failure;
-use crate::io::{self, Loaded};
+use crate::io::{self, IoError, Loaded};
 use crate::model::{Model, decode};
 use std::fs;
 use std::path::Path;
@@ -9,8 +9,12 @@ use std::path::Path;
 impl Model {
     /// Reads a model file.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let bytes = fs::read(path)
-            .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
+        let failed = |error| Failure::new(format!("cannot read {}: {error}", path.display()));
+        // Of a pipe or a device nobody knows whether it ends.
+        if !fs::metadata(path).map_err(failed)?.is_file() {
+            return Err(Failure::new(IoError::NotAFile { path: path.into() }));
+        }
+        let bytes = fs::read(path).map_err(failed)?;
         decode(&bytes).map_err(|why| {
             Failure::new(format!(
                 "{} is no model of this program: {why}",

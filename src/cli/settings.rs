@@ -9,7 +9,8 @@ use crate::{Activation, Batch, Config, Init, LearningRate, Momentum, Reduction, 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde::{Deserialize, Serialize};
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -93,6 +94,9 @@ struct Hidden(Vec<NonZeroUsize>);
 /// The widest hidden layer: activations of wider ones would not fit memory.
 const MAX_WIDTH: usize = 1 << 20;
 
+/// The longest configuration file in bytes: some never end, such as /dev/zero.
+const MAX_FILE: u64 = 1 << 20;
+
 /// The most parameters: training keeps four numbers for each.
 const MAX_PARAMS: usize = 1 << 28;
 
@@ -173,8 +177,16 @@ pub struct Settings {
 impl Flags {
     /// Reads a configuration file.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let text = fs::read_to_string(path)
+        let mut text = String::new();
+        File::open(path)
+            .and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text))
             .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
+        if text.len() as u64 > MAX_FILE {
+            return Err(Failure::usage(format!(
+                "{} is no configuration: it has more than {MAX_FILE} bytes",
+                path.display()
+            )));
+        }
         Self::parse(&text).map_err(|why| Failure::usage(format!("{}, {why}", path.display())))
     }
 
