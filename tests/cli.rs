@@ -1185,6 +1185,24 @@ mod wrong_input {
     }
 
     #[test]
+    fn a_number_of_threads_that_makes_no_sense_is_refused() {
+        let folder = Folder::new();
+        for threads in ["0", "1025", "99999", "-1", "abc", "99999999999999999999"] {
+            // Also by those that have no flag for it.
+            for args in ["info", "info --threads 2", "gradcheck --data data"] {
+                let args = args.split(' ');
+                let mut command = folder.command(env!("CARGO_BIN_EXE_handwritten"), args);
+                let output = run(command.env("RAYON_NUM_THREADS", threads));
+                let words =
+                    format!("RAYON_NUM_THREADS must be a number from 1 to 1024, not \"{threads}\"");
+                output.fails(2, &[&words]);
+            }
+        }
+        let mut command = folder.command(env!("CARGO_BIN_EXE_handwritten"), ["info"]);
+        run(command.env("RAYON_NUM_THREADS", "")).ok();
+    }
+
+    #[test]
     #[cfg(unix)]
     fn what_never_ends_is_not_read_to_its_end() {
         let folder = Folder::new();

@@ -4,6 +4,7 @@ use super::Failure;
 use super::recipes;
 use super::settings::{Flags, Settings};
 use clap::{Args, Parser, Subcommand};
+use std::env;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -233,11 +234,14 @@ pub(super) struct BenchArgs {
     pub(super) common: Common,
 }
 
+/// The most threads to compute on.
+const MAX_THREADS: i64 = 1024;
+
 #[derive(Args)]
 pub(super) struct Common {
     /// Threads to compute on; they change the speed and not a bit of the result
     /// [default: RAYON_NUM_THREADS, or the cores that the process may use]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = 1..=1024)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = 1..=MAX_THREADS)]
     pub(super) threads: Option<i64>,
     /// Print results as JSON lines on stdout
     #[arg(long)]
@@ -251,6 +255,23 @@ impl Common {
             // Zero leaves the number to rayon.
             .num_threads(self.threads.map_or(0, |threads| threads as usize))
             .build()
-            .map_err(Failure::new)
+            .map_err(|error| {
+                let number = self.threads.map_or(String::new(), |n| format!("{n} "));
+                Failure::new(format!("cannot start {number}threads: {error}"))
+            })
+    }
+}
+
+/// Refuses a RAYON_NUM_THREADS that rayon would not heed, or would be busy
+/// with for minutes.
+pub(super) fn check_rayon_threads() -> Result<(), Failure> {
+    let Some(text) = env::var_os("RAYON_NUM_THREADS").filter(|text| !text.is_empty()) else {
+        return Ok(());
+    };
+    match text.to_str().and_then(|text| text.parse().ok()) {
+        Some(1..=MAX_THREADS) => Ok(()),
+        _ => Err(Failure::usage(format!(
+            "RAYON_NUM_THREADS must be a number from 1 to {MAX_THREADS}, not {text:?}"
+        ))),
     }
 }

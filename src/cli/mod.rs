@@ -57,6 +57,9 @@ fn start(args: Vec<OsString>) -> ExitCode {
         Ok(program) => program,
         Err(error) => return refuse(&error),
     };
+    if let Err(failure) = args::check_rayon_threads() {
+        return fail(&failure);
+    }
     let result = match program.command {
         Command::Train(args) => run::run(*args),
         Command::Evaluate(args) => evaluate::run(&args),
