@@ -1173,8 +1173,16 @@ mod wrong_input {
             ("evaluate model --bogus", "--bogus"),
             ("evaluate model --threads 0", "--threads"),
             ("classify model image --bogus", "--bogus"),
-            ("evaluate", "<MODEL>"),
-            ("classify model", "<IMAGES>"),
+            ("evaluate", "arguments were not provided: <MODEL>; see"),
+            (
+                "export model",
+                "arguments were not provided: --out <FILE>; see",
+            ),
+            (
+                "classify model",
+                "arguments were not provided: <IMAGES>...; see",
+            ),
+            ("train --data=", "a value is required for '--data <DIR>'"),
         ] {
             folder.handwritten(args).fails(2, &[word]);
             assert_eq!(folder.names(""), ["data"], "{args}");
@@ -1200,6 +1208,19 @@ mod wrong_input {
         }
         let mut command = folder.command(env!("CARGO_BIN_EXE_handwritten"), ["info"]);
         run(command.env("RAYON_NUM_THREADS", "")).ok();
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn threads_that_cannot_be_started_are_counted() {
+        let folder = Folder::new();
+        // Less than the stacks of so many take.
+        let script = format!(
+            "ulimit -v 500000; exec {} info --threads 1024",
+            env!("CARGO_BIN_EXE_handwritten")
+        );
+        let output = run(&mut folder.command("sh", ["-c", &script]));
+        output.fails(1, &["cannot start 1024 threads: "]);
     }
 
     #[test]
@@ -1308,6 +1329,9 @@ mod wrong_input {
             }
             assert!(folder.contents("") == before, "{config}");
         }
+        folder.write("nowhere.toml", b"data = \"\"");
+        let output = folder.train("--config nowhere.toml");
+        output.fails(2, &["data must name a folder, and is empty"]);
         folder.write("latin1.toml", b"# caf\xe9");
         for name in ["missing.toml", "data", "latin1.toml"] {
             let output = folder.train(&format!("--data data --config {name}"));

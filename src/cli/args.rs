@@ -89,7 +89,8 @@ pub(super) struct SettingsArgs {
     /// Start from a named configuration, over which a file's settings and flags win: quick, 98 %
     /// within a second; question, the run that did not learn, mistakes and all;
     /// question-sum, the same as it was published first; question+gradient, +velocity, +init,
-    /// +hidden, +best, the same with one or more of its mistakes mended; mended, with all of them
+    /// +hidden, +best, the same with one or more of its mistakes mended, of question-sum +softmax
+    /// as well; mended, with all of them
     #[arg(long, value_name = "NAME", value_parser = recipes::find)]
     recipe: Option<Flags>,
     /// Take settings from a file, such as the config.toml of a run; flags win over it

@@ -50,11 +50,10 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), Failure> {
             event["correct"] = json!(correct);
             if !args.json {
                 output::result(&format!(
-                    "test accuracy {:.2} % with 32 bits, {:.2} % with 8 bits: {:.2} points lost \
-                     on {} test images",
+                    "test accuracy {:.2} % with 32 bits, {:.2} % with 8 bits: {} on {} test images",
                     share[0],
                     share[1],
-                    share[0] - share[1],
+                    points(share),
                     grouped(images as u64)
                 ))?;
             }
@@ -72,6 +71,16 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), Failure> {
             grouped(bytes as u64)
         )
     })
+}
+
+/// How many points of accuracy are lost or gained from the first share to the
+/// second, both in percent.
+fn points([before, after]: [f64; 2]) -> String {
+    let lost = before - after;
+    match lost < 0.0 {
+        true => format!("{:.2} points gained", -lost),
+        false => format!("{lost:.2} points lost"),
+    }
 }
 
 /// The source of a net as it is.
@@ -222,4 +231,16 @@ fn tail(text: &mut String, model: &Model, class: &str, arrays: &str) {
          .expect(\"arrays of these widths\");\n",
         model.net.view().activation()
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_are_lost_or_gained() {
+        let said = [[96.82, 96.79], [97.0, 97.0], [96.79, 96.82]].map(points);
+        let expected = ["0.03 points lost", "0.00 points lost", "0.03 points gained"];
+        assert_eq!(said, expected);
+    }
 }

@@ -92,6 +92,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     let said = said
         .join("; ")
         .replace("; [", " [")
+        .replace(":; ", ": ")
         .replace("For more information, try '--help'.", "see --help");
     fail(&Failure::usage(said.trim_start_matches("error: ")))
 }

@@ -234,6 +234,9 @@ impl Flags {
 
     /// Checks everything that is given and fills in what is not.
     pub(super) fn resolve(self) -> Result<Settings, Failure> {
+        if self.data.as_deref() == Some(Path::new("")) {
+            return Err(Failure::usage("data must name a folder, and is empty"));
+        }
         let default = Config::default();
         let activation = named(
             "activation",
