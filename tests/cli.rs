@@ -1224,6 +1224,19 @@ mod wrong_input {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
+    fn a_net_that_there_is_no_memory_for_is_refused() {
+        let folder = Folder::new();
+        let script = format!(
+            "ulimit -v 1000000; exec {} --data data --hidden 400000 --threads 1 --out run",
+            env!("CARGO_BIN_EXE_train")
+        );
+        let output = run(&mut folder.command("sh", ["-c", &script]));
+        output.fails(1, &["not the memory to train a net 144-400000-5"]);
+        assert_eq!(folder.names(""), ["data"]);
+    }
+
+    #[test]
     #[cfg(unix)]
     fn what_never_ends_is_not_read_to_its_end() {
         let folder = Folder::new();

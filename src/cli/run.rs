@@ -14,10 +14,12 @@ use crate::diagnosis::{Look, Watch};
 use crate::init::{Stream, generator};
 use crate::io::{self, Source};
 use crate::model::{self, About};
+use crate::net::params_len;
 use crate::train::{Epoch, Moment, Observer, Step, Then};
 use crate::{Batch, Checkpoint, Evaluation, Isa, Net, Reduction, Workspace, resume};
 use serde_json::json;
 use std::fs;
+use std::hint;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -63,6 +65,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
         let splits = Splits::new(&loaded.train, &loaded.test, settings.split, &mut rng)
             .map_err(Failure::new)?;
         let widths = settings.widths(loaded.train.features(), loaded.train.classes())?;
+        refuse_without_memory(&widths)?;
         let identity = Identity {
             settings: settings.to_toml().map_err(Failure::new)?,
             data_sha256: loaded.fingerprint.clone(),
@@ -93,6 +96,28 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
             signals,
         };
         job.run(&clock, saved)
+    })
+}
+
+/// Numbers that are in memory for each parameter while a run is saved: three of
+/// the run, of its copy and of the file each, a gradient of two workspaces each,
+/// and what the diagnosis compares with.
+const NUMBERS: usize = 12;
+
+/// Refuses a net for which there is no memory, with which the run would be
+/// aborted later.
+fn refuse_without_memory(widths: &[usize]) -> Result<(), Failure> {
+    let bytes = params_len(widths).saturating_mul(NUMBERS * size_of::<f32>());
+    let mut all = Vec::<u8>::new();
+    let reserved = all.try_reserve_exact(bytes);
+    // Else the compiler may find that nobody uses it, and reserve nothing.
+    hint::black_box(&all);
+    reserved.map_err(|_| {
+        Failure::new(format!(
+            "there is not the memory to train a net {}: it takes at least {} MiB",
+            dashed(widths),
+            grouped((bytes >> 20) as u64)
+        ))
     })
 }
 
@@ -283,7 +308,7 @@ impl Job<'_> {
     fn announce(&self, threads: usize, saved: Option<&Saved>) -> Result<(), Failure> {
         let config = &self.settings.training;
         let Splits { train, val, test } = self.splits;
-        let params = crate::net::params_len(self.widths);
+        let params = params_len(self.widths);
         let data = self.settings.data.as_deref().unwrap_or(Path::new(""));
         if !self.quiet {
             let batch = match config.batch {
