@@ -806,6 +806,26 @@ mod evaluating {
                 .fails(1, &[name]);
         }
     }
+
+    #[test]
+    fn weights_that_overflow_are_an_error() {
+        let folder = Folder::new();
+        folder.train(&format!("{SMALL} --out run")).ok();
+        let mut model = folder.bytes("run/model.safetensors");
+        let header = u64::from_le_bytes(model[..8].try_into().unwrap());
+        for weight in model[8 + header as usize..].chunks_exact_mut(4) {
+            weight.copy_from_slice(&f32::MAX.to_le_bytes());
+        }
+        folder.write("large", &model);
+        folder.write("picture.png", &pictures::png(&pictures::shape(0), SIDE, 1));
+        for args in ["evaluate large --data data", "classify large picture.png"] {
+            for json in ["", " --json"] {
+                folder
+                    .handwritten(&format!("{args}{json}"))
+                    .fails(1, &["large", "finite"]);
+            }
+        }
+    }
 }
 
 mod exporting {

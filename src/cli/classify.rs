@@ -26,6 +26,13 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
         let x = MatRef::new(&input, 1, input.len());
         let mut probs = net.forward(x, &mut activations, &mut ctx).row(0).to_vec();
         loss::softmax(isa, &mut probs);
+        if !vector::all_finite(isa, &probs) {
+            return Err(Failure::new(format!(
+                "{}: the weights are so large that the outputs on {} are not finite",
+                args.model.display(),
+                path.display()
+            )));
+        }
         let class = vector::argmax(&probs);
         let names = &model.about.classes;
         output::result(&if args.json {

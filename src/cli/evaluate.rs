@@ -32,6 +32,12 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
         let threads = rayon::current_num_threads();
         let mut workspace = Workspace::new(net.widths(), threads).with_isa(isa);
         let evaluation = workspace.evaluate(net, &test, about.reduction);
+        if !evaluation.loss.is_finite() {
+            return Err(Failure::new(format!(
+                "{}: the weights are so large that the loss is not finite",
+                args.model.display()
+            )));
+        }
         output::result(&if args.common.json {
             report::test_json(&evaluation, &about.classes).to_string()
         } else {
