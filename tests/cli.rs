@@ -1082,6 +1082,78 @@ mod pictures {
     }
 
     #[test]
+    fn shapes_are_told_on_any_ground_and_in_any_ink() {
+        let folder = Folder::new();
+        folder
+            .train("--data data --hidden 16 --batch 16 --epochs 20 --out run")
+            .ok();
+        let mix = |from: u8, to: u8, x: u8| {
+            let x = i32::from(x);
+            ((i32::from(from) * (255 - x) + i32::from(to) * x) / 255) as u8
+        };
+        for class in 0..CLASSES {
+            let (large, side) = large(class);
+            let each =
+                |pixel: &dyn Fn(u8) -> Vec<u8>| large.iter().flat_map(|&x| pixel(x)).collect();
+            let photo = (0..large.len()).map(|k| {
+                let ground = 200 - (k % side / 3) as u8 + (k * k % 13) as u8;
+                mix(ground, 40, large[k])
+            });
+            let mut dust = large.clone();
+            for k in [3, 4, side + 3, side + 4] {
+                dust[k] = 255;
+            }
+            let files: [(&str, Vec<u8>, usize); 8] = [
+                ("white-rgba.png", each(&|x| vec![255, 255, 255, x]), 4),
+                // Ink that is not of one colour, and lost on white.
+                (
+                    "light-rgba.png",
+                    each(&|x| vec![250 + x % 5, 255, 250, x]),
+                    4,
+                ),
+                ("grey.png", each(&|x| vec![mix(200, 120, x)]), 1),
+                ("faint.png", each(&|x| vec![mix(90, 120, x)]), 1),
+                ("blue.png", each(&|x| vec![0, 0, x]), 3),
+                ("yellow.png", each(&|x| vec![255, 255, 255 - x]), 3),
+                ("photo.png", photo.collect(), 1),
+                ("dust.png", dust, 1),
+            ];
+            let mut args = "classify run/model.safetensors".to_string();
+            for (name, pixels, channels) in &files {
+                folder.write(name, &png(pixels, side, *channels));
+                args += &format!(" {name}");
+            }
+            let output = folder.handwritten(&args).ok();
+            for (line, (name, ..)) in output.stdout.lines().zip(&files) {
+                let expected = format!("{name}: {class}  ({class} ");
+                assert!(line.starts_with(&expected), "{expected}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn pictures_without_ink_are_refused_before_anything_is_printed() {
+        let folder = Folder::new();
+        folder.train(&format!("{SMALL} --out run")).ok();
+        folder.write("good.png", &png(&shape(2), SIDE, 1));
+        let noise: Vec<u8> = (0..400).map(|k| 200 + (k * k % 7) as u8).collect();
+        for (name, pixels, side, channels) in [
+            ("white.png", vec![255; 400], 20, 1),
+            ("black.png", vec![0; 400], 20, 1),
+            ("grey.png", vec![120; 1200], 20, 3),
+            ("own.png", vec![255; SIDE * SIDE], SIDE, 1),
+            ("noise.png", noise, 20, 1),
+            ("clear.png", [9, 99, 199, 0].repeat(400), 20, 4),
+            ("dot.png", vec![0], 1, 1),
+        ] {
+            folder.write(name, &png(&pixels, side, channels));
+            folder
+                .handwritten(&format!("classify run/model.safetensors good.png {name}"))
+                .fails(1, &[&format!("{name}: no ink")]);
+        }
+    }
+
+    #[test]
     fn what_is_no_picture_is_refused_before_anything_is_printed() {
         let folder = Folder::new();
         folder.train(&format!("{SMALL} --out run")).ok();

@@ -165,7 +165,8 @@ pub(super) enum Quantize {
 pub(super) struct ClassifyArgs {
     /// The model.safetensors of a run
     pub(super) model: PathBuf,
-    /// PNG files, of any size, light on dark or dark on light
+    /// PNG files, of any size, with one digit each in any colour on an even
+    /// ground
     #[arg(required = true)]
     pub(super) images: Vec<PathBuf>,
     /// Print JSON lines

@@ -5,6 +5,7 @@ use crate::vector;
 use png::{ColorType, Decoder, Limits, Transformations};
 use std::fs::File;
 use std::io::BufReader;
+use std::ops::Range;
 use std::path::Path;
 
 /// The most pixels that an image may have; more is no picture of one digit.
@@ -15,7 +16,16 @@ const MAX_PIXELS: u64 = 1 << 26;
 /// to Document Recognition*, 1998, section III.A).
 const FILLED: (usize, usize) = (20, 28);
 
-/// A grey image, ink towards 1 on a ground towards 0.
+/// The least difference from the ground that is ink, of the whole range.
+const FAINT: f32 = 1.0 / 16.0;
+
+/// How many times the difference that is usual at the border ink must have.
+const NOISE: f32 = 3.0;
+
+/// The share of the ink that may lie apart at each side of a digit.
+const SPECKS: f32 = 0.02;
+
+/// A grey image, ink towards 1 on a ground of 0.
 pub(super) struct Picture {
     rows: usize,
     columns: usize,
@@ -23,8 +33,8 @@ pub(super) struct Picture {
 }
 
 impl Picture {
-    /// Reads a PNG file. Ink is what differs from the border: an image whose
-    /// border is light is inverted.
+    /// Reads a PNG file. Where it is transparent it lies on white, or on black
+    /// if hardly anything of it differs from white.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let failure = |why: String| Failure::new(format!("{}: {why}", path.display()));
         let file = File::open(path).map_err(|error| failure(error.to_string()))?;
@@ -48,50 +58,60 @@ impl Picture {
             ColorType::Rgba => (4, true),
             ColorType::Indexed => return Err(failure("a palette without colours".to_string())),
         };
-        let grey = |pixel: &[u8]| {
-            let [r, g, b] = if colour { [0, 1, 2] } else { [0; 3] }.map(|i| f32::from(pixel[i]));
-            // Luma of ITU-R BT.601, on white where the image is transparent.
-            let luma = (0.299 * r + 0.587 * g + 0.114 * b) / 255.0;
-            let has_alpha = channels % 2 == 0;
-            let alpha = if has_alpha {
-                f32::from(pixel[channels - 1]) / 255.0
-            } else {
-                1.0
+        let (rows, columns) = (height as usize, width as usize);
+        let on = |below: f32| {
+            let pixel = |k: usize| {
+                let pixel = &bytes[k * channels..][..channels];
+                let colours = if colour { [0, 1, 2] } else { [0; 3] };
+                let alpha = match channels {
+                    2 | 4 => f32::from(pixel[channels - 1]) / 255.0,
+                    _ => 1.0,
+                };
+                colours.map(|i| alpha * f32::from(pixel[i]) + (1.0 - alpha) * below)
             };
-            1.0 - alpha * (1.0 - luma)
+            Self::from_pixels(rows, columns, pixel)
         };
-        let used = &bytes[..frame.buffer_size()];
-        let ink = used.chunks_exact(channels).map(grey).collect();
-        let mut picture = Self {
-            rows: height as usize,
-            columns: width as usize,
-            ink,
-        };
-        if picture.border() > 0.5 {
-            for x in &mut picture.ink {
-                *x = 1.0 - *x;
-            }
+        let mut picture = on(255.0);
+        if vector::max(&picture.ink) < 0.5 {
+            picture = on(0.0);
         }
-        Ok(picture)
+        picture
+            .cleaned()
+            .ok_or_else(|| failure("no ink stands out in it".to_string()))
     }
 
-    /// The mean of the outermost pixels.
-    fn border(&self) -> f32 {
-        let (mut sum, mut count) = (0.0, 0.0);
-        for (i, row) in self.ink.chunks(self.columns).enumerate() {
-            let inner = i > 0 && i + 1 < self.rows;
-            let step = if inner { (self.columns - 1).max(1) } else { 1 };
-            for x in row.iter().step_by(step) {
-                sum += x;
-                count += 1.0;
-            }
-        }
-        sum / count
+    /// Ink is the distance from the ground, in the colour that differs most, and
+    /// the ground is the median of the border. Colours are from 0 to 255.
+    fn from_pixels(rows: usize, columns: usize, pixel: impl Fn(usize) -> [f32; 3]) -> Self {
+        let border: Vec<[f32; 3]> = border(rows, columns).map(&pixel).collect();
+        let ground = [0, 1, 2].map(|i| median(border.iter().map(|pixel| pixel[i])));
+        let distance = |k: usize| {
+            let pixel = pixel(k);
+            vector::max(&[0, 1, 2].map(|i| (pixel[i] - ground[i]).abs() / 255.0))
+        };
+        let ink = (0..rows * columns).map(distance).collect();
+        Self { rows, columns, ink }
     }
 
-    /// The inputs of a net for `rows × columns` images. An image of that size
-    /// is taken as it is; of another, the part with ink is scaled and centred
-    /// as MNIST's are.
+    /// Without what is no more than the noise of the ground; `None` if that is
+    /// all there is.
+    fn cleaned(mut self) -> Option<Self> {
+        let border = border(self.rows, self.columns).map(|k| self.ink[k]);
+        let noise = NOISE * median(border);
+        if vector::max(&self.ink) < noise.max(FAINT) {
+            return None;
+        }
+        for x in &mut self.ink {
+            if *x < noise {
+                *x = 0.0;
+            }
+        }
+        Some(self)
+    }
+
+    /// The inputs of a net for `rows × columns` images. An image of that size is
+    /// taken as it is; of another, the ink is stretched to full strength, scaled
+    /// and centred as MNIST's is.
     pub(super) fn fitted(self, rows: usize, columns: usize) -> Vec<f32> {
         if (self.rows, self.columns) == (rows, columns) {
             return self.ink;
@@ -109,26 +129,35 @@ impl Picture {
             .centred(rows, columns)
     }
 
-    /// The smallest part outside which no pixel has a quarter of the strongest
-    /// ink.
+    /// The box of the digit, with its strongest ink as 1. What is not a quarter as
+    /// strong is shadow rather than ink; a few specks may be outside.
     fn cropped(&self) -> Self {
-        let threshold = vector::max(&self.ink) / 4.0;
-        let inked = |i: usize, j: usize| self.ink[i * self.columns + j] > threshold;
-        let of = |count: usize, any: &dyn Fn(usize) -> bool| {
-            let first = (0..count).find(|&i| any(i)).unwrap_or(0);
-            let last = (0..count).rfind(|&i| any(i)).unwrap_or(count - 1);
-            first..last + 1
-        };
-        let rows = of(self.rows, &|i| (0..self.columns).any(|j| inked(i, j)));
-        let columns = of(self.columns, &|j| (0..self.rows).any(|i| inked(i, j)));
+        let strongest = vector::max(&self.ink);
+        let weak = strongest / 4.0;
+        let lines = self.lines(weak);
+        let [rows, columns] = lines.map(|lines| extent(&lines, SPECKS));
         let ink = rows
             .clone()
             .flat_map(|i| &self.ink[i * self.columns..][columns.clone()]);
         Self {
-            ink: ink.copied().collect(),
+            ink: ink
+                .map(|&x| if x > weak { x / strongest } else { 0.0 })
+                .collect(),
             rows: rows.len(),
             columns: columns.len(),
         }
+    }
+
+    /// The sums of the ink above a threshold in each row, and in each column.
+    fn lines(&self, threshold: f32) -> [Vec<f32>; 2] {
+        let (mut rows, mut columns) = (vec![0.0; self.rows], vec![0.0; self.columns]);
+        for (k, &x) in self.ink.iter().enumerate() {
+            if x > threshold {
+                rows[k / self.columns] += x;
+                columns[k % self.columns] += x;
+            }
+        }
+        [rows, columns]
     }
 
     /// Scaled so that each new pixel is the mean of the area that it covers.
@@ -150,31 +179,63 @@ impl Picture {
 
     /// Moved so that the centre of the ink is the centre of a larger image.
     fn centred(&self, rows: usize, columns: usize) -> Vec<f32> {
-        let (mut mass, mut down, mut right) = (0.0, 0.0, 0.0);
-        for (k, &x) in self.ink.iter().enumerate() {
-            mass += x;
-            down += x * ((k / self.columns) as f32 + 0.5);
-            right += x * ((k % self.columns) as f32 + 0.5);
-        }
-        let shift = |moment: f32, part: usize, whole: usize| {
-            let centre = if mass > 0.0 {
-                moment / mass
-            } else {
-                part as f32 / 2.0
-            };
-            let first = (whole as f32 / 2.0 - centre).round().max(0.0) as usize;
-            first.min(whole - part)
+        let shift = |lines: &[f32], whole: usize| {
+            let first = (whole as f32 / 2.0 - centre(lines)).round().max(0.0) as usize;
+            first.min(whole - lines.len())
         };
-        let (top, left) = (
-            shift(down, self.rows, rows),
-            shift(right, self.columns, columns),
-        );
+        let [by_row, by_column] = self.lines(0.0);
+        let (top, left) = (shift(&by_row, rows), shift(&by_column, columns));
         let mut moved = vec![0.0; rows * columns];
         for (i, row) in self.ink.chunks(self.columns).enumerate() {
             moved[(top + i) * columns + left..][..self.columns].copy_from_slice(row);
         }
         moved
     }
+}
+
+/// The positions of the outermost pixels.
+fn border(rows: usize, columns: usize) -> impl Iterator<Item = usize> {
+    (0..rows).flat_map(move |i| {
+        let inner = i > 0 && i + 1 < rows;
+        let step = if inner { (columns - 1).max(1) } else { 1 };
+        (0..columns).step_by(step).map(move |j| i * columns + j)
+    })
+}
+
+/// The element in the middle of all in order; of two, the larger one.
+fn median(xs: impl Iterator<Item = f32>) -> f32 {
+    let mut xs: Vec<f32> = xs.collect();
+    let middle = xs.len() / 2;
+    *xs.select_nth_unstable_by(middle, f32::total_cmp).1
+}
+
+/// From the first to the last line of ink, without those at either end that an
+/// empty line sets apart and that hold no more than a share of all ink.
+fn extent(lines: &[f32], share: f32) -> Range<usize> {
+    let most = share * vector::sum(lines);
+    first(lines.iter(), most)..lines.len() - first(lines.iter().rev(), most)
+}
+
+/// How many lines there are up to the last empty one before which there is no
+/// more than that much ink.
+fn first<'a>(lines: impl Iterator<Item = &'a f32>, most: f32) -> usize {
+    let (mut sum, mut first) = (0.0, 0);
+    for (i, &x) in lines.enumerate() {
+        sum += x;
+        if sum > most {
+            break;
+        }
+        if x == 0.0 {
+            first = i + 1;
+        }
+    }
+    first
+}
+
+/// The centre of lines of ink.
+fn centre(lines: &[f32]) -> f32 {
+    let moments = lines.iter().enumerate().map(|(i, x)| x * (i as f32 + 0.5));
+    moments.sum::<f32>() / vector::sum(lines)
 }
 
 /// The old pixels under new pixel `i` of `new`, each with its share of it.
@@ -191,6 +252,7 @@ fn covered(i: usize, new: usize, old: usize) -> impl Iterator<Item = (usize, f32
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io;
 
     /// A vertical stroke of ink in an image of that size.
     fn stroke(rows: usize, columns: usize, ink: impl Fn(usize, usize) -> bool) -> Picture {
@@ -205,6 +267,25 @@ mod tests {
             rows,
             columns,
             ink: (0..rows * columns).map(pixel).collect(),
+        }
+    }
+
+    #[test]
+    fn the_images_of_mnist_are_taken_as_they_are() {
+        let Ok(dir) = io::find(None) else {
+            eprintln!("skipped: the published package comes without data");
+            return;
+        };
+        let test = io::load(&dir).unwrap().test;
+        for i in 0..test.len() {
+            let image = test.image(i);
+            let expected: Vec<f32> = image.iter().map(|&byte| vector::scaled(byte)).collect();
+            let light = Picture::from_pixels(28, 28, |k| [f32::from(image[k]); 3]);
+            let dark = Picture::from_pixels(28, 28, |k| [255.0 - f32::from(image[k]); 3]);
+            for picture in [light, dark] {
+                let input = picture.cleaned().unwrap().fitted(28, 28);
+                assert!(input == expected, "{i}");
+            }
         }
     }
 
@@ -241,8 +322,21 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_image_stays_empty() {
-        let input = stroke(5, 900, |_, _| false).fitted(28, 28);
-        assert!(input.len() == 784 && input.iter().all(|&x| x == 0.0));
+    fn only_specks_that_are_apart_are_outside_the_box() {
+        let tip = [0.0, 0.01, 3.0, 4.0, 0.0, 5.0, 0.02];
+        assert_eq!(extent(&tip, 0.0), 1..7);
+        assert_eq!(extent(&tip, 0.005), 1..7);
+        let apart = [0.01, 0.0, 0.01, 3.0, 4.0, 0.0, 5.0, 0.0, 0.02, 0.0];
+        assert_eq!(extent(&apart, 0.0), 0..9);
+        assert_eq!(extent(&apart, 0.005), 2..7);
+    }
+
+    #[test]
+    fn the_border_is_every_outermost_pixel_once() {
+        let of = |rows, columns| border(rows, columns).collect::<Vec<_>>();
+        assert_eq!(of(3, 3), [0, 1, 2, 3, 5, 6, 7, 8]);
+        assert_eq!(of(3, 1), [0, 1, 2]);
+        assert_eq!(of(1, 3), [0, 1, 2]);
+        assert_eq!(of(1, 1), [0]);
     }
 }
