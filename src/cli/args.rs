@@ -166,7 +166,8 @@ pub(super) struct ClassifyArgs {
     /// The model.safetensors of a run
     pub(super) model: PathBuf,
     /// PNG files, of any size, with one digit each in any colour on an even
-    /// ground
+    /// ground; it is scaled and centred as in MNIST, unless the image is of the
+    /// net's own size and its ink lies so already or the net learnt other data
     #[arg(required = true)]
     pub(super) images: Vec<PathBuf>,
     /// Print JSON lines

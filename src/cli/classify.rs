@@ -3,6 +3,7 @@
 use super::args::ClassifyArgs;
 use super::picture::Picture;
 use super::{Failure, isa, output};
+use crate::io::Source;
 use crate::model::Model;
 use crate::net::activations_len;
 use crate::{Context, MatRef, loss, vector};
@@ -14,6 +15,7 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
     let isa = isa()?;
     let model = Model::read(&args.model)?;
     let (rows, columns) = model.about.image;
+    let as_mnist = model.about.data == Source::Mnist.to_string();
     let pictures = args.images.iter().map(|path| Picture::read(path));
     let pictures = pictures.collect::<Result<Vec<_>, _>>()?;
 
@@ -22,7 +24,7 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
     let mut ctx = Context::new(1, &mut packing).with_isa(isa);
     let mut activations = vec![0.0; activations_len(net.widths(), 1)];
     for (path, picture) in args.images.iter().zip(pictures) {
-        let input = picture.fitted(rows, columns);
+        let input = picture.fitted(rows, columns, as_mnist);
         let x = MatRef::new(&input, 1, input.len());
         let mut probs = net.forward(x, &mut activations, &mut ctx).row(0).to_vec();
         loss::softmax(isa, &mut probs);

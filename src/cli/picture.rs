@@ -109,11 +109,13 @@ impl Picture {
         Some(self)
     }
 
-    /// The inputs of a net for `rows × columns` images. An image of that size is
-    /// taken as it is; of another, the ink is stretched to full strength, scaled
-    /// and centred as MNIST's is.
-    pub(super) fn fitted(self, rows: usize, columns: usize) -> Vec<f32> {
-        if (self.rows, self.columns) == (rows, columns) {
+    /// The inputs of a net for `rows × columns` images: the ink is stretched to
+    /// full strength, scaled and centred as MNIST's is. An image of that size is
+    /// taken as it is if its ink lies so already, or if the net has learnt from
+    /// images whose ink may lie otherwise, not `as_mnist`.
+    pub(super) fn fitted(self, rows: usize, columns: usize, as_mnist: bool) -> Vec<f32> {
+        let is_own = (self.rows, self.columns) == (rows, columns);
+        if is_own && (!as_mnist || self.lies_as_mnist()) {
             return self.ink;
         }
         let digit = self.cropped();
@@ -127,6 +129,20 @@ impl Picture {
         digit
             .resized(side(digit.rows, rows), side(digit.columns, columns))
             .centred(rows, columns)
+    }
+
+    /// Whether the ink is such as in each of MNIST's 70 000 images: at least 254
+    /// of 255 at its strongest, 19 or 20 pixels at its longest, with its centre
+    /// within a pixel of the middle.
+    fn lies_as_mnist(&self) -> bool {
+        let lines = self.lines(0.0);
+        let longest = lines.each_ref().map(|lines| extent(lines, 0.0).len());
+        let filled = FILLED.0;
+        vector::max(&self.ink) >= 254.0 / 255.0
+            && (filled - 1..=filled).contains(&longest[0].max(longest[1]))
+            && lines
+                .iter()
+                .all(|lines| (centre(lines) - lines.len() as f32 / 2.0).abs() <= 1.0)
     }
 
     /// The box of the digit, with its strongest ink as 1. What is not a quarter as
@@ -283,17 +299,29 @@ mod tests {
             let light = Picture::from_pixels(28, 28, |k| [f32::from(image[k]); 3]);
             let dark = Picture::from_pixels(28, 28, |k| [255.0 - f32::from(image[k]); 3]);
             for picture in [light, dark] {
-                let input = picture.cleaned().unwrap().fitted(28, 28);
+                let input = picture.cleaned().unwrap().fitted(28, 28, true);
                 assert!(input == expected, "{i}");
             }
         }
     }
 
     #[test]
-    fn an_image_of_the_right_size_is_taken_as_it_is() {
-        let picture = stroke(28, 28, |i, j| i == 3 && j == 4);
-        let before = picture.ink.clone();
-        assert_eq!(picture.fitted(28, 28), before);
+    fn an_image_of_the_right_size_is_taken_as_it_is_unless_mnist_has_no_such() {
+        let of = |top: usize, ink: f32| {
+            let mut picture = stroke(28, 28, |i, j| {
+                (top..top + 20).contains(&i) && (13..15).contains(&j)
+            });
+            picture.ink.iter_mut().for_each(|x| *x *= ink);
+            picture
+        };
+        let expected = of(4, 1.0).ink;
+        let close = |xs: &[f32]| xs.iter().zip(&expected).all(|(x, y)| (x - y).abs() < 1e-5);
+        for (top, ink) in [(4, 1.0), (0, 1.0), (8, 1.0), (4, 0.5)] {
+            assert!(close(&of(top, ink).fitted(28, 28, true)), "{top} {ink}");
+            assert!(of(top, ink).fitted(28, 28, false) == of(top, ink).ink);
+        }
+        let short = stroke(28, 28, |i, j| (9..19).contains(&i) && (13..15).contains(&j));
+        assert!(short.fitted(28, 28, true)[4 * 28 + 13] > 0.9);
     }
 
     #[test]
@@ -301,7 +329,7 @@ mod tests {
         let picture = stroke(200, 150, |i, j| {
             (10..110).contains(&i) && (5..15).contains(&j)
         });
-        let input = picture.fitted(28, 28);
+        let input = picture.fitted(28, 28, true);
         for i in 0..28 {
             for j in 0..28 {
                 let inside = (4..24).contains(&i) && (13..15).contains(&j);
