@@ -193,10 +193,11 @@ impl Picture {
         Self { rows, columns, ink }
     }
 
-    /// Moved so that the centre of the ink is the centre of a larger image.
+    /// Moved so that the centre of the ink is that of a larger image or, as in
+    /// MNIST, less than a pixel below and to the right of it.
     fn centred(&self, rows: usize, columns: usize) -> Vec<f32> {
         let shift = |lines: &[f32], whole: usize| {
-            let first = (whole as f32 / 2.0 - centre(lines)).round().max(0.0) as usize;
+            let first = (whole as f32 / 2.0 - centre(lines)).ceil().max(0.0) as usize;
             first.min(whole - lines.len())
         };
         let [by_row, by_column] = self.lines(0.0);
@@ -336,6 +337,19 @@ mod tests {
                 let expected = if inside { 1.0 } else { 0.0 };
                 assert!((input[i * 28 + j] - expected).abs() < 1e-5, "({i}, {j})");
             }
+        }
+    }
+
+    #[test]
+    fn the_centre_of_the_ink_is_in_the_middle_or_less_than_a_pixel_below() {
+        for (ink, expected) in [
+            ([0.75, 0.25], [0.0, 0.0, 0.75, 0.25]),
+            ([0.5, 0.5], [0.0, 0.5, 0.5, 0.0]),
+            ([0.25, 0.75], [0.0, 0.25, 0.75, 0.0]),
+        ] {
+            let (rows, columns, ink) = (2, 1, ink.to_vec());
+            let picture = Picture { rows, columns, ink };
+            assert_eq!(picture.centred(4, 1), expected);
         }
     }
 
