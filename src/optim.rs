@@ -29,9 +29,9 @@ impl Momentum {
     /// ```
     ///
     /// Where nothing decays, of biases and with λ = 0, a velocity that would be
-    /// subnormal, below 2⁻¹²⁶, is zero. That of a pixel which has long had no ink would be, for ever, since its
-    /// own decay ends where rounding undoes it, and arithmetic with such numbers is
-    /// slow.
+    /// subnormal, below 2⁻¹²⁶, is zero. That of a pixel which has long had no ink
+    /// would be, for ever, since its own decay ends where rounding undoes it, and
+    /// arithmetic with such numbers is slow.
     ///
     /// Shapes: `params`, `velocity` and `gradient` are laid out as the
     /// parameters of a net of these widths.

@@ -1302,16 +1302,20 @@ mod wrong_input {
         run(command.env("RAYON_NUM_THREADS", "")).ok();
     }
 
+    /// Runs a command in so many KiB of addresses.
+    #[cfg(target_os = "linux")]
+    fn limited(folder: &Folder, kib: u32, command: &str) -> Output {
+        let script = format!("ulimit -v {kib}; exec {command}");
+        run(&mut folder.command("sh", ["-c", &script]))
+    }
+
     #[test]
     #[cfg(target_os = "linux")]
     fn threads_that_cannot_be_started_are_counted() {
         let folder = Folder::new();
+        let program = env!("CARGO_BIN_EXE_handwritten");
         // Less than the stacks of so many take.
-        let script = format!(
-            "ulimit -v 500000; exec {} info --threads 1024",
-            env!("CARGO_BIN_EXE_handwritten")
-        );
-        let output = run(&mut folder.command("sh", ["-c", &script]));
+        let output = limited(&folder, 500_000, &format!("{program} info --threads 1024"));
         output.fails(1, &["cannot start 1024 threads: "]);
     }
 
@@ -1319,11 +1323,9 @@ mod wrong_input {
     #[cfg(target_os = "linux")]
     fn a_net_that_there_is_no_memory_for_is_refused() {
         let folder = Folder::new();
-        let script = format!(
-            "ulimit -v 1000000; exec {} --data data --hidden 400000 --threads 1 --out run",
-            env!("CARGO_BIN_EXE_train")
-        );
-        let output = run(&mut folder.command("sh", ["-c", &script]));
+        let program = env!("CARGO_BIN_EXE_train");
+        let command = format!("{program} --data data --hidden 400000 --threads 1 --out run");
+        let output = limited(&folder, 1_000_000, &command);
         output.fails(1, &["not the memory to train a net 144-400000-5"]);
         assert_eq!(folder.names(""), ["data"]);
     }
