@@ -27,12 +27,13 @@ mod common;
 use common::peers::{Operand, by_gemm, by_matrixmultiply};
 use common::{Comparison, asked, median, peak, processor};
 use criterion::{BenchmarkId, Criterion, Throughput};
+use handwritten::compute::rng::{Stream, generator, shuffle};
+use handwritten::compute::vector;
 use handwritten::data::{Dataset, Subset};
-use handwritten::init::{Stream, generator, shuffle};
-use handwritten::loss::{Pull, softmax_cross_entropy};
+use handwritten::net::loss::{LossTarget, softmax_cross_entropy};
 use handwritten::{
     Activation, Batch, Config, Init, Isa, LearningRate, MatMut, MatRef, Momentum, Net, Schedule,
-    Workspace, io, train, vector,
+    Workspace, files, train,
 };
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -223,7 +224,7 @@ impl<'a> Peer<'a> {
             self.isa,
             MatRef::new(z, rows, 10),
             &self.labels[..rows],
-            Pull::new(scale),
+            LossTarget::new(scale),
             MatMut::new(dz, rows, 10),
             &mut self.losses[..rows],
         );
@@ -418,7 +419,7 @@ fn alone(criterion: &mut Criterion, isa: Isa, data: &Dataset) {
 
 fn main() {
     let isa = Isa::from_env().unwrap_or_else(|error| panic!("HANDWRITTEN_ISA: {error}"));
-    let loaded = io::find(None).and_then(|dir| io::load(&dir));
+    let loaded = files::find(None).and_then(|dir| files::load(&dir));
     let data = loaded.expect("MNIST is in the repository").train;
     match asked("epoch") {
         Ok(mut criterion) => {

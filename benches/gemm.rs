@@ -21,10 +21,12 @@ mod common;
 use common::peers::{by_gemm, by_matrixmultiply};
 use common::{Comparison, asked, median, peak, processor};
 use criterion::{BenchmarkId, Criterion, Throughput};
+use handwritten::compute::gemm::{images_per_list, naive};
+use handwritten::compute::rng::{Stream, generator};
+use handwritten::compute::vector;
+use handwritten::compute::zeros;
 use handwritten::data::Dataset;
-use handwritten::gemm::pixels;
-use handwritten::init::{Stream, generator};
-use handwritten::{Beta, Context, Isa, MatMut, MatRef, Matrix, Product, Steps, gemm, io, vector};
+use handwritten::{Beta, Context, Isa, MatMut, MatRef, Matrix, Product, SparseK, files, gemm};
 use rand_core::Rng;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -148,7 +150,7 @@ fn assert_right(shape: Shape, a: MatRef<'_>, b: MatRef<'_>, c: &[f32], isa: Isa)
     for i in (0..m).step_by(m.div_ceil(affordable)) {
         let mut row = vec![f32::NAN; n];
         let from = a.block(i..i + 1, 0..shape.k);
-        gemm::naive::gemm(from, b, Beta::Zero, MatMut::new(&mut row, 1, n), isa);
+        naive::gemm(from, b, Beta::Zero, MatMut::new(&mut row, 1, n), isa);
         assert_eq!(row, &c[i * n..][..n], "{} row {i}", shape.name);
     }
 }
@@ -364,7 +366,7 @@ fn compare(asked: &Comparison, isa: Isa) {
 /// Mini-batches of real digits, whose zeros are found and left out: the pace as
 /// if all were computed, beside the peak of those that are.
 fn digits(isa: Isa, table: &mut String) {
-    let data = io::find(None).and_then(|dir| io::load(&dir));
+    let data = files::find(None).and_then(|dir| files::load(&dir));
     let train: Dataset = data.expect("MNIST is in the repository").train;
     let mut rng = generator(2, Stream::Shuffle);
     for (images, hidden) in [(64, 128), (128, 128), (64, 500), (128, 500)] {
@@ -376,7 +378,7 @@ fn digits(isa: Isa, table: &mut String) {
         let mut x = vec![0.0; images * 784];
         let (mut masks, mut steps, mut cuts) = (
             vec![0; images],
-            vec![0; pixels::BLOCK / pixels::GROUP * 784],
+            vec![0; zeros::BLOCK / zeros::GROUP * 784],
             [0; _],
         );
         let flops = 2.0 * (images * 784 * hidden) as f64 / 1e9;
@@ -390,27 +392,27 @@ fn digits(isa: Isa, table: &mut String) {
             let x = MatRef::new(&x, images, 784);
 
             let start = Instant::now();
-            for first in (0..images).step_by(pixels::panel(isa)) {
-                let rows = first..images.min(first + pixels::panel(isa));
+            for first in (0..images).step_by(images_per_list(isa)) {
+                let rows = first..images.min(first + images_per_list(isa));
                 let panel = &bytes[rows.start * 784..rows.end * 784];
-                let count = pixels::columns(isa, panel, 784, &mut steps);
+                let count = zeros::columns(isa, panel, 784, &mut steps);
                 let z = &mut z[rows.start * hidden..rows.end * hidden];
                 Product::new(x.block(rows.clone(), 0..784), weights.view())
-                    .steps(Steps::new(isa, 784, &steps[..count]))
+                    .sparse_k(SparseK::new(isa, 784, &steps[..count]))
                     .compute(MatMut::new(z, rows.len(), hidden), &mut ctx);
             }
             forward.push(flops / start.elapsed().as_secs_f64());
 
             let start = Instant::now();
-            for block in (0..784).step_by(pixels::BLOCK) {
-                pixels::groups(isa, &bytes, 784, block, &mut masks);
-                let columns = block..784.min(block + pixels::BLOCK);
-                let groups = columns.len() / pixels::GROUP;
-                let steps = pixels::lists(isa, &masks, groups, &mut steps, &mut cuts);
+            for block in (0..784).step_by(zeros::BLOCK) {
+                zeros::groups(isa, &bytes, 784, block, &mut masks);
+                let columns = block..784.min(block + zeros::BLOCK);
+                let groups = columns.len() / zeros::GROUP;
+                let steps = zeros::lists(isa, &masks, groups, &mut steps, &mut cuts);
                 let dw = &mut dw[columns.start * hidden..columns.end * hidden];
                 let rows = columns.len();
                 Product::new(x.block(0..images, columns).t(), dz.view())
-                    .steps(steps)
+                    .sparse_k(steps)
                     .compute(MatMut::new(dw, rows, hidden), &mut ctx);
             }
             gradient.push(flops / start.elapsed().as_secs_f64());

@@ -4,9 +4,9 @@
 #![cfg(feature = "rayon")]
 #![allow(unsafe_code)]
 
+use handwritten::compute::rng::{Stream, generator};
 use handwritten::data::{Dataset, Subset};
-use handwritten::init::{Stream, generator};
-use handwritten::train::{Step, Then};
+use handwritten::training::{Control, StepReport};
 use handwritten::{Activation, Batch, Config, Init, Net, Observer, Workspace, train};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,10 +36,10 @@ static ALLOCATOR: Counting = Counting;
 struct Counts(Vec<usize>);
 
 impl Observer for Counts {
-    fn on_step(&mut self, _step: &Step) -> Then {
+    fn on_step(&mut self, _step: &StepReport) -> Control {
         assert!(self.0.len() < self.0.capacity());
         self.0.push(COUNT.load(Ordering::Relaxed));
-        Then::GoOn
+        Control::Continue
     }
 }
 

@@ -460,7 +460,7 @@ mod disk {
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use handwritten::data::{DatasetError, Split, Splits, Subset};
-    use handwritten::io::{self, IoError, Source};
+    use handwritten::files::{self, IoError, KnownDataset};
     use rand_core::SeedableRng;
     use rand_xoshiro::Xoshiro256PlusPlus;
     use tempfile::{TempDir, tempdir};
@@ -501,7 +501,7 @@ mod disk {
     fn refused(name: &str, content: &[u8]) -> IoError {
         let dir = folder();
         fs::write(dir.path().join(name), content).unwrap();
-        let error = io::load(dir.path()).unwrap_err();
+        let error = files::load(dir.path()).unwrap_err();
         check_message(&error, &dir.path().join(name));
         error
     }
@@ -515,12 +515,12 @@ mod disk {
     #[test]
     fn every_spelling_and_packing_reads_the_same() {
         let raw = folder();
-        let expected = io::load(raw.path()).unwrap();
+        let expected = files::load(raw.path()).unwrap();
         assert_eq!(expected.train.labels(), [4, 0, 2]);
         assert_eq!(expected.train.image(2), [12, 13, 14, 15, 16, 17]);
         assert_eq!((expected.train.rows(), expected.train.columns()), (2, 3));
         assert_eq!(expected.test.labels(), [1, 3]);
-        assert_eq!(expected.source, Source::Unknown);
+        assert_eq!(expected.source, KnownDataset::Unknown);
         assert_eq!(expected.source.to_string(), "an unknown data set");
         assert_eq!(expected.dir, raw.path());
 
@@ -545,7 +545,7 @@ mod disk {
                 let content = if packed { gz(&content) } else { content };
                 fs::write(dir.path().join(name), content).unwrap();
             }
-            let found = io::load(dir.path()).unwrap();
+            let found = files::load(dir.path()).unwrap();
             assert_eq!(found.train, expected.train);
             assert_eq!(found.test, expected.test);
             assert_eq!(found.fingerprint, expected.fingerprint);
@@ -564,7 +564,7 @@ mod disk {
         ];
         fs::write(dir.path().join(FILES[0]), members.concat()).unwrap();
         assert_eq!(
-            io::load(dir.path()).unwrap().train.image(2),
+            files::load(dir.path()).unwrap().train.image(2),
             &images[16 + 12..]
         );
     }
@@ -572,11 +572,11 @@ mod disk {
     #[test]
     fn the_fingerprint_follows_every_file() {
         let dir = folder();
-        let mut seen = vec![io::load(dir.path()).unwrap().fingerprint];
+        let mut seen = vec![files::load(dir.path()).unwrap().fingerprint];
         for (name, mut content) in FILES.iter().zip(contents()) {
             *content.last_mut().unwrap() ^= 1;
             fs::write(dir.path().join(name), content).unwrap();
-            let fingerprint = io::load(dir.path()).unwrap().fingerprint;
+            let fingerprint = files::load(dir.path()).unwrap().fingerprint;
             assert_eq!(fingerprint.len(), 64);
             assert!(!seen.contains(&fingerprint), "{name}");
             seen.push(fingerprint);
@@ -588,7 +588,7 @@ mod disk {
         for name in FILES {
             let dir = folder();
             fs::remove_file(dir.path().join(name)).unwrap();
-            let error = io::load(dir.path()).unwrap_err();
+            let error = files::load(dir.path()).unwrap_err();
             assert!(matches!(error, IoError::Missing { .. }), "{error}");
             check_message(&error, dir.path());
             let text = error.to_string();
@@ -604,12 +604,12 @@ mod disk {
     fn a_folder_that_is_none_is_named() {
         let dir = folder();
         let missing = dir.path().join("missing");
-        let error = io::load(&missing).unwrap_err();
+        let error = files::load(&missing).unwrap_err();
         assert!(matches!(error, IoError::Read { .. }), "{error}");
         check_message(&error, &missing);
 
         let file = dir.path().join(FILES[0]);
-        let error = io::load(&file).unwrap_err();
+        let error = files::load(&file).unwrap_err();
         assert!(matches!(error, IoError::NotAFolder { .. }), "{error}");
         check_message(&error, &file);
     }
@@ -620,7 +620,7 @@ mod disk {
         let path = dir.path().join(FILES[1]);
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        let error = io::load(dir.path()).unwrap_err();
+        let error = files::load(dir.path()).unwrap_err();
         assert!(matches!(error, IoError::NotAFile { .. }), "{error}");
         check_message(&error, &path);
     }
@@ -642,7 +642,7 @@ mod disk {
         );
         let (sender, receiver) = mpsc::channel();
         let folder = dir.path().to_path_buf();
-        thread::spawn(move || sender.send(io::load(&folder).unwrap_err()));
+        thread::spawn(move || sender.send(files::load(&folder).unwrap_err()));
         let error = receiver
             .recv_timeout(Duration::from_secs(30))
             .expect("load answers without a writer at the pipe");
@@ -658,10 +658,10 @@ mod disk {
         let target = elsewhere.path().join("labels");
         fs::rename(&path, &target).unwrap();
         std::os::unix::fs::symlink(&target, &path).unwrap();
-        assert_eq!(io::load(dir.path()).unwrap().test.labels(), [1, 3]);
+        assert_eq!(files::load(dir.path()).unwrap().test.labels(), [1, 3]);
 
         fs::remove_file(&target).unwrap();
-        let error = io::load(dir.path()).unwrap_err();
+        let error = files::load(dir.path()).unwrap_err();
         assert!(matches!(error, IoError::BrokenLink { .. }), "{error}");
         check_message(&error, &path);
     }
@@ -678,7 +678,7 @@ mod disk {
             eprintln!("skipped: this user may read everything");
             return;
         }
-        let error = io::load(dir.path()).unwrap_err();
+        let error = files::load(dir.path()).unwrap_err();
         assert!(matches!(error, IoError::Read { .. }), "{error}");
         check_message(&error, &path);
     }
@@ -783,7 +783,7 @@ mod disk {
     fn counts_that_differ_name_both_files() {
         let dir = folder();
         fs::write(dir.path().join(FILES[1]), labels_file(&[4, 0])).unwrap();
-        let error = io::load(dir.path()).unwrap_err();
+        let error = files::load(dir.path()).unwrap_err();
         assert!(
             matches!(
                 error,
@@ -806,7 +806,7 @@ mod disk {
         let dir = folder();
         fs::write(dir.path().join(FILES[2]), images_file(0)).unwrap();
         fs::write(dir.path().join(FILES[3]), labels_file(&[])).unwrap();
-        let error = io::load(dir.path()).unwrap_err();
+        let error = files::load(dir.path()).unwrap_err();
         let empty = DatasetError::Empty;
         assert!(
             matches!(error, IoError::Data { source, .. } if source == empty),
@@ -817,7 +817,7 @@ mod disk {
     #[test]
     fn an_explicit_folder_is_taken_and_a_lack_of_data_told_in_one_line() {
         let dir = Path::new("no such folder");
-        assert_eq!(io::find(Some(dir)).unwrap(), dir);
+        assert_eq!(files::find(Some(dir)).unwrap(), dir);
 
         let looked = vec!["/a/data/mnist".into(), "data/mnist".into()];
         let text = IoError::NoData { looked }.to_string();
@@ -836,15 +836,15 @@ mod disk {
 
     #[test]
     fn mnist_is_known_by_its_content_and_halved_by_class() {
-        let dir = match io::find(None) {
+        let dir = match files::find(None) {
             Err(IoError::NoData { .. }) => {
                 eprintln!("skipped: the published package comes without data");
                 return;
             }
             found => found.unwrap(),
         };
-        let data = io::load(&dir).unwrap();
-        assert_eq!(data.source, Source::Mnist);
+        let data = files::load(&dir).unwrap();
+        assert_eq!(data.source, KnownDataset::Mnist);
         assert_eq!(data.source.to_string(), "MNIST");
         assert_eq!((data.train.len(), data.test.len()), (60_000, 10_000));
         assert_eq!((data.train.rows(), data.train.columns()), (28, 28));
@@ -890,7 +890,7 @@ mod disk {
         let dir = tempdir().unwrap();
         let path = dir.path().join("file");
         for content in [&b"first"[..], b"", b"third, longer"] {
-            io::write_atomic(&path, content).unwrap();
+            files::write_atomic(&path, content).unwrap();
             assert_eq!(fs::read(&path).unwrap(), content);
             assert_eq!(listing(dir.path()), ["file"]);
         }
@@ -902,14 +902,14 @@ mod disk {
         let taken = dir.path().join("taken");
         fs::create_dir(&taken).unwrap();
         fs::write(taken.join("old"), "content").unwrap();
-        let error = io::write_atomic(&taken, b"new").unwrap_err();
+        let error = files::write_atomic(&taken, b"new").unwrap_err();
         assert!(matches!(error, IoError::NotAFile { .. }), "{error}");
         check_message(&error, &taken);
         assert_eq!(listing(dir.path()), ["taken"]);
         assert_eq!(fs::read(taken.join("old")).unwrap(), b"content");
 
         let nowhere = dir.path().join("missing").join("file");
-        let error = io::write_atomic(&nowhere, b"new").unwrap_err();
+        let error = files::write_atomic(&nowhere, b"new").unwrap_err();
         assert!(matches!(error, IoError::Write { .. }), "{error}");
         check_message(&error, &nowhere);
         assert_eq!(listing(dir.path()), ["taken"]);
@@ -921,7 +921,7 @@ mod disk {
         fs::write(dir.path().join("old"), "content").unwrap();
         // Longer than file systems allow, so that only the rename fails.
         let path = dir.path().join("n".repeat(5_000));
-        let error = io::write_atomic(&path, b"new").unwrap_err();
+        let error = files::write_atomic(&path, b"new").unwrap_err();
         assert!(matches!(error, IoError::Write { .. }), "{error}");
         assert_eq!(listing(dir.path()), ["old"]);
     }
@@ -933,7 +933,7 @@ mod disk {
         std::thread::scope(|scope| {
             for byte in 0..8u8 {
                 let path = &path;
-                scope.spawn(move || io::write_atomic(path, &[byte; 10_000]).unwrap());
+                scope.spawn(move || files::write_atomic(path, &[byte; 10_000]).unwrap());
             }
         });
         let content = fs::read(&path).unwrap();

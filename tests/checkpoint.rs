@@ -6,9 +6,9 @@
 mod common;
 
 use common::{random_images, random_params};
-use handwritten::checkpoint::CheckpointError;
 use handwritten::data::Subset;
-use handwritten::train::{Epoch, Moment, Step, Then};
+use handwritten::training::checkpoint::CheckpointError;
+use handwritten::training::{Control, EpochReport, StepReport, TrainingState};
 use handwritten::{
     Activation, Batch, Checkpoint, Config, LearningRate, Momentum, Net, Observer, Reduction,
     Schedule, Workspace, resume,
@@ -89,22 +89,22 @@ struct Saves {
 }
 
 impl Saves {
-    fn then(&mut self) -> Then {
+    fn then(&mut self) -> Control {
         self.seen += 1;
         match self.stop_at {
-            Some(at) if at == self.seen => Then::SaveAndStop,
-            Some(_) => Then::GoOn,
-            None => Then::Save,
+            Some(at) if at == self.seen => Control::SaveAndStop,
+            Some(_) => Control::Continue,
+            None => Control::Save,
         }
     }
 }
 
 impl Observer for Saves {
-    fn on_step(&mut self, _step: &Step) -> Then {
+    fn on_step(&mut self, _step: &StepReport) -> Control {
         self.then()
     }
 
-    fn on_epoch(&mut self, _epoch: &Epoch, _now: &Moment<'_>) -> Then {
+    fn on_epoch(&mut self, _epoch: &EpochReport, _now: &TrainingState<'_>) -> Control {
         self.then()
     }
 

@@ -6,9 +6,9 @@
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use handwritten::compute::rng::{Stream, generator};
 use handwritten::data::idx::{self, IdxError, Kind};
-use handwritten::init::{Stream, generator};
-use handwritten::io::{ReadError, read_idx};
+use handwritten::files::{ReadError, read_idx};
 use rand_core::Rng;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

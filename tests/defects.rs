@@ -7,8 +7,8 @@ mod common;
 
 use common::{examples, random_images, random_params, relative_error, widen};
 use handwritten::data::{Dataset, Subset};
-use handwritten::defects::{Defect, Defects};
-use handwritten::train::Outcome;
+use handwritten::net::defects::{Defect, Defects};
+use handwritten::training::Outcome;
 use handwritten::{
     Activation, Batch, Config, LearningRate, Momentum, Net, Reduction, Schedule, Workspace, train,
 };

@@ -3,28 +3,28 @@
 
 #![cfg(feature = "std")]
 
+use handwritten::compute::rng::{Stream, generator};
 use handwritten::data::Subset;
-use handwritten::defects::{Defect, Defects};
-use handwritten::diagnosis::{Finding, Watch};
-use handwritten::init::{Stream, generator};
-use handwritten::train::{Epoch, Moment, Then};
+use handwritten::net::defects::{Defect, Defects};
+use handwritten::training::diagnosis::{Finding, Monitor};
+use handwritten::training::{Control, EpochReport, TrainingState};
 use handwritten::{
     Activation, Batch, Config, Init, LearningRate, Momentum, Net, Observer, Reduction, Schedule,
-    Workspace, io, train,
+    Workspace, files, train,
 };
 use std::sync::OnceLock;
 
 /// Real digits: 3 000 to train, 500 to validate.
 fn digits() -> (Subset<'static>, Subset<'static>) {
-    static DATA: OnceLock<io::Loaded> = OnceLock::new();
-    let data = DATA.get_or_init(|| io::load(&io::find(None).unwrap()).unwrap());
+    static DATA: OnceLock<files::Corpus> = OnceLock::new();
+    let data = DATA.get_or_init(|| files::load(&files::find(None).unwrap()).unwrap());
     let train = Subset::new(&data.train, (0..3000).collect());
     (train, Subset::new(&data.test, (0..500).collect()))
 }
 
 /// Whether there are no digits: the published package comes without data.
 fn is_skipped() -> bool {
-    let is_skipped = io::find(None).is_err();
+    let is_skipped = files::find(None).is_err();
     if is_skipped {
         eprintln!("skipped: the published package comes without data");
     }
@@ -43,17 +43,17 @@ struct Run {
 
 /// Watches a run.
 struct Watched {
-    watch: Watch,
+    watch: Monitor,
 }
 
 impl Observer for Watched {
-    fn on_start(&mut self, now: &Moment<'_>) {
+    fn on_start(&mut self, now: &TrainingState<'_>) {
         self.watch.start(now);
     }
 
-    fn on_epoch(&mut self, epoch: &Epoch, now: &Moment<'_>) -> Then {
+    fn on_epoch(&mut self, epoch: &EpochReport, now: &TrainingState<'_>) -> Control {
         self.watch.look(epoch, now);
-        Then::GoOn
+        Control::Continue
     }
 }
 
@@ -107,7 +107,7 @@ impl Run {
         let mut net = Net::random(&widths, self.activation, self.init, &mut rng);
         let mut workspace = Workspace::new(&widths, 1).with_defects(self.defects);
         let mut watched = Watched {
-            watch: Watch::new(workspace.clone()),
+            watch: Monitor::new(workspace.clone()),
         };
         let (config, observer) = (&self.config, &mut watched);
         // A run may overflow; what was found before counts.
@@ -321,7 +321,7 @@ fn signals_are_what_their_names_say() {
     let start = Net::random(&widths, Activation::Relu, Init::He, &mut rng);
     let (mut net, mut workspace) = (start.clone(), Workspace::new(&widths, 1));
     let mut watched = Watched {
-        watch: Watch::new(workspace.clone()),
+        watch: Monitor::new(workspace.clone()),
     };
     train(&mut net, &few, &val, &config, &mut workspace, &mut watched).unwrap();
     let signals = &watched.watch.looks()[0].signals;

@@ -3,7 +3,7 @@
 
 #![cfg(feature = "std")]
 
-use handwritten::io::{Disk, IoError, Os, write_atomic, write_atomic_on};
+use handwritten::files::{Disk, IoError, Os, write_atomic, write_atomic_on};
 use handwritten::{Activation, Checkpoint, Config, Init, Net};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
@@ -151,7 +151,7 @@ fn the_old_checkpoint_or_the_new_one_loads_whatever_fails() {
                 let left = fs::read_dir(folder.path()).unwrap().count() - 1;
                 // Where not even removing works, the next run sweeps it away.
                 assert!(left == 0 || left == 1 && for_good, "{point}");
-                handwritten::io::sweep(folder.path());
+                handwritten::files::sweep(folder.path());
                 assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 
                 let is_past = disk.count.get() <= at;

@@ -3,9 +3,11 @@
 
 #![cfg(feature = "alloc")]
 
-use handwritten::gemm::naive;
-use handwritten::init::{Stream, generator};
-use handwritten::{Arm, Beta, Context, Isa, MatMut, MatRef, Matrix, Product, Start, Steps, gemm};
+use handwritten::compute::gemm::naive;
+use handwritten::compute::rng::{Stream, generator};
+use handwritten::{
+    Beta, Context, InstructionSet, Isa, MatMut, MatRef, Matrix, Product, SparseK, Start, gemm,
+};
 use proptest::prelude::*;
 use rand_core::Rng;
 use std::sync::Mutex;
@@ -362,7 +364,7 @@ fn the_arms_that_must_be_tested_are_there() {
     println!("arms tested: {}", names.join(", "));
     if let Ok(wanted) = std::env::var("HANDWRITTEN_TEST_ISA") {
         for name in wanted.split(',') {
-            let arm: Arm = name.parse().unwrap();
+            let arm: InstructionSet = name.parse().unwrap();
             assert!(Isa::new(arm).is_ok(), "{name} is not there, but {names:?}");
         }
     }
@@ -650,7 +652,7 @@ fn check_parts(
             _ => Start::Row(&biases),
         });
         if parts.listed.is_some() {
-            product = product.steps(Steps::of_rows(isa, k, rows, &steps, &cuts));
+            product = product.sparse_k(SparseK::of_rows(isa, k, rows, &steps, &cuts));
         }
         if parts.epilogue {
             product = product.epilogue(&epilogue);
@@ -713,40 +715,40 @@ fn small(parts: impl for<'a> FnOnce(Product<'a>) -> Product<'a>) {
 #[test]
 #[should_panic(expected = "step 3 of 3")]
 fn steps_beyond_the_last_are_refused() {
-    Steps::new(Isa::detect(), 3, &[3, 0]);
+    SparseK::new(Isa::detect(), 3, &[3, 0]);
 }
 
 #[test]
 #[should_panic(expected = "steps below 4 of 3")]
 fn steps_of_a_longer_product_are_refused() {
-    of_two_rows(Steps::new(Isa::detect(), 4, &[0]));
+    of_two_rows(SparseK::new(Isa::detect(), 4, &[0]));
 }
 
 #[test]
 #[should_panic(expected = "1 lists of steps for 2")]
 fn too_few_lists_of_steps_are_refused() {
-    of_two_rows(Steps::of_rows(Isa::detect(), 3, 1, &[0, 1], &[]));
+    of_two_rows(SparseK::of_rows(Isa::detect(), 3, 1, &[0, 1], &[]));
 }
 
 #[test]
 #[should_panic(expected = "3 lists of steps for 2")]
 fn too_many_lists_of_steps_are_refused() {
-    of_two_rows(Steps::of_rows(Isa::detect(), 3, 1, &[0, 1], &[1, 1]));
+    of_two_rows(SparseK::of_rows(Isa::detect(), 3, 1, &[0, 1], &[1, 1]));
 }
 
 /// Those steps of a 2×3 by 3×2 product.
-fn of_two_rows(steps: Steps<'_>) {
+fn of_two_rows(steps: SparseK<'_>) {
     let (a, b) = (MatRef::new(&[0.0; 6], 2, 3), MatRef::new(&[0.0; 6], 3, 2));
     let (mut c, mut packing) = ([0.0; 4], Context::packing(1));
     let ctx = &mut Context::new(1, &mut packing);
-    let product = Product::new(a, b).steps(steps);
+    let product = Product::new(a, b).sparse_k(steps);
     product.compute(MatMut::new(&mut c, 2, 2), ctx);
 }
 
 #[test]
 #[should_panic(expected = "listed steps of a transposed B")]
 fn listed_steps_of_a_transposed_b_are_refused() {
-    small(|product| product.steps(Steps::new(Isa::detect(), 3, &[0])));
+    small(|product| product.sparse_k(SparseK::new(Isa::detect(), 3, &[0])));
 }
 
 #[test]

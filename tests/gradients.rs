@@ -6,8 +6,8 @@ mod common;
 
 use common::{Oracle, examples, random_images, random_params, relative_error, tensors, widen};
 use handwritten::data::Dataset;
-use handwritten::loss::{Pull, softmax_cross_entropy};
 use handwritten::net::activations_len;
+use handwritten::net::loss::{LossTarget, softmax_cross_entropy};
 use handwritten::{Activation, Context, Isa, MatMut, MatRef, Net, NetRef, Reduction, Workspace};
 
 /// Widths and batch sizes: no hidden layer, one and two, none of them a
@@ -198,8 +198,8 @@ fn pass_on(
     let logits = net.forward(x, &mut activations, &mut ctx);
     let start = deltas.len() - rows.len() * classes;
     let dlogits = MatMut::new(&mut deltas[start..], rows.len(), classes);
-    let pull = Pull::new(scale);
-    softmax_cross_entropy(isa, logits, &labels, pull, dlogits, &mut losses);
+    let target = LossTarget::new(scale);
+    softmax_cross_entropy(isa, logits, &labels, target, dlogits, &mut losses);
     net.backward(x, &activations, &mut deltas, gradient, &mut ctx);
     losses.into_iter().map(f64::from).sum()
 }
@@ -376,8 +376,8 @@ fn a_net_of_other_widths_is_refused() {
 #[cfg(feature = "std")]
 mod gradcheck {
     use super::*;
-    use handwritten::defects::{Defect, Defects};
-    use handwritten::gradcheck::{TOLERANCE, check_net, loss};
+    use handwritten::net::defects::{Defect, Defects};
+    use handwritten::training::gradcheck::{TOLERANCE, check_net, loss};
 
     #[test]
     fn its_loss_is_the_oracles() {

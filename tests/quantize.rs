@@ -1,9 +1,9 @@
 //! Nets of eight bits against the same sums in exact arithmetic, and against
 //! the net that they stand for.
 
-use handwritten::init::{Stream, generator};
+use handwritten::compute::rng::{Stream, generator};
+use handwritten::net::quantized::{QuantizedRef, quantize, sums_len, weights_len};
 use handwritten::net::{activations_len, params_len};
-use handwritten::quantize::{QuantizedRef, quantize, sums_len, weights_len};
 use handwritten::{Activation, Isa, NetRef};
 use rand_core::Rng;
 

@@ -3,12 +3,12 @@
 
 #![cfg(feature = "alloc")]
 
+use handwritten::compute::rng::{Stream, generator};
+use handwritten::compute::vector;
 use handwritten::data::Dataset;
-use handwritten::init::{Stream, generator};
 use handwritten::net::{activations_len, params_len};
 use handwritten::{
     Activation, Context, Isa, MatRef, Momentum, Net, NetMut, NetRef, Reduction, Update, Workspace,
-    vector,
 };
 use rand_core::Rng;
 

@@ -6,10 +6,12 @@
 mod common;
 
 use common::{Oracle, examples, random_images, random_params, relative_error, tensors, widen};
+use handwritten::compute::rng::{Stream, generator, shuffle};
 use handwritten::data::{Dataset, Subset};
-use handwritten::init::{Stream, generator, shuffle};
-use handwritten::train::{Epoch, Moment, NonFinite, Outcome, Step, Then};
-use handwritten::workspace::Tensor;
+use handwritten::step::workspace::Tensor;
+use handwritten::training::{
+    Control, EpochReport, NonFiniteError, Outcome, StepReport, TrainingState,
+};
 use handwritten::{
     Activation, Batch, Config, Isa, LearningRate, Momentum, Net, Observer, Reduction, Schedule,
     Workspace, train,
@@ -44,22 +46,22 @@ fn random_net(widths: &[usize], activation: Activation) -> Net {
 /// Keeps all that it sees.
 #[derive(Default, Clone, PartialEq, Debug)]
 struct Log {
-    steps: Vec<Step>,
-    epochs: Vec<Epoch>,
+    steps: Vec<StepReport>,
+    epochs: Vec<EpochReport>,
     /// The number of steps before the end of each epoch.
     ends: Vec<usize>,
 }
 
 impl Observer for Log {
-    fn on_step(&mut self, step: &Step) -> Then {
+    fn on_step(&mut self, step: &StepReport) -> Control {
         self.steps.push(*step);
-        Then::GoOn
+        Control::Continue
     }
 
-    fn on_epoch(&mut self, epoch: &Epoch, _now: &Moment<'_>) -> Then {
+    fn on_epoch(&mut self, epoch: &EpochReport, _now: &TrainingState<'_>) -> Control {
         self.epochs.push(*epoch);
         self.ends.push(self.steps.len());
-        Then::GoOn
+        Control::Continue
     }
 }
 
@@ -82,7 +84,7 @@ fn try_run(
     (data, val): (&Subset<'_>, &Subset<'_>),
     config: &Config,
     threads: usize,
-) -> (Net, Result<Outcome, NonFinite>, Log) {
+) -> (Net, Result<Outcome, NonFiniteError>, Log) {
     let (mut net, mut log) = (net.clone(), Log::default());
     let mut workspace = workspace(net.view().widths(), threads);
     let outcome = train(&mut net, data, val, config, &mut workspace, &mut log);
@@ -834,7 +836,7 @@ mod divergence {
         Dataset::new(vec![255, 0, 0, 255], 1, 2, vec![0, 1]).unwrap()
     }
 
-    fn error(net: &Net, config: &Config) -> (NonFinite, Net, Log) {
+    fn error(net: &Net, config: &Config) -> (NonFiniteError, Net, Log) {
         let data = two();
         let all = Subset::all(&data);
         let (net, outcome, log) = try_run(net, (&all, &all), config, 1);
@@ -1060,15 +1062,15 @@ mod divergence {
 #[test]
 fn two_epochs_of_the_default_learn_mnist() {
     use handwritten::data::{Split, Splits};
-    use handwritten::{Init, io};
+    use handwritten::{Init, files};
 
     let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist");
     if !dir.join("train-images-idx3-ubyte.gz").exists() {
         eprintln!("skipped: {} holds no MNIST", dir.display());
         return;
     }
-    let loaded = io::load(&dir).unwrap();
-    assert_eq!(loaded.source, io::Source::Mnist);
+    let loaded = files::load(&dir).unwrap();
+    assert_eq!(loaded.source, files::KnownDataset::Mnist);
     let mut rng = generator(1, Stream::Split);
     let splits = Splits::new(&loaded.train, &loaded.test, Split::Question, &mut rng).unwrap();
     let mut rng = generator(1, Stream::Weights);

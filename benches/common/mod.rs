@@ -8,7 +8,7 @@
 pub(crate) mod peers;
 
 use criterion::Criterion;
-use handwritten::{Arm, Isa};
+use handwritten::{InstructionSet, Isa};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -141,13 +141,13 @@ pub(crate) fn peak(isa: Isa, threads: usize) -> f64 {
     const ROUNDS: usize = 12_000;
     let one = |_| {
         let start = Instant::now();
-        let flops = match isa.arm() {
+        let flops = match isa.instruction_set() {
             // SAFETY: an `Isa` proves that the machine has the instructions.
             #[cfg(target_arch = "x86_64")]
-            Arm::Avx512 => unsafe { peak::avx512(ROUNDS) },
+            InstructionSet::Avx512 => unsafe { peak::avx512(ROUNDS) },
             // SAFETY: the same.
             #[cfg(target_arch = "x86_64")]
-            Arm::Avx2 => unsafe { peak::avx2(ROUNDS) },
+            InstructionSet::Avx2 => unsafe { peak::avx2(ROUNDS) },
             _ => peak_portable(ROUNDS),
         };
         flops / start.elapsed().as_secs_f64() / 1e9

@@ -5,7 +5,7 @@
 
 use flate2::Crc;
 use handwritten::data::{Dataset, Subset};
-use handwritten::train::{Epoch, Moment, NonFinite, Step, Then};
+use handwritten::training::{Control, EpochReport, NonFiniteError, StepReport, TrainingState};
 use handwritten::{Batch, Checkpoint, Observer, Workspace, resume};
 
 pub(crate) fn check(bytes: &[u8]) {
@@ -46,22 +46,22 @@ struct Saves {
 }
 
 impl Saves {
-    fn then(&mut self) -> Then {
+    fn then(&mut self) -> Control {
         self.seen += 1;
         match self.seen {
-            1 => Then::Save,
-            4 => Then::SaveAndStop,
-            _ => Then::GoOn,
+            1 => Control::Save,
+            4 => Control::SaveAndStop,
+            _ => Control::Continue,
         }
     }
 }
 
 impl Observer for Saves {
-    fn on_step(&mut self, _step: &Step) -> Then {
+    fn on_step(&mut self, _step: &StepReport) -> Control {
         self.then()
     }
 
-    fn on_epoch(&mut self, _epoch: &Epoch, _now: &Moment<'_>) -> Then {
+    fn on_epoch(&mut self, _epoch: &EpochReport, _now: &TrainingState<'_>) -> Control {
         self.then()
     }
 
@@ -90,7 +90,7 @@ fn check_resuming(run: Checkpoint) {
     if run.step > steps {
         return;
     }
-    let go_on = |mut run: Checkpoint, seen| -> (Result<(), NonFinite>, Checkpoint, Saves) {
+    let go_on = |mut run: Checkpoint, seen| -> (Result<(), NonFiniteError>, Checkpoint, Saves) {
         let mut workspace = Workspace::new(&widths, 1);
         let mut saves = Saves {
             seen,

@@ -1,7 +1,7 @@
 //! Any text as a configuration file: refused in one line, or read so that the
 //! file that is written of it reads the same.
 
-use handwritten::cli::Settings;
+use handwritten_cli::Settings;
 
 pub(crate) fn check(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else {

@@ -2,7 +2,8 @@
 //! product has the bits of the naive one and writes nothing beside C, and so has
 //! one that leaves out steps in which A is zero.
 
-use handwritten::{Beta, Context, Isa, MatMut, MatRef, Product, Start, Steps, gemm};
+use handwritten::compute::gemm::naive;
+use handwritten::{Beta, Context, Isa, MatMut, MatRef, Product, SparseK, Start, gemm};
 
 /// What an element outside the matrices holds.
 const GUARD: f32 = 12345.0;
@@ -59,7 +60,7 @@ pub(crate) fn check(bytes: &[u8]) {
         let target = MatMut::with_row_stride(&mut found, m, n, c_stride);
         gemm(a, b, beta, target, &mut ctx);
         let target = MatMut::with_row_stride(&mut expected, m, n, c_stride);
-        gemm::naive::gemm(a, b, beta, target, isa);
+        naive::gemm(a, b, beta, target, isa);
         assert_eq!(bits(&found), bits(&expected), "{}", isa.name());
         if flags & 2 == 0 {
             // For every few rows a list of their own.
@@ -74,7 +75,7 @@ pub(crate) fn check(bytes: &[u8]) {
             let cuts = &ends[..ends.len() - 1];
             let mut listed = c.clone();
             Product::new(a, b)
-                .steps(Steps::of_rows(isa, k, rows, &steps, cuts))
+                .sparse_k(SparseK::of_rows(isa, k, rows, &steps, cuts))
                 .start(match beta {
                     Beta::Zero => Start::Zero,
                     Beta::One => Start::C,

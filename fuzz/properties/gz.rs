@@ -6,7 +6,7 @@
 use flate2::Compression;
 use flate2::read::{GzEncoder, MultiGzDecoder};
 use handwritten::data::idx::Kind;
-use handwritten::io::{ReadError, read_idx};
+use handwritten::files::{ReadError, read_idx};
 use std::io::{self, Read};
 
 /// As far as files are decompressed for comparison.

@@ -3,28 +3,28 @@
 //! so that reading gives it again, to the last bit.
 
 use handwritten::data::Split;
-use handwritten::model::{About, Model, ModelError, decode, encode};
+use handwritten::files::model::{Metadata, Model, ModelError, decode, encode};
 use handwritten::net::params_len;
 use handwritten::{Activation, Net, Reduction};
 
 pub(crate) fn check(bytes: &[u8]) {
     if let Ok(model) = decode(bytes) {
-        let written = encode(&model.net, &model.about).expect("what is read can be written");
+        let written = encode(&model.net, &model.metadata).expect("what is read can be written");
         assert_eq!(decode(&written).as_ref(), Ok(&model));
-        assert_eq!(encode(&model.net, &model.about), Ok(written));
+        assert_eq!(encode(&model.net, &model.metadata), Ok(written));
     }
     let model = made_of(bytes);
-    match encode(&model.net, &model.about) {
+    match encode(&model.net, &model.metadata) {
         Ok(written) => {
             let read = decode(&written).expect("what is written can be read");
             assert_eq!(read, model);
             // Signs of zeros are compared here.
-            assert_eq!(encode(&read.net, &read.about), Ok(written));
+            assert_eq!(encode(&read.net, &read.metadata), Ok(written));
         }
         Err(error) => {
             let mut params = model.net.view().params().iter();
             assert!(
-                params.any(|w| !w.is_finite()) || !model.about.val_loss.is_finite(),
+                params.any(|w| !w.is_finite()) || !model.metadata.val_loss.is_finite(),
                 "a whole model is refused: {error}"
             );
             assert!(matches!(error, ModelError::NotFinite { .. }));
@@ -59,7 +59,7 @@ fn made_of(bytes: &[u8]) -> Model {
         .collect();
     Model {
         net: Net::new(&widths, activation, params),
-        about: About {
+        metadata: Metadata {
             image: (rows, columns),
             classes,
             data,

@@ -2,7 +2,7 @@
 
 use super::Split;
 use super::idx::{self, IdxError};
-use crate::vector::scaled;
+use crate::compute::vector::scaled;
 use alloc::{vec, vec::Vec};
 use core::fmt;
 

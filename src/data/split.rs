@@ -1,7 +1,7 @@
 //! Parting images into those that train, validate and test.
 
 use super::dataset::{Dataset, DatasetError, Subset, numbers};
-use crate::init::shuffle;
+use crate::compute::rng::shuffle;
 use alloc::vec::Vec;
 use core::fmt;
 use rand_core::Rng;

@@ -1,8 +1,8 @@
 //! The whole net in plain `f64`, one example and one loop at a time: the oracle
 //! of gradients and training. It shares no arithmetic with the crate.
 
+use handwritten::compute::rng::{Stream, generator};
 use handwritten::data::Dataset;
-use handwritten::init::{Stream, generator};
 use handwritten::{Activation, Momentum, Reduction};
 use rand_core::Rng;
 use std::ops::Range;

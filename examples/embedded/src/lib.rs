@@ -13,11 +13,12 @@ pub mod model_int8;
 
 use core::fmt::{self, Write};
 use core::ops::Range;
-use handwritten::init::{Stream, generator};
+use handwritten::compute::vector;
+use handwritten::compute::rng::{Stream, generator};
 use handwritten::net::{activations_len, params_len};
-use handwritten::quantize::sums_len;
+use handwritten::net::quantized::sums_len;
 use handwritten::{
-    Activation, Context, Init, Isa, MatRef, Momentum, NetMut, Reduction, Update, vector,
+    Activation, Context, Init, Isa, MatRef, Momentum, NetMut, Reduction, Update,
 };
 
 /// How many images there are.

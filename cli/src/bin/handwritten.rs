@@ -1,0 +1,7 @@
+//! The program `handwritten`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    handwritten_cli::handwritten()
+}

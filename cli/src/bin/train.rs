@@ -1,0 +1,7 @@
+//! The program `train`, which is `handwritten train`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    handwritten_cli::train()
+}

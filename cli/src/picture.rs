@@ -1,0 +1,384 @@
+//! Images from outside, brought into the form of the training images.
+
+use super::Failure;
+use handwritten::compute::vector;
+use png::{ColorType, Decoder, Limits, Transformations};
+use std::fs::File;
+use std::io::BufReader;
+use std::ops::Range;
+use std::path::Path;
+
+/// The most pixels that an image may have; more is no picture of one digit.
+const MAX_PIXELS: u64 = 1 << 26;
+
+/// The part of the side that a digit fills, and the whole: MNIST's digits fit
+/// into 20×20 of 28×28 pixels (LeCun et al., *Gradient-Based Learning Applied
+/// to Document Recognition*, 1998, section III.A).
+const FILLED: (usize, usize) = (20, 28);
+
+/// The least difference from the ground that is ink, of the whole range.
+const FAINT: f32 = 1.0 / 16.0;
+
+/// How many times the difference that is usual at the border ink must have.
+const NOISE: f32 = 3.0;
+
+/// The share of the ink that may lie apart at each side of a digit.
+const SPECKS: f32 = 0.02;
+
+/// A grey image, ink towards 1 on a ground of 0.
+pub(super) struct Picture {
+    rows: usize,
+    columns: usize,
+    ink: Vec<f32>,
+}
+
+impl Picture {
+    /// Reads a PNG file. Where it is transparent it lies on white, or on black
+    /// if hardly anything of it differs from white.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let failure = |why: String| Failure::new(format!("{}: {why}", path.display()));
+        let file = File::open(path).map_err(|error| failure(error.to_string()))?;
+        let bytes = usize::try_from(8 * MAX_PIXELS).unwrap_or(usize::MAX);
+        let mut decoder = Decoder::new_with_limits(BufReader::new(file), Limits { bytes });
+        decoder.set_transformations(Transformations::normalize_to_color8());
+        let no_png = |error: png::DecodingError| failure(format!("no PNG image: {error}"));
+        let mut reader = decoder.read_info().map_err(no_png)?;
+        let (width, height) = reader.info().size();
+        if u64::from(width) * u64::from(height) > MAX_PIXELS {
+            return Err(failure(format!("{width}×{height} pixels are too many")));
+        }
+        let size = reader.output_buffer_size();
+        let size = size.ok_or_else(|| failure(format!("{width}×{height} pixels are too many")))?;
+        let mut bytes = vec![0; size];
+        let frame = reader.next_frame(&mut bytes).map_err(no_png)?;
+        let (channels, colour) = match frame.color_type {
+            ColorType::Grayscale => (1, false),
+            ColorType::GrayscaleAlpha => (2, false),
+            ColorType::Rgb => (3, true),
+            ColorType::Rgba => (4, true),
+            ColorType::Indexed => return Err(failure("a palette without colours".to_string())),
+        };
+        let (rows, columns) = (height as usize, width as usize);
+        let on = |below: f32| {
+            let pixel = |k: usize| {
+                let pixel = &bytes[k * channels..][..channels];
+                let colours = if colour { [0, 1, 2] } else { [0; 3] };
+                let alpha = match channels {
+                    2 | 4 => f32::from(pixel[channels - 1]) / 255.0,
+                    _ => 1.0,
+                };
+                colours.map(|i| alpha * f32::from(pixel[i]) + (1.0 - alpha) * below)
+            };
+            Self::from_pixels(rows, columns, pixel)
+        };
+        let mut picture = on(255.0);
+        if vector::max(&picture.ink) < 0.5 {
+            picture = on(0.0);
+        }
+        picture
+            .cleaned()
+            .ok_or_else(|| failure("no ink stands out in it".to_string()))
+    }
+
+    /// Ink is the distance from the ground, in the colour that differs most, and
+    /// the ground is the median of the border. Colours are from 0 to 255.
+    fn from_pixels(rows: usize, columns: usize, pixel: impl Fn(usize) -> [f32; 3]) -> Self {
+        let border: Vec<[f32; 3]> = border(rows, columns).map(&pixel).collect();
+        let ground = [0, 1, 2].map(|i| median(border.iter().map(|pixel| pixel[i])));
+        let distance = |k: usize| {
+            let pixel = pixel(k);
+            vector::max(&[0, 1, 2].map(|i| (pixel[i] - ground[i]).abs() / 255.0))
+        };
+        let ink = (0..rows * columns).map(distance).collect();
+        Self { rows, columns, ink }
+    }
+
+    /// Without what is no more than the noise of the ground; `None` if that is
+    /// all there is.
+    fn cleaned(mut self) -> Option<Self> {
+        let border = border(self.rows, self.columns).map(|k| self.ink[k]);
+        let noise = NOISE * median(border);
+        if vector::max(&self.ink) < noise.max(FAINT) {
+            return None;
+        }
+        for x in &mut self.ink {
+            if *x < noise {
+                *x = 0.0;
+            }
+        }
+        Some(self)
+    }
+
+    /// The inputs of a net for `rows × columns` images: the ink is stretched to
+    /// full strength, scaled and centred as MNIST's is. An image of that size is
+    /// taken as it is if its ink lies so already, or if the net has learnt from
+    /// images whose ink may lie otherwise, not `as_mnist`.
+    pub(super) fn fitted(self, rows: usize, columns: usize, as_mnist: bool) -> Vec<f32> {
+        let is_own = (self.rows, self.columns) == (rows, columns);
+        if is_own && (!as_mnist || self.lies_as_mnist()) {
+            return self.ink;
+        }
+        let digit = self.cropped();
+        let (filled, whole) = FILLED;
+        let (box_rows, box_columns) = (rows * filled / whole, columns * filled / whole);
+        let scale =
+            (box_rows as f32 / digit.rows as f32).min(box_columns as f32 / digit.columns as f32);
+        let side = |pixels: usize, most: usize| {
+            ((pixels as f32 * scale).round() as usize).clamp(1, most.max(1))
+        };
+        digit
+            .resized(side(digit.rows, rows), side(digit.columns, columns))
+            .centred(rows, columns)
+    }
+
+    /// Whether the ink is such as in each of MNIST's 70 000 images: at least 254
+    /// of 255 at its strongest, 19 or 20 pixels at its longest, with its centre
+    /// within a pixel of the middle.
+    fn lies_as_mnist(&self) -> bool {
+        let lines = self.lines(0.0);
+        let longest = lines.each_ref().map(|lines| extent(lines, 0.0).len());
+        let filled = FILLED.0;
+        vector::max(&self.ink) >= 254.0 / 255.0
+            && (filled - 1..=filled).contains(&longest[0].max(longest[1]))
+            && lines
+                .iter()
+                .all(|lines| (centre(lines) - lines.len() as f32 / 2.0).abs() <= 1.0)
+    }
+
+    /// The box of the digit, with its strongest ink as 1. What is not a quarter as
+    /// strong is shadow rather than ink; a few specks may be outside.
+    fn cropped(&self) -> Self {
+        let strongest = vector::max(&self.ink);
+        let weak = strongest / 4.0;
+        let lines = self.lines(weak);
+        let [rows, columns] = lines.map(|lines| extent(&lines, SPECKS));
+        let ink = rows
+            .clone()
+            .flat_map(|i| &self.ink[i * self.columns..][columns.clone()]);
+        Self {
+            ink: ink
+                .map(|&x| if x > weak { x / strongest } else { 0.0 })
+                .collect(),
+            rows: rows.len(),
+            columns: columns.len(),
+        }
+    }
+
+    /// The sums of the ink above a threshold in each row, and in each column.
+    fn lines(&self, threshold: f32) -> [Vec<f32>; 2] {
+        let (mut rows, mut columns) = (vec![0.0; self.rows], vec![0.0; self.columns]);
+        for (k, &x) in self.ink.iter().enumerate() {
+            if x > threshold {
+                rows[k / self.columns] += x;
+                columns[k % self.columns] += x;
+            }
+        }
+        [rows, columns]
+    }
+
+    /// Scaled so that each new pixel is the mean of the area that it covers.
+    fn resized(&self, rows: usize, columns: usize) -> Self {
+        let mut ink = Vec::with_capacity(rows * columns);
+        for i in 0..rows {
+            for j in 0..columns {
+                let mut sum = 0.0;
+                for (y, high) in covered(i, rows, self.rows) {
+                    for (x, wide) in covered(j, columns, self.columns) {
+                        sum += high * wide * self.ink[y * self.columns + x];
+                    }
+                }
+                ink.push(sum);
+            }
+        }
+        Self { rows, columns, ink }
+    }
+
+    /// Moved so that the centre of the ink is that of a larger image or, as in
+    /// MNIST, less than a pixel below and to the right of it.
+    fn centred(&self, rows: usize, columns: usize) -> Vec<f32> {
+        let shift = |lines: &[f32], whole: usize| {
+            let first = (whole as f32 / 2.0 - centre(lines)).ceil().max(0.0) as usize;
+            first.min(whole - lines.len())
+        };
+        let [by_row, by_column] = self.lines(0.0);
+        let (top, left) = (shift(&by_row, rows), shift(&by_column, columns));
+        let mut moved = vec![0.0; rows * columns];
+        for (i, row) in self.ink.chunks(self.columns).enumerate() {
+            moved[(top + i) * columns + left..][..self.columns].copy_from_slice(row);
+        }
+        moved
+    }
+}
+
+/// The positions of the outermost pixels.
+fn border(rows: usize, columns: usize) -> impl Iterator<Item = usize> {
+    (0..rows).flat_map(move |i| {
+        let inner = i > 0 && i + 1 < rows;
+        let step = if inner { (columns - 1).max(1) } else { 1 };
+        (0..columns).step_by(step).map(move |j| i * columns + j)
+    })
+}
+
+/// The element in the middle of all in order; of two, the larger one.
+fn median(xs: impl Iterator<Item = f32>) -> f32 {
+    let mut xs: Vec<f32> = xs.collect();
+    let middle = xs.len() / 2;
+    *xs.select_nth_unstable_by(middle, f32::total_cmp).1
+}
+
+/// From the first to the last line of ink, without those at either end that an
+/// empty line sets apart and that hold no more than a share of all ink.
+fn extent(lines: &[f32], share: f32) -> Range<usize> {
+    let most = share * vector::sum(lines);
+    first(lines.iter(), most)..lines.len() - first(lines.iter().rev(), most)
+}
+
+/// How many lines there are up to the last empty one before which there is no
+/// more than that much ink.
+fn first<'a>(lines: impl Iterator<Item = &'a f32>, most: f32) -> usize {
+    let (mut sum, mut first) = (0.0, 0);
+    for (i, &x) in lines.enumerate() {
+        sum += x;
+        if sum > most {
+            break;
+        }
+        if x == 0.0 {
+            first = i + 1;
+        }
+    }
+    first
+}
+
+/// The centre of lines of ink.
+fn centre(lines: &[f32]) -> f32 {
+    let moments = lines.iter().enumerate().map(|(i, x)| x * (i as f32 + 0.5));
+    moments.sum::<f32>() / vector::sum(lines)
+}
+
+/// The old pixels under new pixel `i` of `new`, each with its share of it.
+fn covered(i: usize, new: usize, old: usize) -> impl Iterator<Item = (usize, f32)> {
+    let scale = old as f32 / new as f32;
+    let (from, to) = (i as f32 * scale, (i + 1) as f32 * scale);
+    let last = (to.ceil() as usize).clamp(from as usize + 1, old);
+    (from as usize..last).map(move |p| {
+        let overlap = to.min((p + 1) as f32) - from.max(p as f32);
+        (p, overlap / scale)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use handwritten::files;
+
+    /// A vertical stroke of ink in an image of that size.
+    fn stroke(rows: usize, columns: usize, ink: impl Fn(usize, usize) -> bool) -> Picture {
+        let pixel = |k: usize| {
+            if ink(k / columns, k % columns) {
+                1.0
+            } else {
+                0.0
+            }
+        };
+        Picture {
+            rows,
+            columns,
+            ink: (0..rows * columns).map(pixel).collect(),
+        }
+    }
+
+    #[test]
+    fn the_images_of_mnist_are_taken_as_they_are() {
+        let Ok(dir) = files::find(None) else {
+            eprintln!("skipped: the published package comes without data");
+            return;
+        };
+        let test = files::load(&dir).unwrap().test;
+        for i in 0..test.len() {
+            let image = test.image(i);
+            let expected: Vec<f32> = image.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+            let light = Picture::from_pixels(28, 28, |k| [f32::from(image[k]); 3]);
+            let dark = Picture::from_pixels(28, 28, |k| [255.0 - f32::from(image[k]); 3]);
+            for picture in [light, dark] {
+                let input = picture.cleaned().unwrap().fitted(28, 28, true);
+                assert!(input == expected, "{i}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_image_of_the_right_size_is_taken_as_it_is_unless_mnist_has_no_such() {
+        let of = |top: usize, ink: f32| {
+            let mut picture = stroke(28, 28, |i, j| {
+                (top..top + 20).contains(&i) && (13..15).contains(&j)
+            });
+            picture.ink.iter_mut().for_each(|x| *x *= ink);
+            picture
+        };
+        let expected = of(4, 1.0).ink;
+        let close = |xs: &[f32]| xs.iter().zip(&expected).all(|(x, y)| (x - y).abs() < 1e-5);
+        for (top, ink) in [(4, 1.0), (0, 1.0), (8, 1.0), (4, 0.5)] {
+            assert!(close(&of(top, ink).fitted(28, 28, true)), "{top} {ink}");
+            assert!(of(top, ink).fitted(28, 28, false) == of(top, ink).ink);
+        }
+        let short = stroke(28, 28, |i, j| (9..19).contains(&i) && (13..15).contains(&j));
+        assert!(short.fitted(28, 28, true)[4 * 28 + 13] > 0.9);
+    }
+
+    #[test]
+    fn a_stroke_in_a_corner_comes_to_the_middle_at_twenty_pixels() {
+        let picture = stroke(200, 150, |i, j| {
+            (10..110).contains(&i) && (5..15).contains(&j)
+        });
+        let input = picture.fitted(28, 28, true);
+        for i in 0..28 {
+            for j in 0..28 {
+                let inside = (4..24).contains(&i) && (13..15).contains(&j);
+                let expected = if inside { 1.0 } else { 0.0 };
+                assert!((input[i * 28 + j] - expected).abs() < 1e-5, "({i}, {j})");
+            }
+        }
+    }
+
+    #[test]
+    fn the_centre_of_the_ink_is_in_the_middle_or_less_than_a_pixel_below() {
+        for (ink, expected) in [
+            ([0.75, 0.25], [0.0, 0.0, 0.75, 0.25]),
+            ([0.5, 0.5], [0.0, 0.5, 0.5, 0.0]),
+            ([0.25, 0.75], [0.0, 0.25, 0.75, 0.0]),
+        ] {
+            let (rows, columns, ink) = (2, 1, ink.to_vec());
+            let picture = Picture { rows, columns, ink };
+            assert_eq!(picture.centred(4, 1), expected);
+        }
+    }
+
+    #[test]
+    fn scaling_keeps_the_mean() {
+        let picture = stroke(31, 47, |i, j| (i * j) % 3 == 0);
+        let mean = |ink: &[f32]| ink.iter().sum::<f32>() / ink.len() as f32;
+        for (rows, columns) in [(20, 20), (7, 13), (31, 47), (64, 90), (1, 1)] {
+            let scaled = picture.resized(rows, columns);
+            assert!((mean(&scaled.ink) - mean(&picture.ink)).abs() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn only_specks_that_are_apart_are_outside_the_box() {
+        let tip = [0.0, 0.01, 3.0, 4.0, 0.0, 5.0, 0.02];
+        assert_eq!(extent(&tip, 0.0), 1..7);
+        assert_eq!(extent(&tip, 0.005), 1..7);
+        let apart = [0.01, 0.0, 0.01, 3.0, 4.0, 0.0, 5.0, 0.0, 0.02, 0.0];
+        assert_eq!(extent(&apart, 0.0), 0..9);
+        assert_eq!(extent(&apart, 0.005), 2..7);
+    }
+
+    #[test]
+    fn the_border_is_every_outermost_pixel_once() {
+        let of = |rows, columns| border(rows, columns).collect::<Vec<_>>();
+        assert_eq!(of(3, 3), [0, 1, 2, 3, 5, 6, 7, 8]);
+        assert_eq!(of(3, 1), [0, 1, 2]);
+        assert_eq!(of(1, 3), [0, 1, 2]);
+        assert_eq!(of(1, 1), [0]);
+    }
+}

@@ -1,0 +1,596 @@
+//! Runs that are killed, stopped, raced, and starved of disk.
+//!
+//! `HANDWRITTEN_KILLS` says how often to kill; 60 without it.
+
+#![cfg(unix)]
+
+#[expect(dead_code, reason = "the command line has more to ask for")]
+mod programs;
+
+use handwritten::Checkpoint;
+use programs::{FILES, Folder, Output, assert_same_run, run, say};
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// A run of some tenths of a second, saved all the time.
+const LONG: &str = "--data data --hidden 8 --batch 1 --lr 0.01 --checkpoint-every 0";
+
+/// One that cannot end before a signal comes: nobody reads its standard output
+/// meanwhile, and what it has to say there does not fit into a pipe.
+const WAITING: &str = "--data data --hidden 8 --batch 1 --lr 0.01 --epochs 400 --json";
+
+/// One that nobody waits for.
+const ENDLESS: &str = "--data data --hidden 8 --batch 1 --lr 0.01 --epochs 1000000";
+
+impl Folder {
+    fn spawn(&self, args: &str) -> Child {
+        let mut command = self.train_command(args);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    /// A run that has been saved and goes on.
+    fn spawn_saved(&self, args: &str, run: &str) -> Child {
+        let child = self.spawn(args);
+        self.wait_for(&format!("{run}/last.ckpt"));
+        child
+    }
+
+    /// A run that has said these words on stderr, and goes on.
+    fn spawn_until(&self, args: &str, words: &str) -> Child {
+        let mut child = self.spawn(args);
+        let stderr = child.stderr.as_mut().unwrap();
+        // Byte by byte, so that whoever waits for its end reads all the rest.
+        let (mut said, mut byte) = (vec![], [0]);
+        while !said.ends_with(words.as_bytes()) {
+            let read = stderr.read_exact(&mut byte);
+            read.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&said)));
+            said.extend(byte);
+        }
+        child
+    }
+
+    fn wait_for(&self, file: &str) {
+        let start = Instant::now();
+        while !self.path(file).exists() {
+            assert!(start.elapsed() < Duration::from_secs(60), "no {file}");
+            sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Asserts that a run which has been killed can go on: its checkpoint loads,
+    /// and its history has each row once.
+    fn assert_whole(&self, run: &str) {
+        if self.path(&format!("{run}/last.ckpt")).exists() {
+            let bytes = self.bytes(&format!("{run}/last.ckpt"));
+            Checkpoint::from_bytes(&bytes).unwrap();
+        }
+        if self.path(&format!("{run}/history.csv")).exists() {
+            let history = self.text(&format!("{run}/history.csv"));
+            for (epoch, row) in (1..).zip(history.lines().skip(1)) {
+                assert_eq!(
+                    row.split(',').next(),
+                    Some(&*format!("{epoch}")),
+                    "{history}"
+                );
+            }
+        }
+    }
+}
+
+impl Output {
+    /// How often it warned that something cannot be written before it ended with
+    /// that error. It has said nothing else.
+    fn warnings_of_writing(&self) -> usize {
+        let lines: Vec<&str> = self.stderr.lines().collect();
+        let (last, warnings) = lines.split_last().unwrap();
+        assert!(last.starts_with("error: cannot write "), "{last}");
+        for warning in warnings {
+            assert!(warning.starts_with("warning: cannot write "), "{warning}");
+        }
+        warnings.len()
+    }
+}
+
+fn end(child: Child) -> Output {
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Output {
+        code: output.status.code(),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    signal_at_once(child, name, 1);
+}
+
+/// Sends a signal so many times within microseconds.
+fn signal_at_once(child: &Child, name: &str, times: usize) {
+    let ids = vec![child.id().to_string(); times];
+    let sent = Command::new("kill")
+        .arg(format!("-{name}"))
+        .args(ids)
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+#[test]
+fn killed_at_any_moment_a_run_ends_as_if_nothing_had_happened() {
+    let wanted = std::env::var("HANDWRITTEN_KILLS").map_or(60, |kills| kills.parse().unwrap());
+    let folder = Folder::new();
+    folder.train(&format!("{LONG} --out whole")).ok();
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+    let (mut kills, mut ends) = (0, 0);
+    while kills < wanted || ends == 0 {
+        let is_saved = folder.path("run/last.ckpt").exists();
+        let mut child = folder.spawn(&match is_saved {
+            true => "--resume run --checkpoint-every 0".to_string(),
+            false => format!("{LONG} --out run --force"),
+        });
+        if kills < wanted {
+            // From before the data are read to the end of the run.
+            sleep(Duration::from_micros(u64::from(rng.next_u32() % 120_000)));
+            let has_ended = child.try_wait().unwrap().is_some();
+            // SIGKILL, of which no program hears.
+            child.kill().unwrap();
+            if !has_ended {
+                end(child);
+                kills += 1;
+                folder.assert_whole("run");
+                continue;
+            }
+        }
+        let output = end(child);
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        assert_same_run(&folder, "whole", "run");
+        assert_eq!(folder.names("run"), FILES);
+        fs::remove_dir_all(folder.path("run")).unwrap();
+        ends += 1;
+    }
+    say(&format!("{kills} kills in {ends} runs and a part\n"));
+}
+
+#[test]
+fn a_signal_ends_the_run_in_order_and_it_goes_on() {
+    let folder = Folder::new();
+    folder.train(&format!("{WAITING} --out whole")).ok();
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let child = folder.spawn_until(&format!("{WAITING} --out {name}"), " 3/400 ");
+        signal(&child, name);
+        let stopped = end(child);
+        assert_eq!(stopped.code, Some(code), "{}", stopped.stderr);
+        assert_eq!(stopped.json().last().unwrap()["event"], "stopped");
+        let last = stopped.stderr.lines().last().unwrap();
+        assert!(
+            last.starts_with(&format!("stopped by SIG{name} after ")),
+            "{last}"
+        );
+        assert!(last.ends_with(&format!("train --resume {name}")), "{last}");
+        folder.assert_whole(name);
+
+        let resumed = folder.train(&format!("--resume {name}")).ok();
+        assert!(
+            resumed.stderr.contains("going on after "),
+            "{}",
+            resumed.stderr
+        );
+        assert!(
+            resumed.stdout.contains(" s since it went on\n"),
+            "{}",
+            resumed.stdout
+        );
+        let saved = last.split(' ').nth(4).unwrap();
+        let machine = folder.text(&format!("{name}/machine.toml"));
+        assert!(
+            machine.contains(&format!("\nresumed_after_epochs = {saved}\n")),
+            "{machine}"
+        );
+        assert_same_run(&folder, "whole", name);
+        folder
+            .train(&format!("--resume {name}"))
+            .fails(1, &["is complete"]);
+    }
+}
+
+#[test]
+fn what_it_says_to_go_on_is_what_a_shell_takes() {
+    let folder = Folder::new();
+    for out in ["-run", "my run", "it's $HOME"] {
+        let mut command = folder.train_command(ENDLESS);
+        command.arg(format!("--out={out}"));
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        folder.wait_for(&format!("{out}/last.ckpt"));
+        signal(&child, "INT");
+        let stopped = end(child);
+        let (_, resuming) = stopped.stderr.split_once("to go on: ").unwrap();
+        // Refused, so that it does not go on for ever, but by the run itself.
+        let script = format!(
+            "train() {{ \"$TRAIN\" \"$@\"; }}; {} --lr 2",
+            resuming.trim()
+        );
+        let mut shell = folder.command("sh", ["-c", &script]);
+        let resumed = run(shell.env("TRAIN", env!("CARGO_BIN_EXE_train")));
+        resumed.fails(2, &["lr is 0.01 in the run to be resumed, not 2"]);
+        // Whoever repeats the command hears of it too.
+        let mut command = folder.train_command(ENDLESS);
+        let again = run(command.arg(format!("--out={out}")));
+        again.fails(1, &["has not ended", resuming.trim(), "--force"]);
+    }
+}
+
+#[test]
+fn what_is_stopped_says_so_in_json() {
+    let folder = Folder::new();
+    let child = folder.spawn_saved(&format!("{ENDLESS} --out run --json --quiet"), "run");
+    signal(&child, "TERM");
+    let stopped = end(child);
+    assert_eq!(
+        (stopped.code, stopped.stderr.lines().count()),
+        (Some(143), 1)
+    );
+    let events = stopped.json();
+    let event = events.last().unwrap();
+    assert_eq!(
+        (&event["event"], &event["signal"]),
+        (&"stopped".into(), &"SIGTERM".into())
+    );
+    let (saved, _) = Checkpoint::from_bytes(&folder.bytes("run/last.ckpt")).unwrap();
+    assert_eq!(event["epochs"], saved.history.len());
+    assert_eq!(event["steps"], saved.step);
+}
+
+#[test]
+fn signals_end_it_in_order_and_one_that_comes_later_at_once() {
+    let folder = Folder::new();
+    let fifo = folder.path("file.toml");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    for (first, times, later, code) in [
+        ("INT", 1, None, 130),
+        // `timeout` sends it twice.
+        ("TERM", 20, None, 143),
+        ("INT", 1, Some("INT"), 130),
+        ("INT", 1, Some("TERM"), 143),
+    ] {
+        let mut child = folder.spawn(&format!("{ENDLESS} --out run --config file.toml"));
+        // Returns once the program wants to read, and so listens for signals.
+        let mut config = File::options().write(true).open(&fifo).unwrap();
+        signal_at_once(&child, first, times);
+        // More than a pipe holds: this returns once the program has read on, and
+        // it has taken the first signal before that.
+        config.write_all(&b"#".repeat(1 << 19)).unwrap();
+        if let Some(later) = later {
+            // It is still reading, so nothing else can end it.
+            while child.try_wait().unwrap().is_none() {
+                signal(&child, later);
+                sleep(Duration::from_millis(100));
+            }
+        }
+        drop(config);
+        let stopped = end(child);
+        assert_eq!(stopped.code, Some(code), "{}", stopped.stderr);
+        if later.is_none() {
+            let words = " after 0 epochs and 1 steps; to go on: train --resume run";
+            assert!(stopped.stderr.contains(words), "{}", stopped.stderr);
+            fs::remove_dir_all(folder.path("run")).unwrap();
+        } else {
+            assert_eq!(stopped.stderr, "");
+            assert!(!folder.path("run").exists());
+        }
+    }
+}
+
+#[test]
+fn nobody_writes_into_a_run_that_is_being_written() {
+    let folder = Folder::new();
+    let mut child = folder.spawn_saved(&format!("{ENDLESS} --out run"), "run");
+    for args in ["--resume run", "--data data --out run --force"] {
+        folder
+            .train(args)
+            .fails(1, &["another process is writing a run into run"]);
+    }
+    // Before it looks for data, and so before it trains.
+    folder
+        .handwritten("explain --data nowhere --out run --force")
+        .fails(1, &["another process"]);
+    // The lock of the dead is none.
+    child.kill().unwrap();
+    end(child);
+    let child = folder.spawn_until("--resume run", "going on after ");
+    signal(&child, "INT");
+    let stopped = end(child);
+    assert_eq!(stopped.code, Some(130), "{}", stopped.stderr);
+}
+
+#[test]
+fn of_two_that_race_one_writes_and_one_is_refused() {
+    let folder = Folder::new();
+    for round in 0..10 {
+        let args = format!("{LONG} --epochs 2 --quiet --out run{round}");
+        let racers = [folder.spawn(&args), folder.spawn(&args)].map(end);
+        let mut codes = racers.each_ref().map(|racer| racer.code.unwrap());
+        codes.sort_unstable();
+        assert_eq!(codes, [0, 1]);
+        let slower = racers.into_iter().find(|racer| racer.code == Some(1));
+        slower.unwrap().fails(1, &[&format!("run{round}")]);
+        assert_eq!(folder.names(&format!("run{round}")), FILES);
+    }
+}
+
+#[test]
+fn other_settings_and_other_data_are_refused_by_name() {
+    let folder = Folder::new();
+    folder.write_data("other", 2);
+    let child = folder.spawn_saved(&format!("{WAITING} --out run"), "run");
+    signal(&child, "INT");
+    assert_eq!(end(child).code, Some(130));
+    folder.write("file.toml", b"hidden = [9]\n");
+    let before = folder.contents("run");
+    for (args, code, words) in [
+        (
+            "--lr 0.5",
+            2,
+            "lr is 0.01 in the run to be resumed, not 0.5",
+        ),
+        ("--weight-decay 0.1", 2, "weight-decay is 0.00003"),
+        ("--epochs 21", 2, "epochs is 400"),
+        ("--patience 3", 2, "patience is not set"),
+        (
+            "--config file.toml",
+            2,
+            "hidden is [8] in the run to be resumed, not [9]",
+        ),
+        ("--recipe quick", 2, "in the run to be resumed, not"),
+        ("--data other", 1, "another data set"),
+        ("--out elsewhere", 2, "--out"),
+        ("--force", 2, "--force"),
+        ("--checkpoint-every -1", 2, "--checkpoint-every"),
+        ("--checkpoint-every nan", 2, "--checkpoint-every"),
+    ] {
+        let refused = folder.train(&format!("--resume run {args}"));
+        refused.fails(code, &[words]);
+        assert!(folder.contents("run") == before, "{args}");
+    }
+    for (run, words) in [
+        ("nowhere", "no run in nowhere"),
+        ("data", "no run has been saved"),
+    ] {
+        folder.train(&format!("--resume {run}")).fails(1, &[words]);
+    }
+    // What is the same may be said again, and the data may have moved.
+    fs::rename(folder.path("data"), folder.path("moved")).unwrap();
+    let args = "--resume run --lr 0.01 --hidden 8 --data moved --threads 1";
+    folder.train(args).ok();
+}
+
+#[test]
+fn a_run_of_other_roundings_is_not_gone_on_with() {
+    let folder = Folder::new();
+    let child = folder.spawn_saved(&format!("{ENDLESS} --out run"), "run");
+    signal(&child, "INT");
+    assert_eq!(end(child).code, Some(130));
+    let is_fused = handwritten::Isa::detect().is_fused();
+    let portable = handwritten::Isa::new(handwritten::InstructionSet::Portable).unwrap();
+    if is_fused == portable.is_fused() {
+        say("skipped: all instruction sets here round alike\n");
+        return;
+    }
+    let mut command = folder.train_command("--resume run");
+    run(command.env("HANDWRITTEN_ISA", "portable")).fails(1, &["with fused multiply-adds"]);
+}
+
+#[test]
+fn a_checkpoint_that_is_damaged_or_too_new_is_refused() {
+    let folder = Folder::new();
+    let child = folder.spawn_saved(&format!("{ENDLESS} --out run"), "run");
+    signal(&child, "INT");
+    assert_eq!(end(child).code, Some(130));
+    let good = folder.bytes("run/last.ckpt");
+    let damaged = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = good.clone();
+        change(&mut bytes);
+        bytes
+    };
+    for (bytes, words) in [
+        (vec![], "does not begin as a checkpoint"),
+        (b"GIF89a..".to_vec(), "does not begin as a checkpoint"),
+        (damaged(&|bytes| bytes[8] = 4), "version 4"),
+        (
+            damaged(&|bytes| bytes.truncate(999)),
+            "has 999 bytes instead of",
+        ),
+        (damaged(&|bytes| bytes[1000] ^= 1), "checksum is wrong"),
+        (
+            include_bytes!("../../tests/checkpoint-v1.ckpt").to_vec(),
+            "none of this program",
+        ),
+    ] {
+        folder.write("run/last.ckpt", &bytes);
+        let refused = folder.train("--resume run");
+        refused.fails(1, &["run/last.ckpt is no checkpoint", words]);
+    }
+}
+
+#[test]
+fn a_folder_that_is_removed_meanwhile_is_told_and_loses_no_result() {
+    let folder = Folder::new();
+    let child = folder.spawn_saved(&format!("{WAITING} --out run --quiet"), "run");
+    // Somebody else may be writing into it at this moment.
+    while folder.path("run").exists() {
+        let _ = fs::remove_dir_all(folder.path("run"));
+    }
+    let output = end(child);
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    let result = &output.json()[401];
+    assert_eq!(result["event"], "test", "the result is not lost");
+    assert!(output.warnings_of_writing() > 0, "{}", output.stderr);
+}
+
+/// How often the disk was too small, and how often it was not.
+#[derive(Default)]
+struct Tries {
+    refused: usize,
+    written: usize,
+}
+
+impl Tries {
+    /// Asserts that a run is complete and as `whole`, or has been ended with an
+    /// error after nothing but warnings, with none of its files written in part.
+    fn check(&mut self, folder: &Folder, run: &str, output: &Output) {
+        if output.code == Some(0) {
+            self.written += 1;
+            return assert_same_run(folder, "whole", run);
+        }
+        self.refused += 1;
+        assert_eq!(output.code, Some(1), "{}", output.stderr);
+        output.warnings_of_writing();
+        if folder.path(run).exists() {
+            folder.assert_whole(run);
+            for name in folder.names(run) {
+                let whole = ["last.ckpt", "machine.toml"].contains(&&*name)
+                    || folder.bytes(&format!("{run}/{name}"))
+                        == folder.bytes(&format!("whole/{name}"));
+                assert!(whole, "a part of {name} in {run}");
+            }
+        }
+    }
+
+    fn assert_many(&self) {
+        let Self { refused, written } = self;
+        assert!(
+            *refused > 10 && *written > 3,
+            "{refused} refused, {written} written"
+        );
+    }
+}
+
+/// Files of at most so many blocks of 512 bytes may be written, as with a quota,
+/// at growing sizes.
+#[test]
+fn whatever_fits_the_quota_is_whole() {
+    let folder = Folder::new();
+    let short = format!("{LONG} --epochs 3 --quiet");
+    folder.train(&format!("{short} --out whole")).ok();
+    let mut tries = Tries::default();
+    for blocks in (0..40).chain((40..400).step_by(20)) {
+        let program = env!("CARGO_BIN_EXE_train");
+        let script =
+            format!("trap '' XFSZ; ulimit -f {blocks}; exec {program} {short} --out {blocks}");
+        let output = run(&mut folder.command("sh", ["-c", &script]));
+        tries.check(&folder, &format!("{blocks}"), &output);
+    }
+    tries.assert_many();
+}
+
+/// A shell that may mount what nobody else sees. None where the system has no
+/// such thing for this user.
+fn mounting(folder: &Folder) -> Option<impl Fn(&str) -> Output> {
+    fs::create_dir(folder.path("disk")).unwrap();
+    let shell = |script: &str| {
+        let args = "--user --map-root-user --mount sh -c";
+        run(&mut folder.command("unshare", args.split(' ').chain([script])))
+    };
+    let exists = Command::new("unshare").arg("--help").output().is_ok();
+    let can = exists && shell("mount -t tmpfs none disk").code == Some(0);
+    if !can {
+        say("skipped: this user may not mount a file system\n");
+    }
+    can.then_some(shell)
+}
+
+/// A file system of so many pages of 4096 bytes, which is full sooner or later.
+#[test]
+fn whatever_fits_the_disk_is_whole() {
+    let folder = Folder::new();
+    let short = format!("{LONG} --epochs 3 --quiet");
+    folder.train(&format!("{short} --out whole")).ok();
+    let Some(shell) = mounting(&folder) else {
+        return;
+    };
+    let mut tries = Tries::default();
+    for size in (4..160).step_by(4) {
+        let program = env!("CARGO_BIN_EXE_train");
+        let output = shell(&format!(
+            "mount -t tmpfs -o size={size}k none disk && {program} {short} --out disk/run
+             code=$?; [ ! -e disk/run ] || cp -r disk/run {size}; exit $code"
+        ));
+        tries.check(&folder, &format!("{size}"), &output);
+    }
+    tries.assert_many();
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    fs::create_dir(folder.path("run")).unwrap();
+    fs::set_permissions(folder.path("run"), fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(folder.path("run/try"), b"").is_ok() {
+        say("skipped: this user may write into read-only folders\n");
+    } else {
+        let output = folder.train(&format!("{LONG} --epochs 2 --quiet --out run"));
+        output.fails(1, &["cannot write run/"]);
+    }
+    // Nor may anybody here.
+    if let Some(shell) = mounting(&folder) {
+        let program = env!("CARGO_BIN_EXE_train");
+        let output = shell(&format!(
+            "mount -t tmpfs none disk && mkdir disk/run && mount -o remount,ro disk &&
+             exec {program} {LONG} --epochs 2 --quiet --out disk/run"
+        ));
+        output.fails(1, &["cannot write disk/run/", "Read-only"]);
+        let program = env!("CARGO_BIN_EXE_handwritten");
+        let output = shell(&format!(
+            "mount -t tmpfs none disk && mkdir disk/run && mount -o remount,ro disk &&
+             exec {program} explain --data nowhere --out disk/run"
+        ));
+        output.fails(1, &["cannot write into disk/run: Read-only"]);
+    }
+}
+
+#[test]
+fn a_loss_that_overflows_leaves_the_last_good_checkpoint() {
+    let folder = Folder::new();
+    // Two good epochs, until the warm-up has come too far.
+    let args = "--data data --hidden 8 --activation relu --lr 1e6 --warmup 2000 --epochs 3000 \
+                --batch 30 --out run --quiet";
+    let output = folder.train(args);
+    output.fails(
+        3,
+        &[
+            "the loss stopped being finite in epoch ",
+            " overflowed first",
+        ],
+    );
+    let (saved, _) = Checkpoint::from_bytes(&folder.bytes("run/last.ckpt")).unwrap();
+    assert!(!saved.history.is_empty());
+    assert!(saved.net.view().params().iter().all(|w| w.is_finite()));
+    // It ends there again.
+    let again = folder.train("--resume run --quiet");
+    again.fails(3, &["the loss stopped being finite in epoch "]);
+}
+
+#[test]
+fn a_reader_that_leaves_stops_no_run() {
+    let folder = Folder::new();
+    let mut child = folder.spawn(&format!("{LONG} --json --out run"));
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 10]).unwrap();
+    drop(stdout);
+    assert_eq!(end(child).code, Some(0));
+    assert!(Path::new(&folder.path("run/model.safetensors")).exists());
+}

@@ -1,0 +1,69 @@
+//! The properties that `fuzz/` holds random inputs to, held to the inputs kept
+//! in `fuzz/seeds`.
+
+use std::fs;
+use std::path::Path;
+
+#[path = "../../fuzz/properties/checkpoint.rs"]
+mod checkpoint;
+#[path = "../../fuzz/properties/config.rs"]
+mod config;
+#[path = "../../fuzz/properties/gemm.rs"]
+mod gemm;
+#[path = "../../fuzz/properties/gz.rs"]
+mod gz;
+#[path = "../../fuzz/properties/idx.rs"]
+mod idx;
+#[path = "../../fuzz/properties/model.rs"]
+mod model;
+#[path = "../../fuzz/properties/step.rs"]
+mod step;
+
+/// Holds each seed of a target to its property.
+fn replay(target: &str, check: fn(&[u8])) {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
+    let mut count = 0;
+    for seed in fs::read_dir(seeds.join(target)).unwrap() {
+        let path = seed.unwrap().path();
+        // Shown if it fails.
+        println!("{}", path.display());
+        check(&fs::read(path).unwrap());
+        count += 1;
+    }
+    assert!(count > 0, "no seeds for {target}");
+}
+
+#[test]
+fn checkpoints() {
+    replay("checkpoint", checkpoint::check);
+}
+
+#[test]
+fn configurations() {
+    replay("config", config::check);
+}
+
+#[test]
+fn products() {
+    replay("gemm", gemm::check);
+}
+
+#[test]
+fn compressed_files() {
+    replay("gz", gz::check);
+}
+
+#[test]
+fn idx_files() {
+    replay("idx", idx::check);
+}
+
+#[test]
+fn model_files() {
+    replay("model", model::check);
+}
+
+#[test]
+fn steps() {
+    replay("step", step::check);
+}

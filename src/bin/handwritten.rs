@@ -1,7 +1,0 @@
-//! The program `handwritten`.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    handwritten::cli::handwritten()
-}

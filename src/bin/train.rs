@@ -1,7 +1,0 @@
-//! The program `train`, which is `handwritten train`.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    handwritten::cli::train()
-}

@@ -1,0 +1,665 @@
+//! The loops over blocks of a product, on one thread.
+
+use super::kernel::{Ahead, Column, From, Listed, MAX_ROWS, MicroKernel, Panel, Strided, Tiles};
+use super::packing;
+use super::params::*;
+use super::{Epilogue, SparseK, Start};
+use crate::compute::matrix::{MatMut, MatRef};
+use core::ops::Range;
+
+/// A product, or the part of one that a thread computes.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub(super) a: MatRef<'a>,
+    pub(super) b: MatRef<'a>,
+    /// The steps of k that are taken; all if `None`.
+    pub(super) steps: Option<SparseK<'a>>,
+    pub(super) start: Start<'a>,
+    pub(super) epilogue: Option<&'a Epilogue<'a>>,
+    /// The row and the column of the whole C that are the first here.
+    pub(super) first_row: usize,
+    pub(super) first_column: usize,
+}
+
+/// How the blocks of a product are computed.
+struct Plan {
+    /// Columns of a tile.
+    width: usize,
+    pack_a: bool,
+    pack_b: bool,
+    /// Whether later parts of A, or of C, are fetched ahead.
+    fetch_a: bool,
+    fetch_c: bool,
+}
+
+/// What the panels of a block of B are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Panels {
+    /// None: B stays in L1 as it is.
+    None,
+    /// Packed already.
+    Packed,
+    /// To be packed by the tiles that read them first.
+    ToPack,
+}
+
+/// The most columns of a tile that is not computed in place.
+const ASIDE_WIDTH: usize = 32;
+
+/// The elements of such a tile.
+const ASIDE: usize = MAX_ROWS * ASIDE_WIDTH;
+
+impl Part<'_> {
+    /// Computes it into `c`.
+    #[inline]
+    pub(super) fn compute(&self, mut c: MatMut<'_>, kernel: MicroKernel, packing: &mut [f32]) {
+        let (m, n) = (self.a.rows(), self.b.cols());
+        if m == 0 || n == 0 {
+            return;
+        }
+        if self.is_narrow(kernel)
+            && kernel.has_narrow(n)
+            && self.a.col_stride() == 1
+            && self.b.col_stride() == 1
+        {
+            self.narrow(&mut c, kernel);
+        } else if self.is_narrow(kernel) {
+            self.swapped(&mut c, kernel, packing);
+        } else if self.is_worth_panels(kernel) {
+            self.by_panels(&mut c, kernel, packing);
+        } else {
+            self.straight(&mut c, kernel, packing);
+        }
+    }
+
+    /// What the sums start from at a step of k, in the columns from one on.
+    #[inline(always)]
+    fn from(&self, step: usize, column: usize) -> From<'_> {
+        match self.start {
+            _ if step > 0 => From::C,
+            Start::Zero => From::Zero,
+            Start::C => From::C,
+            Start::Row(row) => From::Row(&row[column..]),
+        }
+    }
+
+    /// Calls the epilogue, if there is one, with a part of some rows, whose sums are
+    /// complete.
+    #[inline(always)]
+    fn finish(&self, c: &mut MatMut<'_>, rows: Range<usize>, columns: Range<usize>) {
+        if let Some(epilogue) = self.epilogue {
+            for i in rows {
+                let part = &mut c.row_mut(i)[columns.clone()];
+                epilogue(self.first_row + i, self.first_column + columns.start, part);
+            }
+        }
+    }
+
+    /// Whether panels of B are worth it for so many rows of A: not where a long A
+    /// only streams by once or twice, which is better fetched ahead.
+    fn is_worth_panels(&self, kernel: MicroKernel) -> bool {
+        let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
+        let width = kernel.panel_columns();
+        let is_streamed = m * k > FROM_MEMORY && n <= 2 * width;
+        kernel.has_panels() && m >= 16 && k >= 8 && !is_streamed
+    }
+
+    /// Whether B stays in L1 as it is, and its rows are whole vectors.
+    fn has_small_b(&self, kernel: MicroKernel) -> bool {
+        let b = self.b;
+        let is_whole = b.col_stride() == 1 && b.cols().is_multiple_of(kernel.lanes());
+        is_whole && b.rows() * b.row_stride() <= PANEL_B
+    }
+
+    /// Vectors along the rows of C, panel by panel: a packed panel of B is read
+    /// from one end to the other by each tile of a block of A, and that block
+    /// stays in L2 while all panels pass by. Where vectors are short and L2 is
+    /// small, this is the better way.
+    fn by_panels(&self, c: &mut MatMut<'_>, kernel: MicroKernel, packing: &mut [f32]) {
+        let (a, b) = (self.a, self.b);
+        let (m, k, n) = (a.rows(), a.cols(), b.cols());
+        let columns_of_a = a.col_stride() != 1;
+        let width = kernel.panel_columns();
+        let long_columns = columns_of_a && m * k > LONG_A;
+        let pack_a = long_columns && n > 2 * width;
+        let pack_b = !self.has_small_b(kernel);
+        let groups = Even::new(k, if long_columns { KC_COLUMNS } else { KC_GROUP });
+        let longest = groups.largest().min(KC_WHOLE);
+        let columns = Even::of_multiples(n, PANELS / groups.largest(), width);
+        let rows = Even::of_multiples(m, PASSING_A / longest, kernel.max_rows());
+        let (packed_a, packed_b) = packing.split_at_mut(BLOCK_A);
+        let packed_b = aligned(packed_b);
+        for (jc, nc) in columns {
+            let across = nc.next_multiple_of(kernel.lanes());
+            for (gc, gk) in groups {
+                let steps = Even::new(gk, KC_WHOLE);
+                // Rows are packed on the way, columns beforehand.
+                for (pc, kc) in steps.filter(|_| pack_b && b.col_stride() != 1) {
+                    let block = b.block(gc + pc..gc + pc + kc, jc..jc + nc);
+                    packing::panels(kernel, block, width, &mut packed_b[pc * across..]);
+                }
+                for (ic, mc) in rows {
+                    let state = match pack_b {
+                        false => Panels::None,
+                        true if ic > 0 || b.col_stride() != 1 => Panels::Packed,
+                        true => Panels::ToPack,
+                    };
+                    for (pc, kc) in steps {
+                        let block = ((ic, mc), (gc + pc, kc), (jc, nc));
+                        let lhs = if pack_a {
+                            let block = a.block(ic..ic + mc, gc + pc..gc + pc + kc);
+                            Strided {
+                                row: 1,
+                                step: packing::rows(block.t(), packed_a),
+                                data: packed_a,
+                            }
+                        } else {
+                            Strided {
+                                data: a.tail(ic, gc + pc),
+                                row: a.row_stride(),
+                                step: a.col_stride(),
+                            }
+                        };
+                        let panels = (state, &mut packed_b[pc * across..]);
+                        self.block_of_panels(block, lhs, panels, c, kernel);
+                    }
+                    if gc + gk == k {
+                        self.finish(c, ic..ic + mc, jc..jc + nc);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A block of rows, steps and columns of the product, out of panels.
+    fn block_of_panels(
+        &self,
+        ((ic, mc), (pc, kc), (jc, nc)): ((usize, usize), (usize, usize), (usize, usize)),
+        a: Strided<'_>,
+        (state, packed): (Panels, &mut [f32]),
+        c: &mut MatMut<'_>,
+        kernel: MicroKernel,
+    ) {
+        let b = self.b;
+        let width = kernel.panel_columns();
+        for (jr, columns) in Fixed::new(nc, width) {
+            let from = self.from(pc, jc + jr);
+            let mut state = state;
+            let most = kernel.panel_rows(columns);
+            for (ir, count, rows) in Even::new(mc, most).runs() {
+                let whole = columns.next_multiple_of(kernel.lanes());
+                let place = jr * kc..jr * kc + whole * kc;
+                let in_b = (b.tail(pc, jc + jr), b.row_stride());
+                let ((b, b_row), panel) = match state {
+                    Panels::None => (in_b, Panel::Packed),
+                    Panels::Packed => ((&packed[place], whole), Panel::Packed),
+                    Panels::ToPack => {
+                        let panel = &mut packed[place];
+                        let next = self.after((pc, kc), (jc, nc), jr, width);
+                        (in_b, Panel::Pack { panel, next })
+                    }
+                };
+                let tiles = Column {
+                    count,
+                    rows,
+                    columns,
+                    k: kc,
+                    a: Strided {
+                        data: &a.data[ir * a.row..],
+                        ..a
+                    },
+                    b,
+                    b_row,
+                    from,
+                };
+                let c_row = c.row_stride();
+                kernel.column(&tiles, panel, c.tail_mut(ic + ir, jc + jr), c_row);
+                if state == Panels::ToPack {
+                    state = Panels::Packed;
+                }
+            }
+        }
+    }
+
+    /// The rows of B that are packed after those of the panel from column `jr` of
+    /// a block on; the same ones where no others are, or all of B stays in L2.
+    fn after(
+        &self,
+        (pc, kc): (usize, usize),
+        (jc, nc): (usize, usize),
+        jr: usize,
+        width: usize,
+    ) -> &[f32] {
+        let (k, n) = (self.b.rows(), self.b.cols());
+        let is_far = k * self.b.row_stride() > BLOCK_B;
+        if is_far && jr + width < nc {
+            self.b.tail(pc, jc + jr + width)
+        } else if is_far && pc + kc < k {
+            self.b.tail(pc + kc, jc)
+        } else if is_far && jc + nc < n {
+            self.b.tail(0, jc + nc)
+        } else {
+            self.b.tail(pc, jc + jr)
+        }
+    }
+
+    /// Whether the columns of C are so few that they would fill a part of their
+    /// vectors only, while its rows fill all of theirs. Rows of A would have to be
+    /// transposed, which costs short vectors more than they leave empty, and so
+    /// does C, which counts where the steps of k are few.
+    pub(super) fn is_narrow(&self, kernel: MicroKernel) -> bool {
+        let (m, n, lanes) = (self.a.rows(), self.b.cols(), kernel.lanes());
+        let is_short = self.a.col_stride() == 1 || self.a.cols() <= KC_SHORT;
+        let is_too_dear = kernel.has_panels() && is_short;
+        n < 2 * lanes && 4 * n <= 3 * n.next_multiple_of(lanes) && m >= lanes && !is_too_dear
+    }
+
+    /// Some steps of k only, and nothing packed.
+    #[inline(always)]
+    pub(super) fn listed(&self, steps: SparseK<'_>, mut c: MatMut<'_>, kernel: MicroKernel) {
+        let (a, b) = (self.a, self.b);
+        let product = Listed {
+            rows: a.rows(),
+            columns: b.cols(),
+            k: a.cols(),
+            steps,
+            a: Strided {
+                data: a.tail(0, 0),
+                row: a.row_stride(),
+                step: a.col_stride(),
+            },
+            b: b.tail(0, 0),
+            b_row: b.row_stride(),
+            from: From::of(self.start),
+        };
+        let c_row = c.row_stride();
+        kernel.listed(&product, c.tail_mut(0, 0), c_row);
+        self.finish(&mut c, 0..a.rows(), 0..b.cols());
+    }
+
+    /// Vectors along the rows of C.
+    fn straight(&self, c: &mut MatMut<'_>, kernel: MicroKernel, packing: &mut [f32]) {
+        let (a, b) = (self.a, self.b);
+        let (m, k, n) = (a.rows(), a.cols(), b.cols());
+        let width = kernel.max_columns(Even::new(m, kernel.max_rows()).largest());
+        let columns_of_a = a.col_stride() != 1;
+        let is_large = self.multiply_adds() >= LARGE;
+        let pack_b = b.col_stride() != 1
+            || is_large && b.row_stride() % ALIASING == 0
+            || kernel.wants_whole_vectors() && n % kernel.lanes() != 0;
+        let pack_a = is_large && !columns_of_a && a.row_stride() % ALIASING == 0;
+        let steps = if columns_of_a && m * k > LONG_A {
+            Even::new(k, KC_COLUMNS)
+        } else if k > KC_WHOLE {
+            Even::new(k, KC)
+        } else {
+            Even::new(k, KC_WHOLE)
+        };
+        let columns = Even::of_multiples(n, BLOCK_B / steps.largest().max(1), width);
+        let rows = if columns_of_a {
+            m
+        } else {
+            BLOCK_A / packing::apart(steps.largest())
+        };
+        let plan = Plan {
+            width,
+            pack_a,
+            pack_b,
+            fetch_a: !pack_a && m * k > LONG_A,
+            // With few steps C, that is only written, is what the time goes to.
+            fetch_c: k <= KC_SHORT && m * n > FROM_MEMORY,
+        };
+        let (packed_a, packed_b) = packing.split_at_mut(BLOCK_A);
+        for (ic, mc) in Even::new(m, rows) {
+            for (pc, kc) in steps {
+                if pack_a {
+                    packing::rows(a.block(ic..ic + mc, pc..pc + kc), packed_a);
+                }
+                for (jc, nc) in columns {
+                    let b_row = if pack_b {
+                        self.pack_b((pc, kc), (jc, nc), width, kernel, packed_b)
+                    } else {
+                        Some(b.row_stride())
+                    };
+                    let block = ((ic, mc), (pc, kc), (jc, nc));
+                    self.block(&plan, block, packed_a, (packed_b, b_row), c, kernel);
+                }
+            }
+        }
+    }
+
+    /// Packs a block of B, and returns how far apart its rows are, or `None` if
+    /// it lies in panels.
+    fn pack_b(
+        &self,
+        (pc, kc): (usize, usize),
+        (jc, nc): (usize, usize),
+        width: usize,
+        kernel: MicroKernel,
+        packed: &mut [f32],
+    ) -> Option<usize> {
+        let block = self.b.block(pc..pc + kc, jc..jc + nc);
+        if block.col_stride() != 1 {
+            packing::panels(kernel, block, width, packed);
+            return None;
+        }
+        Some(packing::rows(block, packed))
+    }
+
+    /// A block of rows, steps and columns of the product.
+    #[inline]
+    fn block(
+        &self,
+        plan: &Plan,
+        ((ic, mc), (pc, kc), (jc, nc)): ((usize, usize), (usize, usize), (usize, usize)),
+        packed_a: &[f32],
+        (packed_b, b_row): (&[f32], Option<usize>),
+        c: &mut MatMut<'_>,
+        kernel: MicroKernel,
+    ) {
+        let (a, b) = (self.a, self.b);
+        let (m, k) = (a.rows(), a.cols());
+        let from = self.from(pc, jc);
+        for (ir, mr) in Even::new(mc, kernel.max_rows()) {
+            let i = ic + ir;
+            let lhs = if plan.pack_a {
+                let row = packing::apart(kc);
+                Strided {
+                    data: &packed_a[ir * row..],
+                    row,
+                    step: 1,
+                }
+            } else {
+                Strided {
+                    data: a.tail(i, pc),
+                    row: a.row_stride(),
+                    step: a.col_stride(),
+                }
+            };
+            let ahead = if plan.fetch_c {
+                // The next group is too near to arrive in time.
+                let c_row = c.row_stride();
+                Ahead::new(c.tail_mut(i + 2 * mr, jc), mr, nc, c_row)
+            } else if !plan.fetch_a {
+                Ahead::NONE
+            } else if a.col_stride() != 1 {
+                // This group's share of the rows that the next steps read.
+                let (first, end) = (kc * i / m, kc * (i + mr) / m);
+                Ahead::new(a.tail(0, pc + kc + first), end - first, m, a.col_stride())
+            } else {
+                Ahead::new(a.tail(i + mr, pc), mr, kc, a.row_stride())
+            };
+            let tiles = Tiles {
+                rows: mr,
+                columns: nc,
+                width: plan.width,
+                k: kc,
+                a: lhs,
+                b: if plan.pack_b {
+                    packed_b
+                } else {
+                    b.tail(pc, jc)
+                },
+                b_row,
+                from,
+                ahead,
+            };
+            let c_row = c.row_stride();
+            kernel.tiles(&tiles, c.tail_mut(i, jc), c_row);
+            if pc + kc == k {
+                self.finish(c, i..i + mr, jc..jc + nc);
+            }
+        }
+    }
+
+    /// Vectors along the columns of C, and nothing packed.
+    fn narrow(&self, c: &mut MatMut<'_>, kernel: MicroKernel) {
+        let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
+        let from = From::of(self.start);
+        // As many rows at a time as stay in L1 until the epilogue has them.
+        for (i, rows) in Fixed::new(m, if self.epilogue.is_some() { 64 } else { m }) {
+            let a = self.a.block(i..i + rows, 0..k);
+            let mut part = c.block(i..i + rows, 0..n);
+            kernel.narrow(a, self.b, from, &mut part, m * k > LONG_A);
+            self.finish(c, i..i + rows, 0..n);
+        }
+    }
+
+    /// Vectors along the columns of C: `Cᵀ = Bᵀ·Aᵀ`, each tile transposed on
+    /// its way.
+    fn swapped(&self, c: &mut MatMut<'_>, kernel: MicroKernel, packing: &mut [f32]) {
+        let (lhs, rhs) = (self.b.t(), self.a.t());
+        let (n, k, m) = (lhs.rows(), lhs.cols(), rhs.cols());
+        let groups = Even::new(n, kernel.max_rows());
+        let width = kernel.max_columns(groups.largest()).min(ASIDE_WIDTH);
+        let pack = rhs.col_stride() != 1 || kernel.wants_whole_vectors() && m % kernel.lanes() != 0;
+        let steps = if !pack && m * k > LONG_A {
+            Even::new(k, (LONG_A / m).clamp(KC_COLUMNS, KC_WHOLE))
+        } else {
+            Even::new(k, KC_WHOLE)
+        };
+        let fetch = m * k > LONG_A;
+        let mut aside = [0.0; ASIDE];
+        for (pc, kc) in steps {
+            let from = if pc == 0 { self.start } else { Start::C };
+            for (j, columns) in Fixed::new(m, width) {
+                let row = columns.next_multiple_of(kernel.lanes());
+                let (b, b_row) = if pack {
+                    let block = rhs.block(pc..pc + kc, j..j + columns);
+                    let b_row = if rhs.col_stride() == 1 {
+                        Some(packing::rows(block, packing))
+                    } else {
+                        packing::panels(kernel, block, width, packing);
+                        None
+                    };
+                    (&*packing, b_row)
+                } else {
+                    (rhs.tail(pc, j), Some(rhs.row_stride()))
+                };
+                let ahead = if !fetch {
+                    Ahead::NONE
+                } else if pack {
+                    let next = self.a.tail(j + columns, pc);
+                    Ahead::new(next, columns, kc, self.a.row_stride())
+                } else {
+                    let (first, end) = (kc * j / m, kc * (j + columns) / m);
+                    let next = rhs.tail(pc + kc + first, 0);
+                    Ahead::new(next, end - first, m, rhs.row_stride())
+                };
+                for (i, mr) in groups {
+                    match from {
+                        Start::Zero => {}
+                        Start::C => {
+                            let source = c.as_ref().block(j..j + columns, i..i + mr);
+                            packing::transpose(kernel, source, &mut aside, row);
+                        }
+                        Start::Row(start) => {
+                            for (aside, &x) in aside.chunks_exact_mut(row).zip(&start[i..i + mr]) {
+                                aside.fill(x);
+                            }
+                        }
+                    }
+                    let tiles = Tiles {
+                        rows: mr,
+                        columns,
+                        width,
+                        k: kc,
+                        a: Strided {
+                            data: lhs.tail(i, pc),
+                            row: lhs.row_stride(),
+                            step: lhs.col_stride(),
+                        },
+                        b,
+                        b_row,
+                        from: if from == Start::Zero {
+                            From::Zero
+                        } else {
+                            From::C
+                        },
+                        ahead: if i == 0 { ahead } else { Ahead::NONE },
+                    };
+                    kernel.tiles(&tiles, &mut aside, row);
+                    let c_row = c.row_stride();
+                    let tile = MatRef::with_row_stride(&aside, mr, columns, row);
+                    packing::transpose(kernel, tile, c.tail_mut(j, i), c_row);
+                }
+                if pc + kc == k {
+                    self.finish(c, j..j + columns, 0..n);
+                }
+            }
+        }
+    }
+}
+
+/// The part of a buffer that begins with a cache line.
+fn aligned(buffer: &mut [f32]) -> &mut [f32] {
+    let skipped = buffer.as_ptr().align_offset(LINE_BYTES).min(buffer.len());
+    &mut buffer[skipped..]
+}
+
+/// A range cut into pieces of one length, the last one shorter: their starts
+/// and lengths in turn.
+struct Fixed {
+    start: usize,
+    end: usize,
+    len: usize,
+}
+
+impl Fixed {
+    fn new(end: usize, len: usize) -> Self {
+        Self { start: 0, end, len }
+    }
+}
+
+impl Iterator for Fixed {
+    type Item = (usize, usize);
+
+    #[inline]
+    fn next(&mut self) -> Option<(usize, usize)> {
+        let (start, len) = (self.start, self.len.min(self.end - self.start));
+        self.start += len;
+        (len > 0).then_some((start, len))
+    }
+}
+
+/// A range cut into pieces of nearly equal length, so that none is a small
+/// remainder: their starts and lengths in turn. An empty range is one piece.
+#[derive(Clone, Copy)]
+pub(super) struct Even {
+    start: usize,
+    end: usize,
+    /// The length of a longer piece, and how many of them are to come first;
+    /// the others are shorter by one unit.
+    longer: usize,
+    longer_pieces: usize,
+    unit: usize,
+    is_empty: bool,
+}
+
+impl Even {
+    /// Pieces of at most `most` elements.
+    pub(super) fn new(len: usize, most: usize) -> Self {
+        Self::of_multiples(len, most, 1)
+    }
+
+    /// Pieces of at most `most` elements, rounded to a multiple of `unit`,
+    /// though at least of one; all starts are multiples of `unit`.
+    pub(super) fn of_multiples(len: usize, most: usize, unit: usize) -> Self {
+        let mut even = Self {
+            start: 0,
+            end: len,
+            longer: len,
+            longer_pieces: 1,
+            unit,
+            is_empty: len == 0,
+        };
+        // Few divisions: they would cost a small product its speed.
+        if len > most {
+            let units = len.div_ceil(unit);
+            let pieces = units.div_ceil((most / unit).max(1));
+            even.longer = units.div_ceil(pieces) * unit;
+            even.longer_pieces = units - (even.longer / unit - 1) * pieces;
+        }
+        even
+    }
+
+    /// The longer pieces, then the shorter ones: where they start, how many they
+    /// are, and how long each is. Only for a range of whole units.
+    fn runs(self) -> impl Iterator<Item = (usize, usize, usize)> {
+        let (longer, shorter) = (self.longer, self.longer - self.unit.min(self.longer));
+        let at = (self.longer_pieces * longer).min(self.end);
+        let others = (self.end - at).checked_div(shorter).unwrap_or(0);
+        let runs = [(0, self.longer_pieces, longer), (at, others, shorter)];
+        runs.into_iter().filter(|&(_, count, len)| count * len > 0)
+    }
+
+    /// The length of the longest piece.
+    pub(super) fn largest(self) -> usize {
+        self.longer.min(self.end)
+    }
+}
+
+impl Iterator for Even {
+    type Item = (usize, usize);
+
+    #[inline]
+    fn next(&mut self) -> Option<(usize, usize)> {
+        if self.start >= self.end && !core::mem::take(&mut self.is_empty) {
+            return None;
+        }
+        if self.longer_pieces == 0 {
+            self.longer -= self.unit;
+            self.longer_pieces = usize::MAX;
+        }
+        self.longer_pieces -= 1;
+        let start = self.start;
+        self.start = (start + self.longer).min(self.end);
+        Some((start, self.start - start))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn runs_are_the_pieces() {
+        for most in 1..20 {
+            for len in 0..60 {
+                let even = Even::new(len, most);
+                let pieces = even.runs().flat_map(|(start, count, len)| {
+                    (0..count).map(move |i| (start + i * len, len))
+                });
+                let expected = even.filter(|&(_, len)| len > 0);
+                assert!(pieces.eq(expected), "{len} by {most}");
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_cover_the_range_and_are_even() {
+        for unit in [1, 2, 5] {
+            for most in 1..20 {
+                for len in 0..60 {
+                    let even = Even::of_multiples(len, most, unit);
+                    let pieces: Vec<_> = even.collect();
+                    let mut next = 0;
+                    for &(start, piece) in &pieces {
+                        assert_eq!(start, next);
+                        assert!(start.is_multiple_of(unit));
+                        assert!(piece <= most.max(unit));
+                        next += piece;
+                    }
+                    assert_eq!(next, len);
+                    let units = pieces.iter().map(|(_, piece)| piece.div_ceil(unit));
+                    let (short, long) = (units.clone().min(), units.max());
+                    assert!(long <= short.map(|short| short + 1), "{pieces:?}");
+                    let longest = pieces.iter().map(|&(_, piece)| piece).max();
+                    assert_eq!(longest, Some(even.largest()));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Numbers: instruction sets, matrices, products, elementwise functions and random
+//! generators. Nothing here knows what a net or an image is.
+
+pub(crate) mod aligned;
+pub(crate) mod dispatch;
+pub(crate) mod fma;
+pub mod gemm;
+pub mod isa;
+pub mod matrix;
+pub mod rng;
+pub mod vector;
+#[doc(hidden)]
+pub mod zeros;

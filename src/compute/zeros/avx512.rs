@@ -1,0 +1,105 @@
+//! Finding zeros with AVX-512: places of set bits are compressed vectors.
+
+use super::portable;
+use super::{BLOCK, Scanner};
+use core::arch::x86_64::*;
+
+pub(super) static SCANNER: Scanner = Scanner {
+    columns,
+    lists,
+    groups,
+};
+
+const LANES: usize = 16;
+
+/// Numbers from `first` on.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn from(first: usize) -> __m512i {
+    let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    _mm512_add_epi32(lanes, _mm512_set1_epi32(first as i32))
+}
+
+/// Writes those of sixteen numbers that are in the set side by side, and returns
+/// how many they are.
+///
+/// # Safety
+/// There is room for sixteen.
+#[inline]
+#[target_feature(enable = "avx512f,popcnt")]
+unsafe fn put(set: __mmask16, numbers: __m512i, to: *mut u32) -> usize {
+    let kept = _mm512_maskz_compress_epi32(set, numbers);
+    // SAFETY: the caller's word.
+    unsafe { _mm512_storeu_epi32(to.cast(), kept) };
+    set.count_ones() as usize
+}
+
+/// See [`Scanner::columns`]: sixty-four at a time.
+///
+/// # Safety
+/// There is room for as many columns as an image has pixels.
+#[target_feature(enable = "avx512f,popcnt")]
+unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
+    let mut count = 0;
+    let (images, whole) = (pixels.len() / features.max(1), features - features % BLOCK);
+    for first in (0..whole).step_by(BLOCK) {
+        let mut any = _mm512_setzero_si512();
+        let mut block = pixels.as_ptr().wrapping_add(first);
+        for _ in 0..images {
+            // SAFETY: sixty-four pixels of an image.
+            any = _mm512_or_si512(any, unsafe { _mm512_loadu_si512(block.cast()) });
+            block = block.wrapping_add(features);
+        }
+        let quarters = [
+            _mm512_extracti32x4_epi32::<0>(any),
+            _mm512_extracti32x4_epi32::<1>(any),
+            _mm512_extracti32x4_epi32::<2>(any),
+            _mm512_extracti32x4_epi32::<3>(any),
+        ];
+        for (first, any) in (first..).step_by(LANES).zip(quarters) {
+            let any = _mm512_cvtepu8_epi32(any);
+            let set = _mm512_test_epi32_mask(any, any);
+            // SAFETY: no more have been found than there are columns before these
+            // sixteen.
+            count += unsafe { put(set, from(first), columns.add(count)) };
+        }
+    }
+    // SAFETY: the caller's word.
+    unsafe { portable::columns_from(whole, pixels, features, columns, count) }
+}
+
+/// See [`Scanner::lists`]: sixteen masks at a time.
+///
+/// # Safety
+/// There is room for as many places as there are masks for each of `ends`.
+#[target_feature(enable = "avx512f,popcnt")]
+unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
+    let (blocks, rest) = masks.as_chunks::<LANES>();
+    let mut count = 0;
+    for (bit, end) in ends.iter_mut().enumerate() {
+        let wanted = _mm512_set1_epi32(1 << bit);
+        for (first, masks) in (0..).step_by(LANES).zip(blocks) {
+            // SAFETY: sixteen masks; and no more of them have been found to have
+            // this bit than there are before these.
+            unsafe {
+                let masks = _mm512_cvtepu16_epi32(_mm256_loadu_si256(masks.as_ptr().cast()));
+                let set = _mm512_test_epi32_mask(masks, wanted);
+                count += put(set, from(first), places.add(count));
+            }
+        }
+        let first = masks.len() - rest.len();
+        // SAFETY: the caller's word.
+        count = unsafe { portable::list_from(first, rest, 1 << bit, places, count) };
+        *end = count;
+    }
+}
+
+/// See [`Scanner::groups`].
+#[target_feature(enable = "avx512f")]
+fn groups(pixels: &[u8], row: usize, masks: &mut [u16]) {
+    for (block, mask) in portable::blocks(pixels, row).zip(masks) {
+        // SAFETY: sixty-four bytes.
+        let groups = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
+        *mask = _mm512_test_epi32_mask(groups, groups);
+    }
+}

@@ -1,0 +1,284 @@
+//! Softmax cross-entropy, from the logits.
+
+use crate::compute::dispatch::for_each_arm;
+use crate::compute::isa::Isa;
+use crate::compute::matrix::{MatMut, MatRef};
+use crate::compute::vector;
+
+/// How the losses of many examples become one number, and so what the
+/// gradient is the gradient of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reduction {
+    /// Their mean: the learning rate does not depend on how many there are.
+    Mean,
+    /// Their sum.
+    Sum,
+}
+
+impl Reduction {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Mean, Self::Sum];
+
+    /// Its name in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::Sum => "sum",
+        }
+    }
+
+    /// What the sum over `examples` is multiplied by.
+    pub fn scale(self, examples: usize) -> f64 {
+        match self {
+            Self::Mean => 1.0 / examples.max(1) as f64,
+            Self::Sum => 1.0,
+        }
+    }
+}
+
+/// Where a step pulls the probabilities of each example, and how hard.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct LossTarget {
+    /// What the gradient of each example's loss is multiplied by
+    /// ([`Reduction::scale`]).
+    pub scale: f32,
+    /// The share ε of the target that all classes have in common, from 0 to
+    /// below 1: y is 1 − ε + ε/C at the label and ε/C elsewhere (Szegedy et al.,
+    /// *Rethinking the Inception Architecture for Computer Vision*, section 7).
+    pub label_smoothing: f32,
+}
+
+impl LossTarget {
+    /// Towards the label alone.
+    pub const fn new(scale: f32) -> Self {
+        Self {
+            scale,
+            label_smoothing: 0.0,
+        }
+    }
+}
+
+/// Writes the loss of each example, `−ln softmax(logits)[label]`, to `losses`,
+/// and what a step descends along by the logits, `scale · (softmax(logits) − y)`,
+/// to `dlogits`. Without smoothing y is 1 at the label and 0 elsewhere, and that
+/// is the gradient of `scale` times the sum of the losses; with it, of their
+/// cross-entropy against y.
+///
+/// Shapes: `logits` and `dlogits` B×C, `labels` and `losses` B. The loss is
+/// computed as `ln Σ exp(z − max z) − (z[label] − max z)`: the largest logit
+/// contributes exp(0), so neither the sum nor its logarithm can overflow or
+/// vanish (Goodfellow et al., *Deep Learning*, section 4.1).
+///
+/// # Panics
+/// Panics if the shapes differ, if the logits are a transposed view or if a label
+/// is not below C.
+pub fn softmax_cross_entropy(
+    isa: Isa,
+    logits: MatRef<'_>,
+    labels: &[u8],
+    target: LossTarget,
+    mut dlogits: MatMut<'_>,
+    losses: &mut [f32],
+) {
+    let shape = (logits.rows(), logits.cols());
+    assert!(
+        (dlogits.rows(), dlogits.cols()) == shape
+            && labels.len() == shape.0
+            && losses.len() == shape.0,
+        "logits {shape:?}, {} labels, {} losses, gradient ({}, {})",
+        labels.len(),
+        losses.len(),
+        dlogits.rows(),
+        dlogits.cols()
+    );
+    if let [_] = labels {
+        // On a small stack.
+        return together::<1>(isa, logits, labels, target, dlogits, losses);
+    }
+    let (labels, losses) = (labels.chunks(EXAMPLES), losses.chunks_mut(EXAMPLES));
+    for (i, (labels, losses)) in (0..).step_by(EXAMPLES).zip(labels.zip(losses)) {
+        let rows = i..i + labels.len();
+        let logits = logits.block(rows.clone(), 0..shape.1);
+        let dlogits = dlogits.block(rows, 0..shape.1);
+        together::<EXAMPLES>(isa, logits, labels, target, dlogits, losses);
+    }
+}
+
+/// The most examples whose exponentials, and whose logarithms, are computed
+/// together: a row of logits alone would leave most of its vectors empty.
+const EXAMPLES: usize = 16;
+
+for_each_arm! {
+    /// Up to so many examples.
+    fn together<const MOST: usize>(
+        logits: MatRef<'_>,
+        labels: &[u8],
+        target: LossTarget,
+        dlogits: MatMut<'_>,
+        losses: &mut [f32],
+    ) {
+        let mut dlogits = dlogits;
+        let (rows, classes) = (logits.rows(), logits.cols());
+        let common = target.scale * target.label_smoothing / classes as f32;
+        let own = target.scale * (1.0 - target.label_smoothing);
+        // Where there is no example, something that has a logarithm.
+        let mut sums = [1.0; MOST];
+        for (i, (&label, loss)) in labels.iter().zip(losses.iter_mut()).enumerate() {
+            let (row, label) = (dlogits.row_mut(i), usize::from(label));
+            assert!(label < classes, "label {label} of {classes} classes");
+            row.copy_from_slice(logits.row(i));
+            let max = vector::max(row);
+            row.iter_mut().for_each(|z| *z -= max);
+            *loss = row[label];
+        }
+        for zs in dlogits.runs() {
+            zs.iter_mut().for_each(|z| *z = vector::exp_of(*z));
+        }
+        for (i, sum) in (0..rows).zip(&mut sums) {
+            let row = dlogits.row_mut(i);
+            *sum = vector::sum(row);
+            row.iter_mut()
+                .for_each(|p| *p = *p / *sum * target.scale - common);
+        }
+        // The sums are at least 1, infinite or NaN.
+        let logarithms = sums.map(vector::ln_of);
+        for (i, ((&label, loss), logarithm)) in labels.iter().zip(losses).zip(logarithms).enumerate() {
+            *loss = logarithm - *loss;
+            dlogits.row_mut(i)[usize::from(label)] -= own;
+        }
+    }
+}
+
+/// Replaces logits by probabilities: e^z / Σ e^z, for one example.
+pub fn softmax(isa: Isa, logits: &mut [f32]) {
+    let max = vector::max(logits);
+    for z in logits.iter_mut() {
+        *z -= max;
+    }
+    vector::exp(isa, logits);
+    let sum = vector::sum(logits);
+    for p in logits {
+        *p /= sum;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loss(logits: &[f32], label: u8) -> f32 {
+        let mut dlogits = [0.0; 16];
+        let (logits, n) = (MatRef::new(logits, 1, logits.len()), logits.len());
+        let dlogits = MatMut::new(&mut dlogits[..n], 1, n);
+        let mut loss = [0.0];
+        softmax_cross_entropy(
+            Isa::detect(),
+            logits,
+            &[label],
+            LossTarget::new(1.0),
+            dlogits,
+            &mut loss,
+        );
+        loss[0]
+    }
+
+    #[test]
+    fn equal_logits_cost_the_logarithm_of_the_number_of_classes() {
+        for z in [0.0, 1e30, -1e30] {
+            assert!((loss(&[z; 10], 3) - 10_f32.ln()).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn far_logits_neither_overflow_nor_lose_the_loss() {
+        assert_eq!(loss(&[1000.0, 0.0, -1000.0], 0), 0.0);
+        assert_eq!(loss(&[1000.0, 0.0, -1000.0], 2), 2000.0);
+        // The loss is e⁻¹⁰, of which a clipped probability would leave nothing.
+        assert!((loss(&[10.0, 0.0], 0) - 4.54e-5).abs() < 1e-7);
+    }
+
+    #[test]
+    fn a_broken_logit_breaks_the_loss() {
+        assert!(!loss(&[0.0, f32::NAN, 1.0], 0).is_finite());
+        assert!(!loss(&[0.0, f32::INFINITY, 1.0], 0).is_finite());
+    }
+
+    #[test]
+    fn gradients_are_probabilities_less_the_truth() {
+        let logits = [1.0, 2.0, 3.0, 0.0, 0.0, 0.0];
+        let mut dlogits = [0.0; 6];
+        let mut losses = [0.0; 2];
+        softmax_cross_entropy(
+            Isa::detect(),
+            MatRef::new(&logits, 2, 3),
+            &[2, 0],
+            LossTarget::new(0.5),
+            MatMut::new(&mut dlogits, 2, 3),
+            &mut losses,
+        );
+        let mut probs = [1.0, 2.0, 3.0];
+        softmax(Isa::detect(), &mut probs);
+        let sum = 1_f64.exp() + 2_f64.exp() + 3_f64.exp();
+        for (p, z) in probs.into_iter().zip([1.0_f64, 2.0, 3.0]) {
+            assert!((f64::from(p) - z.exp() / sum).abs() < 1e-7);
+        }
+        let expected = [
+            probs[0] / 2.0,
+            probs[1] / 2.0,
+            (probs[2] - 1.0) / 2.0,
+            -1.0 / 3.0,
+            1.0 / 6.0,
+            1.0 / 6.0,
+        ];
+        for (d, e) in dlogits.into_iter().zip(expected) {
+            assert!((d - e).abs() < 1e-7, "{dlogits:?}");
+        }
+        let total: f64 = losses.into_iter().map(f64::from).sum();
+        assert!((total - (sum.ln() - 3.0 + 3_f64.ln())).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_lies_between_rows_stays() {
+        let logits: [f32; 60] = core::array::from_fn(|i| (i * i % 23) as f32 / 4.0);
+        let logits = MatRef::new(&logits, 20, 3);
+        let labels: [u8; 20] = core::array::from_fn(|i| (i % 3) as u8);
+        let (mut near, mut apart) = ([0.0; 60], [7.0; 100]);
+        let mut losses = [[0.0; 20]; 2];
+        for (dlogits, losses) in [
+            MatMut::new(&mut near, 20, 3),
+            MatMut::with_row_stride(&mut apart, 20, 3, 5),
+        ]
+        .into_iter()
+        .zip(&mut losses)
+        {
+            let target = LossTarget::new(1.0);
+            softmax_cross_entropy(Isa::detect(), logits, &labels, target, dlogits, losses);
+        }
+        assert_eq!(losses[0], losses[1]);
+        for (near, apart) in near.chunks(3).zip(apart.chunks(5)) {
+            assert_eq!((near, &apart[3..]), (&apart[..3], &[7.0, 7.0][..]));
+        }
+    }
+
+    #[test]
+    fn smoothed_labels_leave_a_share_to_every_class() {
+        let logits = [0.0; 4];
+        let (mut dlogits, mut losses) = ([0.0; 4], [0.0]);
+        let target = LossTarget {
+            scale: 2.0,
+            label_smoothing: 0.2,
+        };
+        softmax_cross_entropy(
+            Isa::detect(),
+            MatRef::new(&logits, 1, 4),
+            &[1],
+            target,
+            MatMut::new(&mut dlogits, 1, 4),
+            &mut losses,
+        );
+        for (d, e) in dlogits.into_iter().zip([0.4, -1.2, 0.4, 0.4]) {
+            assert!((d - e).abs() < 1e-6, "{dlogits:?}");
+        }
+        assert!((losses[0] - 4_f32.ln()).abs() < 1e-6);
+    }
+}

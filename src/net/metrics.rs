@@ -1,0 +1,155 @@
+//! How good predictions are: confusion matrix, precision, recall, interval.
+
+use crate::compute::vector;
+use alloc::{vec, vec::Vec};
+
+/// Counts of examples by true and predicted class.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Confusion {
+    classes: usize,
+    counts: Vec<u64>,
+}
+
+impl Confusion {
+    /// Of no example yet.
+    pub fn new(classes: usize) -> Self {
+        Self {
+            classes,
+            counts: vec![0; classes * classes],
+        }
+    }
+
+    /// Counts an example.
+    ///
+    /// # Panics
+    /// Panics if one of the classes does not exist.
+    pub fn add(&mut self, truth: usize, predicted: usize) {
+        assert!(
+            truth < self.classes && predicted < self.classes,
+            "classes {truth} and {predicted} of {}",
+            self.classes
+        );
+        self.counts[truth * self.classes + predicted] += 1;
+    }
+
+    /// The number of classes C.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// All counts, C×C: a row for each true class, a column for each predicted
+    /// one.
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    /// The examples of true class `class`.
+    pub fn support(&self, class: usize) -> u64 {
+        self.counts[class * self.classes..][..self.classes]
+            .iter()
+            .sum()
+    }
+
+    /// All examples.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// The examples whose class was predicted.
+    pub fn correct(&self) -> u64 {
+        self.counts.iter().step_by(self.classes + 1).sum()
+    }
+
+    /// The share of examples whose class was predicted.
+    pub fn accuracy(&self) -> f64 {
+        ratio(self.correct(), self.total())
+    }
+
+    /// Of those predicted to be of this class, the share that is; 0 of none.
+    pub fn precision(&self, class: usize) -> f64 {
+        let predicted = self.counts.iter().skip(class).step_by(self.classes).sum();
+        ratio(self.counts[class * (self.classes + 1)], predicted)
+    }
+
+    /// Of those of this class, the share that was predicted to be; 0 of none.
+    pub fn recall(&self, class: usize) -> f64 {
+        ratio(self.counts[class * (self.classes + 1)], self.support(class))
+    }
+
+    /// The harmonic mean of precision and recall; 0 where both are 0.
+    pub fn f1(&self, class: usize) -> f64 {
+        let (p, r) = (self.precision(class), self.recall(class));
+        if p + r == 0.0 {
+            0.0
+        } else {
+            2.0 * p * r / (p + r)
+        }
+    }
+
+    /// The 95 % interval of the accuracy on examples of the same kind
+    /// (Wilson, *Probable Inference*, 1927).
+    pub fn accuracy_interval(&self) -> (f64, f64) {
+        const Z: f64 = 1.959_963_984_540_054;
+        let n = self.total() as f64;
+        if n == 0.0 {
+            return (0.0, 1.0);
+        }
+        let p = self.accuracy();
+        let centre = p + Z * Z / (2.0 * n);
+        let half = Z * vector::sqrt(p * (1.0 - p) / n + Z * Z / (4.0 * n * n));
+        let width = 1.0 + Z * Z / n;
+        // Rounding may carry a bound past the share that it bounds.
+        (
+            ((centre - half) / width).max(0.0),
+            ((centre + half) / width).min(1.0),
+        )
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_a_matrix_worked_by_hand() {
+        let mut confusion = Confusion::new(3);
+        for (truth, predicted, count) in [(0, 0, 5), (0, 1, 1), (1, 0, 2), (1, 1, 2)] {
+            for _ in 0..count {
+                confusion.add(truth, predicted);
+            }
+        }
+        assert_eq!((confusion.total(), confusion.correct()), (10, 7));
+        assert_eq!(confusion.accuracy(), 0.7);
+        assert_eq!((confusion.support(0), confusion.support(2)), (6, 0));
+        assert_eq!(confusion.precision(0), 5.0 / 7.0);
+        assert_eq!(confusion.recall(0), 5.0 / 6.0);
+        assert!((confusion.f1(0) - 10.0 / 13.0).abs() < 1e-15);
+        assert_eq!(
+            (confusion.precision(2), confusion.recall(2), confusion.f1(2)),
+            (0.0, 0.0, 0.0)
+        );
+    }
+
+    #[test]
+    fn the_interval_is_wilsons() {
+        let mut confusion = Confusion::new(2);
+        assert_eq!(confusion.accuracy_interval(), (0.0, 1.0));
+        for i in 0..100 {
+            confusion.add(0, usize::from(i >= 98));
+        }
+        // From 98 of 100, computed with a published table's formula.
+        let (low, high) = confusion.accuracy_interval();
+        assert!(
+            (low - 0.930_0).abs() < 5e-5 && (high - 0.994_5).abs() < 5e-5,
+            "{low} {high}"
+        );
+    }
+}

@@ -1,0 +1,390 @@
+//! The net: fully connected layers, and their two passes over a mini-batch.
+//!
+//! With B examples, D inputs, H hidden units and C classes (one hidden layer;
+//! more of them repeat its lines):
+//!
+//! ```text
+//! forward                           backward, from dZ2 = (softmax(Z2) − Y) / B   B×C
+//!   Z1 = b1 + X·W1     B×H            dW2 = Aᵀ·dZ2      H×C    db2 = Σ rows dZ2
+//!   A  = σ(Z1)         B×H            dZ1 = dZ2·W2ᵀ ⊙ σ′(Z1)               B×H
+//!   Z2 = b2 + A·W2     B×C            dW1 = Xᵀ·dZ1      D×H    db1 = Σ rows dZ1
+//! ```
+
+pub mod activation;
+#[cfg(feature = "alloc")]
+pub mod defects;
+pub mod init;
+pub mod loss;
+#[cfg(feature = "alloc")]
+pub mod metrics;
+pub mod optimizer;
+pub mod quantized;
+pub mod schedule;
+pub mod single_image;
+
+#[cfg(feature = "alloc")]
+use crate::compute::aligned::Aligned;
+use crate::compute::gemm::{Context, Product, Start};
+use crate::compute::matrix::{MatMut, MatRef};
+use crate::compute::vector;
+use crate::net::activation::Activation;
+#[cfg(feature = "alloc")]
+use crate::net::init::Init;
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
+
+/// The most layers with parameters that a net has.
+pub const MAX_DEPTH: usize = 16;
+
+/// The number of weights and biases of a net whose layers have these widths,
+/// from the inputs to the classes.
+pub const fn params_len(widths: &[usize]) -> usize {
+    let (mut len, mut l) = (0, 1);
+    while l < widths.len() {
+        len += (widths[l - 1] + 1) * widths[l];
+        l += 1;
+    }
+    len
+}
+
+/// The same, or `None` if no net has layers of these widths, or none that memory
+/// has addresses for.
+pub(crate) const fn checked_params_len(widths: &[usize]) -> Option<usize> {
+    if !are_widths(widths) {
+        return None;
+    }
+    let (mut len, mut l) = (0_usize, 1);
+    while l < widths.len() {
+        let Some(rows) = widths[l - 1].checked_add(1) else {
+            return None;
+        };
+        let Some(layer) = rows.checked_mul(widths[l]) else {
+            return None;
+        };
+        let Some(sum) = len.checked_add(layer) else {
+            return None;
+        };
+        (len, l) = (sum, l + 1);
+    }
+    Some(len)
+}
+
+/// The number of activations of `examples`, all layers' together: hidden
+/// layers first, logits last, each a matrix with one row an example.
+pub const fn activations_len(widths: &[usize], examples: usize) -> usize {
+    let (mut len, mut l) = (0, 1);
+    while l < widths.len() {
+        len += examples * widths[l];
+        l += 1;
+    }
+    len
+}
+
+/// A net whose parameters are borrowed.
+///
+/// The parameters of all layers lie in one slice, for each layer its weights W
+/// (inputs×outputs, row-major) and then its biases b (outputs). A gradient or
+/// a velocity has the same layout.
+#[derive(Clone, Copy, Debug)]
+pub struct NetRef<'a> {
+    widths: &'a [usize],
+    activation: Activation,
+    params: &'a [f32],
+}
+
+/// The parameters of one layer.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer<'a> {
+    /// W, inputs×outputs.
+    pub weights: MatRef<'a>,
+    /// b, one for each output.
+    pub biases: &'a [f32],
+}
+
+impl<'a> NetRef<'a> {
+    /// A net with layers of these widths, from the inputs to the classes, and
+    /// with these parameters.
+    ///
+    /// # Panics
+    /// Panics if there are fewer than two widths or more than [`MAX_DEPTH`]
+    /// and one, if one of them is 0, or if there are not [`params_len`]
+    /// parameters.
+    pub fn new(widths: &'a [usize], activation: Activation, params: &'a [f32]) -> Self {
+        assert_widths(widths);
+        assert!(
+            checked_params_len(widths) == Some(params.len()),
+            "{} parameters of a net {widths:?}",
+            params.len()
+        );
+        Self {
+            widths,
+            activation,
+            params,
+        }
+    }
+
+    /// The same, or `None` where [`NetRef::new`] panics: for a net in a
+    /// constant, such as one in flash.
+    pub const fn try_new(
+        widths: &'a [usize],
+        activation: Activation,
+        params: &'a [f32],
+    ) -> Option<Self> {
+        match checked_params_len(widths) {
+            Some(len) if len == params.len() => Some(Self {
+                widths,
+                activation,
+                params,
+            }),
+            _ => None,
+        }
+    }
+
+    /// The widths of the layers, from the inputs to the classes.
+    pub fn widths(&self) -> &'a [usize] {
+        self.widths
+    }
+
+    /// The activation of the hidden layers.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// All parameters.
+    pub fn params(&self) -> &'a [f32] {
+        self.params
+    }
+
+    /// The number of layers with parameters: hidden ones and the output.
+    pub fn depth(&self) -> usize {
+        self.widths.len() - 1
+    }
+
+    /// The parameters of layer `l`, counted from 0.
+    ///
+    /// # Panics
+    /// Panics if there is no such layer.
+    pub fn layer(&self, l: usize) -> Layer<'a> {
+        let (inputs, outputs) = (self.widths[l], self.widths[l + 1]);
+        let layer = &self.params[params_len(&self.widths[..=l])..];
+        let (weights, after) = layer.split_at(inputs * outputs);
+        Layer {
+            weights: MatRef::new(weights, inputs, outputs),
+            biases: &after[..outputs],
+        }
+    }
+
+    /// What layer `l` made of each example, out of all the activations.
+    ///
+    /// # Panics
+    /// Panics if there is no such layer, or if `activations` does not hold
+    /// [`activations_len`] elements.
+    pub fn activation_of<'b>(&self, l: usize, activations: &'b [f32]) -> MatRef<'b> {
+        let examples = activations.len() / activations_len(self.widths, 1);
+        assert_eq!(activations.len(), activations_len(self.widths, examples));
+        let block = &activations[activations_len(&self.widths[..=l], examples)..];
+        let width = self.widths[l + 1];
+        MatRef::new(&block[..examples * width], examples, width)
+    }
+
+    /// The forward pass: fills `activations`, layer after layer, and returns
+    /// the logits, B×C.
+    ///
+    /// Shapes: `x` B×D; `activations` holds [`activations_len`] elements.
+    ///
+    /// # Panics
+    /// Panics if the shapes do not fit the net.
+    pub fn forward<'b>(
+        &self,
+        x: MatRef<'b>,
+        activations: &'b mut [f32],
+        ctx: &mut Context<'_>,
+    ) -> MatRef<'b> {
+        let examples = x.rows();
+        assert_eq!(activations.len(), activations_len(self.widths, examples));
+        let (mut input, mut rest) = (x, activations);
+        for l in 0..self.depth() {
+            let width = self.widths[l + 1];
+            let (a, after) = rest.split_at_mut(examples * width);
+            self.layer_forward(l, input, a, ctx);
+            (input, rest) = (MatRef::new(a, examples, width), after);
+        }
+        input
+    }
+
+    /// A = σ(b + input·W) of layer `l`; no σ in the last one.
+    pub(crate) fn layer_forward(
+        &self,
+        l: usize,
+        input: MatRef<'_>,
+        a: &mut [f32],
+        ctx: &mut Context<'_>,
+    ) {
+        let (isa, Layer { weights, biases }) = (ctx.isa(), self.layer(l));
+        // The chains of the product start from the biases, and σ comes part by
+        // part as the sums are complete.
+        let sigma = |_, _, z: &mut [f32]| self.activation.apply(isa, z);
+        let mut z = Product::new(input, weights).start(Start::Row(biases));
+        if l + 1 < self.depth() {
+            z = z.epilogue(&sigma);
+        }
+        z.compute(MatMut::new(a, input.rows(), biases.len()), ctx);
+    }
+
+    /// dZ of the layer below layer `l`, whose activations are `a`:
+    /// dZ·Wᵀ ⊙ σ′(Z).
+    pub(crate) fn layer_backward(
+        &self,
+        l: usize,
+        dz: MatRef<'_>,
+        a: MatRef<'_>,
+        below: &mut [f32],
+        ctx: &mut Context<'_>,
+    ) {
+        let isa = ctx.isa();
+        let times_derivative = |i: usize, j: usize, da: &mut [f32]| {
+            let a = &a.row(i)[j..j + da.len()];
+            self.activation.mul_derivative(isa, a, da);
+        };
+        Product::new(dz, self.layer(l).weights.t())
+            .epilogue(&times_derivative)
+            .compute(MatMut::new(below, a.rows(), a.cols()), ctx);
+    }
+
+    /// The backward pass: adds the gradient of the loss by every parameter to
+    /// `gradient`.
+    ///
+    /// Shapes: `x` B×D and `activations` as [`NetRef::forward`] had and left
+    /// them; `deltas`, laid out like `activations`, holds the gradient by the
+    /// logits in its last block, and receives those of the hidden layers in
+    /// the others; `gradient` is laid out like the parameters.
+    ///
+    /// # Panics
+    /// Panics if the shapes do not fit the net.
+    pub fn backward(
+        &self,
+        x: MatRef<'_>,
+        activations: &[f32],
+        deltas: &mut [f32],
+        gradient: &mut [f32],
+        ctx: &mut Context<'_>,
+    ) {
+        let (isa, examples) = (ctx.isa(), x.rows());
+        assert_eq!(activations.len(), activations_len(self.widths, examples));
+        assert_eq!(deltas.len(), activations.len());
+        assert_eq!(gradient.len(), self.params.len());
+        let (mut below, mut dparams) = (deltas, gradient);
+        for l in (0..self.depth()).rev() {
+            let (inputs, outputs) = (self.widths[l], self.widths[l + 1]);
+            let (rest, dz) = below.split_at_mut(below.len() - examples * outputs);
+            let dz = MatRef::new(dz, examples, outputs);
+            let (earlier, layer) = dparams.split_at_mut(dparams.len() - (inputs + 1) * outputs);
+            let (dw, db) = layer.split_at_mut(inputs * outputs);
+            // db += Σ rows dZ
+            vector::add_rows(isa, db, dz.as_slice());
+            // dW += Aᵀ·dZ, where the first layer's A is X
+            let dw = MatMut::new(dw, inputs, outputs);
+            if l == 0 {
+                Product::new(x.t(), dz).start(Start::C).compute(dw, ctx);
+            } else {
+                let a = self.activation_of(l - 1, activations);
+                Product::new(a.t(), dz).start(Start::C).compute(dw, ctx);
+                let start = rest.len() - examples * inputs;
+                self.layer_backward(l, dz, a, &mut rest[start..], ctx);
+            }
+            (below, dparams) = (rest, earlier);
+        }
+    }
+}
+
+/// A net that owns its parameters.
+#[cfg(feature = "alloc")]
+#[derive(Clone, PartialEq, Debug)]
+pub struct Net {
+    widths: Vec<usize>,
+    activation: Activation,
+    params: Aligned,
+}
+
+#[cfg(feature = "alloc")]
+impl Net {
+    /// A net with layers of these widths, from the inputs to the classes, and
+    /// with these parameters, laid out as in [`NetRef`].
+    ///
+    /// # Panics
+    /// Panics where [`NetRef::new`] does.
+    pub fn new(widths: &[usize], activation: Activation, params: Vec<f32>) -> Self {
+        NetRef::new(widths, activation, &params);
+        Self {
+            widths: widths.to_vec(),
+            activation,
+            params: Aligned::from(&params[..]),
+        }
+    }
+
+    /// A net with random parameters.
+    ///
+    /// # Panics
+    /// Panics if the widths are not as [`NetRef::new`] wants them.
+    pub fn random<R: rand_core::Rng + ?Sized>(
+        widths: &[usize],
+        activation: Activation,
+        init: Init,
+        rng: &mut R,
+    ) -> Self {
+        assert_widths(widths);
+        let mut params = Aligned::zeros(params_len(widths));
+        let mut rest = &mut params[..];
+        for shape in widths.windows(2) {
+            let (weights, after) = rest.split_at_mut(shape[0] * shape[1]);
+            let (biases, after) = after.split_at_mut(shape[1]);
+            init.fill(weights, biases, (shape[0], shape[1]), rng);
+            rest = after;
+        }
+        Self {
+            widths: widths.to_vec(),
+            activation,
+            params,
+        }
+    }
+
+    /// The net to read.
+    pub fn view(&self) -> NetRef<'_> {
+        NetRef {
+            widths: &self.widths,
+            activation: self.activation,
+            params: &self.params,
+        }
+    }
+
+    /// All parameters, to write them.
+    pub fn params_mut(&mut self) -> &mut [f32] {
+        &mut self.params
+    }
+
+    /// Takes over the parameters of `other`.
+    ///
+    /// # Panics
+    /// Panics if the nets differ in shape.
+    pub fn copy_from(&mut self, other: &Self) {
+        assert_eq!(self.widths, other.widths, "copy of a net of another shape");
+        self.params.copy_from_slice(&other.params);
+    }
+}
+
+/// Panics if no net has layers of these widths.
+pub(crate) fn assert_widths(widths: &[usize]) {
+    assert!(are_widths(widths), "layers of widths {widths:?}");
+}
+
+/// Whether a net can have layers of these widths.
+pub(crate) const fn are_widths(widths: &[usize]) -> bool {
+    let mut l = 0;
+    while l < widths.len() {
+        if widths[l] == 0 {
+            return false;
+        }
+        l += 1;
+    }
+    2 <= widths.len() && widths.len() <= MAX_DEPTH + 1
+}

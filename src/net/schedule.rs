@@ -1,0 +1,128 @@
+//! How the learning rate changes from step to step.
+
+use crate::compute::vector;
+
+/// The course of the learning rate after warm-up. All arithmetic is in double
+/// precision and made of IEEE operations, so that it has the same bits
+/// everywhere.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum Schedule {
+    /// It stays.
+    Constant,
+    /// It is multiplied by `factor` after every `epochs` epochs.
+    Step {
+        /// Epochs from one fall to the next, at least 1.
+        epochs: usize,
+        /// What it is multiplied by.
+        factor: f64,
+    },
+    /// It falls to zero along half a cosine (Loshchilov and Hutter, *SGDR*,
+    /// 2017, eq. 5, one period).
+    Cosine,
+    /// It stays for the share `hold` of the steps, from 0 to below 1, and falls to
+    /// zero in a straight line in what is left.
+    Linear {
+        /// The share of the steps in which it stays.
+        hold: f64,
+    },
+}
+
+/// A schedule with its peak and its warm-up, counted in steps of one run.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct LearningRate {
+    /// The rate that warm-up reaches and the schedule starts from, above 0.
+    pub peak: f64,
+    /// What follows the warm-up.
+    pub schedule: Schedule,
+    /// Epochs in which the rate rises in equal parts, step by step, to the peak.
+    pub warmup_epochs: usize,
+}
+
+impl LearningRate {
+    /// The rate of step `step` (counted from 0) of a run of `epochs` epochs of
+    /// `steps` steps each.
+    ///
+    /// # Panics
+    /// Panics with [`Schedule::Step`] if its `epochs` or `steps` are 0.
+    pub fn at(&self, step: usize, steps: usize, epochs: usize) -> f64 {
+        // Counts beyond all steps that a run can make need not be exact.
+        let warmup = self.warmup_epochs.saturating_mul(steps);
+        if step < warmup {
+            return self.peak * (step + 1) as f64 / warmup as f64;
+        }
+        let total = epochs.saturating_mul(steps).saturating_sub(warmup);
+        let step = step - warmup;
+        match self.schedule {
+            Schedule::Constant => self.peak,
+            Schedule::Step { epochs, factor } => {
+                (0..step / epochs.saturating_mul(steps)).fold(self.peak, |rate, _| rate * factor)
+            }
+            Schedule::Cosine => {
+                let progress = step as f64 / total as f64;
+                0.5 * self.peak * (1.0 + vector::cos_pi(progress))
+            }
+            Schedule::Linear { hold } => {
+                let progress = step as f64 / total as f64;
+                self.peak * ((1.0 - progress) / (1.0 - hold)).min(1.0)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    fn rates(schedule: Schedule, warmup_epochs: usize, epochs: usize) -> Vec<f64> {
+        let rate = LearningRate {
+            peak: 1.0,
+            schedule,
+            warmup_epochs,
+        };
+        (0..2 * epochs)
+            .map(|step| rate.at(step, 2, epochs))
+            .collect()
+    }
+
+    #[test]
+    fn constant_stays_and_steps_fall() {
+        assert_eq!(rates(Schedule::Constant, 0, 2), [1.0; 4]);
+        let halves = Schedule::Step {
+            epochs: 2,
+            factor: 0.5,
+        };
+        let expected = [1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25];
+        assert_eq!(rates(halves, 0, 5), expected);
+    }
+
+    #[test]
+    fn cosine_falls_from_the_peak_towards_zero() {
+        let rates = rates(Schedule::Cosine, 0, 4);
+        assert_eq!((rates[0], rates[4]), (1.0, 0.5));
+        assert!(rates.windows(2).all(|pair| pair[0] > pair[1]));
+        assert!(rates[7] > 0.0 && rates[7] < 0.04);
+    }
+
+    #[test]
+    fn a_line_falls_after_the_share_that_it_holds() {
+        let half = Schedule::Linear { hold: 0.5 };
+        let expected = [1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25];
+        assert_eq!(rates(half, 0, 4), expected);
+        assert_eq!(
+            rates(half, 2, 4),
+            [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 0.5]
+        );
+        let all = Schedule::Linear { hold: 0.0 };
+        assert_eq!(rates(all, 0, 2), [1.0, 0.75, 0.5, 0.25]);
+    }
+
+    #[test]
+    fn warm_up_rises_to_the_peak_and_the_schedule_takes_the_rest() {
+        let rates = rates(Schedule::Cosine, 2, 4);
+        assert_eq!(rates[..5], [0.25, 0.5, 0.75, 1.0, 1.0]);
+        assert_eq!(rates[6], 0.5);
+    }
+}

@@ -1,0 +1,326 @@
+//! The bytes of a checkpoint.
+//!
+//! ```text
+//! magic    8 bytes   89 "HWCKPT" 0A
+//! version  u32       3
+//! length   u64       of what follows, without the checksum
+//! run      …         the fields of [`Checkpoint`] in order, then what the caller adds
+//! crc32    u32       of all bytes before it (IEEE 802.3)
+//! ```
+//!
+//! All numbers are little-endian; floating-point numbers keep their bits. A
+//! version that has once been written is read for ever: when the format
+//! changes the number goes up, and the code that reads the old one stays.
+//! Version 1 ends the configuration before the smoothing of the labels, which
+//! it did not know; version 2 knew no learning rate that falls in a line.
+
+use crate::net::activation::Activation;
+use crate::net::loss::Reduction;
+use crate::net::optimizer::Momentum;
+use crate::net::schedule::{LearningRate, Schedule};
+use crate::net::{Net, checked_params_len};
+use crate::training::codec::{Reader, Writer};
+use crate::training::{Batch, Checkpoint, Config, EpochReport};
+use alloc::vec::Vec;
+use core::fmt;
+
+const MAGIC: [u8; 8] = *b"\x89HWCKPT\n";
+const VERSION: u32 = 3;
+
+/// Bytes before the run, and after it.
+const HEAD: usize = 8 + 4 + 8;
+const TAIL: usize = 4;
+
+/// Why bytes are no checkpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// They begin otherwise.
+    Magic,
+    /// A later version of this crate has written them.
+    Version {
+        /// Its version of the format.
+        found: u32,
+    },
+    /// They are cut off, or there are too many.
+    Length {
+        /// How many there should be.
+        expected: u64,
+        /// How many there are.
+        found: usize,
+    },
+    /// Some of them have changed.
+    Checksum,
+    /// They are whole, but what they say makes no sense.
+    Content,
+}
+
+impl fmt::Display for CheckpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Magic => f.write_str("it does not begin as a checkpoint does"),
+            Self::Version { found } => write!(
+                f,
+                "its format has version {found}, this program knows {VERSION}: a newer one wrote it"
+            ),
+            Self::Length { expected, found } => {
+                write!(f, "it has {found} bytes instead of {expected}")
+            }
+            Self::Checksum => f.write_str("its checksum is wrong: some bytes have changed"),
+            Self::Content => f.write_str("its content makes no sense"),
+        }
+    }
+}
+
+impl core::error::Error for CheckpointError {}
+
+impl Checkpoint {
+    /// The run as bytes, with whatever the caller needs to know it again.
+    pub fn to_bytes(&self, attachment: &[u8]) -> Vec<u8> {
+        let mut w = Writer(Vec::with_capacity(
+            HEAD + 12 * self.velocity.len() + 40 * self.history.len() + attachment.len() + 512,
+        ));
+        w.0.extend(MAGIC);
+        w.0.extend(VERSION.to_le_bytes());
+        w.u64(0);
+        write_config(&mut w, &self.config);
+        let net = self.net.view();
+        w.u8(position(&Activation::ALL, net.activation()));
+        w.usize(net.widths().len());
+        net.widths().iter().for_each(|&width| w.usize(width));
+        w.f32s(net.params());
+        w.f32s(&self.velocity);
+        w.f32s(self.best.view().params());
+        w.usize(self.best_epoch);
+        w.usize(self.history.len());
+        for row in &self.history {
+            w.f64(row.train_loss);
+            w.f64(row.val_loss);
+            w.f64(row.val_accuracy);
+            w.f64(row.learning_rate);
+            w.u8(row.is_best.into());
+        }
+        w.usize(self.step);
+        w.f64(self.loss);
+        w.bytes(attachment);
+
+        let mut bytes = w.0;
+        let length = (bytes.len() - HEAD) as u64;
+        bytes[HEAD - 8..HEAD].copy_from_slice(&length.to_le_bytes());
+        bytes.extend(crc32(&bytes).to_le_bytes());
+        bytes
+    }
+
+    /// The run that [`Checkpoint::to_bytes`] made bytes of, and what was added
+    /// to it.
+    ///
+    /// # Errors
+    /// Bytes that are not all of a checkpoint of a known version. No more memory
+    /// is taken than the bytes account for.
+    pub fn from_bytes(bytes: &[u8]) -> Result<(Self, Vec<u8>), CheckpointError> {
+        let mut r = Reader(bytes);
+        if r.take(MAGIC.len()) != Some(&MAGIC) {
+            return Err(CheckpointError::Magic);
+        }
+        let cut = |expected| CheckpointError::Length {
+            expected,
+            found: bytes.len(),
+        };
+        let least = (HEAD + TAIL) as u64;
+        let version = r.u32().ok_or(cut(least))?;
+        if !(1..=VERSION).contains(&version) {
+            return Err(CheckpointError::Version { found: version });
+        }
+        let length = r.u64().ok_or(cut(least))?;
+        let expected = length.saturating_add(least);
+        if expected != bytes.len() as u64 {
+            return Err(cut(expected));
+        }
+        let (content, checksum) = bytes.split_at(bytes.len() - TAIL);
+        if checksum != crc32(content).to_le_bytes() {
+            return Err(CheckpointError::Checksum);
+        }
+        r = Reader(&content[HEAD..]);
+        let read = read_run(&mut r, version).filter(|_| r.0.is_empty());
+        read.ok_or(CheckpointError::Content)
+    }
+}
+
+fn read_run(r: &mut Reader<'_>, version: u32) -> Option<(Checkpoint, Vec<u8>)> {
+    let config = read_config(r, version)?;
+    let activation = *Activation::ALL.get(usize::from(r.u8()?))?;
+    let count = r.usize()?;
+    let widths = r.many(count, 8, Reader::usize)?;
+    let len = checked_params_len(&widths)?;
+    let net = Net::new(&widths, activation, r.f32s(len)?);
+    let velocity = r.f32s(len)?;
+    let best = Net::new(&widths, activation, r.f32s(len)?);
+    let best_epoch = r.usize()?;
+    let epochs = r.usize()?;
+    let mut epoch = 0;
+    let history = r.many(epochs, 33, |r| {
+        epoch += 1;
+        Some(EpochReport {
+            epoch,
+            train_loss: r.f64()?,
+            val_loss: r.f64()?,
+            val_accuracy: r.f64()?,
+            learning_rate: r.f64()?,
+            is_best: r.bool()?,
+        })
+    })?;
+    let (step, loss) = (r.usize()?, r.f64()?);
+    let run = Checkpoint {
+        config,
+        net,
+        velocity,
+        best,
+        best_epoch,
+        history,
+        step,
+        loss,
+    };
+    let has_best = best_epoch <= epochs && (best_epoch > 0) == (epochs > 0);
+    let attachment = r.bytes()?.to_vec();
+    has_best.then_some((run, attachment))
+}
+
+fn write_config(w: &mut Writer, config: &Config) {
+    w.usize(config.epochs);
+    w.usize(match config.batch {
+        Batch::Full => 0,
+        Batch::Mini(size) => size,
+    });
+    let rate = config.learning_rate;
+    w.f64(rate.peak);
+    let (kind, epochs, factor) = match rate.schedule {
+        Schedule::Constant => (0, 0, 0.0),
+        Schedule::Step { epochs, factor } => (1, epochs, factor),
+        Schedule::Cosine => (2, 0, 0.0),
+        Schedule::Linear { hold } => (3, 0, hold),
+    };
+    w.u8(kind);
+    w.usize(epochs);
+    w.f64(factor);
+    w.usize(rate.warmup_epochs);
+    let rule = config.optimizer;
+    w.f32s(&[rule.momentum, rule.weight_decay]);
+    w.u8(rule.nesterov.into());
+    w.u8(position(&Reduction::ALL, config.reduction));
+    w.usize(config.patience.unwrap_or(0));
+    w.u64(config.seed);
+    w.f32s(&[config.label_smoothing]);
+}
+
+fn read_config(r: &mut Reader<'_>, version: u32) -> Option<Config> {
+    let epochs = r.usize()?;
+    let batch = match r.usize()? {
+        0 => Batch::Full,
+        size => Batch::Mini(size),
+    };
+    let peak = r.f64()?;
+    let schedule = match (r.u8()?, r.usize()?, r.f64()?) {
+        (0, ..) => Schedule::Constant,
+        (1, epochs, factor) => Schedule::Step { epochs, factor },
+        (2, ..) => Schedule::Cosine,
+        (3, _, hold) => Schedule::Linear { hold },
+        _ => return None,
+    };
+    let warmup_epochs = r.usize()?;
+    let rates = r.f32s(2)?;
+    Some(Config {
+        epochs,
+        batch,
+        learning_rate: LearningRate {
+            peak,
+            schedule,
+            warmup_epochs,
+        },
+        optimizer: Momentum {
+            momentum: rates[0],
+            weight_decay: rates[1],
+            nesterov: r.bool()?,
+        },
+        reduction: *Reduction::ALL.get(usize::from(r.u8()?))?,
+        patience: Some(r.usize()?).filter(|&patience| patience > 0),
+        seed: r.u64()?,
+        label_smoothing: match version {
+            1 => 0.0,
+            _ => r.f32s(1)?[0],
+        },
+    })
+    .filter(|config| config.nonsense().is_none())
+}
+
+/// The place of a choice among all: its number in the file.
+fn position<T: PartialEq>(all: &[T], choice: T) -> u8 {
+    let found = all.iter().position(|other| *other == choice);
+    found.expect("a choice is among all choices") as u8
+}
+
+/// CRC-32 as of gzip and PNG, eight bytes at a time (Kounavis and Berry, *A
+/// Systematic Approach to Building High Performance Software-Based CRC
+/// Generators*, 2005).
+fn crc32(bytes: &[u8]) -> u32 {
+    let (eights, rest) = bytes.as_chunks::<8>();
+    let crc = eights.iter().fold(!0, |crc: u32, eight| {
+        let word = u64::from_le_bytes(*eight) ^ u64::from(crc);
+        let (word, mut sum) = (word.to_le_bytes(), 0);
+        for (table, byte) in TABLES.iter().rev().zip(word) {
+            sum ^= table[usize::from(byte)];
+        }
+        sum
+    });
+    let next = |crc: u32, byte: &u8| TABLES[0][usize::from(crc as u8 ^ byte)] ^ (crc >> 8);
+    !rest.iter().fold(crc, next)
+}
+
+/// What a byte makes of the sum when so many bytes follow it.
+const TABLES: [[u32; 256]; 8] = {
+    let mut tables = [[0; 256]; 8];
+    let mut i = 0;
+    while i < 256 {
+        let (mut crc, mut bit) = (i as u32, 0);
+        while bit < 8 {
+            crc = (crc >> 1) ^ ((crc & 1) * 0xEDB8_8320);
+            bit += 1;
+        }
+        tables[0][i] = crc;
+        i += 1;
+    }
+    let mut following = 1;
+    while following < 8 {
+        let mut i = 0;
+        while i < 256 {
+            let crc = tables[following - 1][i];
+            tables[following][i] = tables[0][crc as usize & 255] ^ (crc >> 8);
+            i += 1;
+        }
+        following += 1;
+    }
+    tables
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_that_of_the_standard() {
+        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
+        assert_eq!(crc32(b""), 0);
+        // However the bytes fall into eights.
+        let bytes: Vec<u8> = (0..100_u8).map(|i| i.wrapping_mul(37)).collect();
+        let plain = |bytes: &[u8]| {
+            let next = |crc: u32, &byte: &u8| {
+                (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+                    (crc >> 1) ^ ((crc & 1) * 0xEDB8_8320)
+                })
+            };
+            !bytes.iter().fold(!0, next)
+        };
+        for len in 0..bytes.len() {
+            assert_eq!(crc32(&bytes[..len]), plain(&bytes[..len]));
+        }
+    }
+}

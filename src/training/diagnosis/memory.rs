@@ -1,0 +1,269 @@
+//! What a watch remembers, as bytes: for a run that is interrupted.
+
+use super::{Finding, Indicators, LayerIndicators, Monitor, Observation};
+use crate::net::activation::Activation;
+use crate::step::workspace::Tensor;
+use crate::training::codec::{Reader, Writer};
+use alloc::vec::Vec;
+
+impl Monitor {
+    /// All that it remembers of its run.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.usize(self.before.len());
+        w.f32s(&self.before);
+        w.f64(self.length);
+        w.usize(self.found.len());
+        self.found
+            .iter()
+            .for_each(|found| write_finding(&mut w, found));
+        w.usize(self.said);
+        w.usize(self.looks.len());
+        for Observation { signals, finding } in &self.looks {
+            w.f64(signals.gradient_norm);
+            w.f64(signals.saturated);
+            w.f64(signals.dead);
+            w.usize(signals.layers.len());
+            for layer in &signals.layers {
+                w.f64(layer.norm);
+                w.f64(layer.moved);
+            }
+            w.u8(finding.is_some().into());
+            finding
+                .iter()
+                .for_each(|finding| write_finding(&mut w, finding));
+        }
+        w.0
+    }
+
+    /// Has it remember what [`Monitor::to_bytes`] wrote down, so that it goes on
+    /// with a run that was interrupted; its start is past then. `None`, and no
+    /// change, if the bytes are not that.
+    pub fn restore(&mut self, bytes: &[u8]) -> Option<()> {
+        let r = &mut Reader(bytes);
+        let len = r.usize()?;
+        let before = r.f32s(len)?;
+        if !before.is_empty() && before.len() != self.workspace.gradient().len() {
+            return None;
+        }
+        let length = r.f64()?;
+        let len = r.usize()?;
+        let found = r.many(len, 1, read_finding)?;
+        let said = r.usize().filter(|&said| said <= found.len())?;
+        let len = r.usize()?;
+        let looks = r.many(len, 33, |r| {
+            let (gradient_norm, saturated, dead) = (r.f64()?, r.f64()?, r.f64()?);
+            let len = r.usize()?;
+            let layer = |r: &mut Reader<'_>| {
+                let (norm, moved) = (r.f64()?, r.f64()?);
+                Some(LayerIndicators { norm, moved })
+            };
+            let signals = Indicators {
+                gradient_norm,
+                saturated,
+                dead,
+                layers: r.many(len, 16, layer)?,
+            };
+            let finding = match r.bool()? {
+                true => Some(read_finding(r)?),
+                false => None,
+            };
+            Some(Observation { signals, finding })
+        })?;
+        if !r.0.is_empty() {
+            return None;
+        }
+        (self.before, self.length) = (before, length);
+        (self.found, self.said, self.looks) = (found, said, looks);
+        Some(())
+    }
+}
+
+fn write_finding(w: &mut Writer, finding: &Finding) {
+    match *finding {
+        Finding::RawLogitGradient => w.u8(0),
+        Finding::WrongGradient { tensor, error } => {
+            w.u8(1);
+            write_tensor(w, tensor);
+            w.f64(error);
+        }
+        Finding::Saturated { activation, share } => {
+            w.u8(2);
+            let place = Activation::ALL.iter().position(|&a| a == activation);
+            w.usize(place.unwrap_or(0));
+            w.f64(share);
+        }
+        Finding::Dead { share } => {
+            w.u8(3);
+            w.f64(share);
+        }
+        Finding::Narrow { units, classes } => {
+            w.u8(4);
+            w.usize(units);
+            w.usize(classes);
+        }
+        Finding::Shrinking { lost } => {
+            w.u8(5);
+            w.f64(lost);
+        }
+        Finding::WholeMatrixSoftmax { loss, classes } => {
+            w.u8(6);
+            w.f64(loss);
+            w.usize(classes);
+        }
+        Finding::AliasedBest { epoch } => {
+            w.u8(7);
+            w.usize(epoch);
+        }
+        Finding::Standing { moved } => {
+            w.u8(8);
+            w.f64(moved);
+        }
+        Finding::Guessing {
+            loss,
+            epochs,
+            classes,
+        } => {
+            w.u8(9);
+            w.f64(loss);
+            w.usize(epochs);
+            w.usize(classes);
+        }
+    }
+}
+
+fn read_finding(r: &mut Reader<'_>) -> Option<Finding> {
+    Some(match r.u8()? {
+        0 => Finding::RawLogitGradient,
+        1 => Finding::WrongGradient {
+            tensor: read_tensor(r)?,
+            error: r.f64()?,
+        },
+        2 => Finding::Saturated {
+            activation: *Activation::ALL.get(r.usize()?)?,
+            share: r.f64()?,
+        },
+        3 => Finding::Dead { share: r.f64()? },
+        4 => Finding::Narrow {
+            units: r.usize()?,
+            classes: r.usize()?,
+        },
+        5 => Finding::Shrinking { lost: r.f64()? },
+        6 => Finding::WholeMatrixSoftmax {
+            loss: r.f64()?,
+            classes: r.usize()?,
+        },
+        7 => Finding::AliasedBest { epoch: r.usize()? },
+        8 => Finding::Standing { moved: r.f64()? },
+        9 => Finding::Guessing {
+            loss: r.f64()?,
+            epochs: r.usize()?,
+            classes: r.usize()?,
+        },
+        _ => return None,
+    })
+}
+
+fn write_tensor(w: &mut Writer, tensor: Tensor) {
+    let (kind, layer) = match tensor {
+        Tensor::Weights(layer) => (0, layer),
+        Tensor::Biases(layer) => (1, layer),
+        Tensor::Activations(layer) => (2, layer),
+        Tensor::Logits => (3, 0),
+        Tensor::Loss => (4, 0),
+    };
+    w.u8(kind);
+    w.usize(layer);
+}
+
+fn read_tensor(r: &mut Reader<'_>) -> Option<Tensor> {
+    Some(match (r.u8()?, r.usize()?) {
+        (0, layer) => Tensor::Weights(layer),
+        (1, layer) => Tensor::Biases(layer),
+        (2, layer) => Tensor::Activations(layer),
+        (3, _) => Tensor::Logits,
+        (4, _) => Tensor::Loss,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::workspace::Workspace;
+    use alloc::vec;
+
+    /// One that has seen everything there is.
+    fn full() -> Monitor {
+        let mut watch = Monitor::new(Workspace::new(&[2, 2], 1));
+        let tensors = [Tensor::Weights(3), Tensor::Biases(1), Tensor::Logits];
+        watch.found = vec![
+            Finding::RawLogitGradient,
+            Finding::Saturated {
+                activation: Activation::Tanh,
+                share: 0.97,
+            },
+            Finding::Dead { share: 1.0 },
+            Finding::Narrow {
+                units: 1,
+                classes: 10,
+            },
+            Finding::Shrinking { lost: 0.1 },
+            Finding::WholeMatrixSoftmax {
+                loss: 13.3,
+                classes: 10,
+            },
+            Finding::AliasedBest { epoch: 7 },
+            Finding::Standing { moved: 1e-9 },
+            Finding::Guessing {
+                loss: 2.3,
+                epochs: 10,
+                classes: 10,
+            },
+        ];
+        let error = f64::INFINITY;
+        let wrong = tensors.map(|tensor| Finding::WrongGradient { tensor, error });
+        watch.found.extend(wrong);
+        watch.before = vec![0.5, -0.0, f32::MIN_POSITIVE, 1e30, -2.0, 7.0];
+        (watch.length, watch.said) = (2.5, 3);
+        let look = |finding| Observation {
+            signals: Indicators {
+                gradient_norm: 0.25,
+                saturated: 0.5,
+                dead: 0.0,
+                layers: vec![
+                    LayerIndicators {
+                        norm: 4.0,
+                        moved: 0.01
+                    };
+                    2
+                ],
+            },
+            finding,
+        };
+        watch.looks = vec![look(None), look(Some(Finding::Dead { share: 0.5 }))];
+        watch
+    }
+
+    #[test]
+    fn what_is_written_down_is_remembered() {
+        let watch = full();
+        let mut other = Monitor::new(Workspace::new(&[2, 2], 1));
+        other.restore(&watch.to_bytes()).unwrap();
+        assert_eq!((&other.before, other.length), (&watch.before, watch.length));
+        assert_eq!((&other.found, other.said), (&watch.found, watch.said));
+        assert_eq!(other.looks, watch.looks);
+    }
+
+    #[test]
+    fn no_part_of_it_is_taken_for_the_whole() {
+        let bytes = full().to_bytes();
+        let mut other = Monitor::new(Workspace::new(&[2, 2], 1));
+        for len in 0..bytes.len() {
+            assert_eq!(other.restore(&bytes[..len]), None, "cut at {len}");
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert_eq!(other.restore(&longer), None);
+        assert!(other.before.is_empty() && other.looks.is_empty());
+    }
+}
