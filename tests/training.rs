@@ -8,7 +8,7 @@ mod common;
 use common::{Oracle, examples, random_images, random_params, relative_error, tensors, widen};
 use handwritten::compute::rng::{Stream, generator, shuffle};
 use handwritten::data::{Dataset, Subset};
-use handwritten::step::workspace::Tensor;
+use handwritten::net::Tensor;
 use handwritten::training::{
     Control, EpochReport, NonFiniteError, Outcome, StepReport, TrainingState,
 };

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use handwritten::compute::rng::{Stream, generator};
 use handwritten::data::Splits;
 use handwritten::files;
-use handwritten::step::workspace::Tensor;
+use handwritten::net::Tensor;
 use handwritten::training::gradcheck::{Comparison, TOLERANCE, check_net};
 use handwritten::{Net, Workspace};
 use serde_json::json;

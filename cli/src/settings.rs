@@ -5,8 +5,8 @@ use super::report::dashed;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use handwritten::data::Split;
-use handwritten::net::MAX_DEPTH;
 use handwritten::net::defects::{Defect, Defects};
+use handwritten::net::{MAX_DEPTH, checked_params_len};
 use handwritten::{Activation, Batch, Config, Init, LearningRate, Momentum, Reduction, Schedule};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -411,11 +411,7 @@ impl Settings {
             .chain(hidden)
             .chain([classes])
             .collect();
-        let params = widths.windows(2).try_fold(0_usize, |sum, layer| {
-            let (inputs, outputs) = (layer[0], layer[1]);
-            sum.checked_add(inputs.checked_add(1)?.checked_mul(outputs)?)
-        });
-        if params.is_none_or(|params| params > MAX_PARAMS) {
+        if checked_params_len(&widths).is_none_or(|params| params > MAX_PARAMS) {
             return Err(Failure::usage(format!(
                 "a net {} has more than {MAX_PARAMS} parameters",
                 dashed(&widths)

@@ -9,8 +9,8 @@ use crate::compute::vector;
 use crate::data::Split;
 use crate::net::Net;
 use crate::net::activation::Activation;
-use crate::net::are_widths;
 use crate::net::loss::Reduction;
+use crate::net::{are_widths, layers};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors, serialize};
 use serde::{Deserialize, Serialize};
@@ -174,8 +174,8 @@ pub fn decode(bytes: &[u8]) -> Result<Model, ModelError> {
 
     let tensors = SafeTensors::deserialize(bytes)?;
     let mut params = Vec::new();
-    for (l, shape) in widths.windows(2).enumerate() {
-        let (inputs, outputs) = (shape[0], shape[1]);
+    for (l, layer) in layers(&widths).enumerate() {
+        let (inputs, outputs) = (layer.inputs, layer.outputs);
         let [weight, bias] = names(l);
         let weights = floats(&tensors, &weight, &[outputs, inputs])?;
         params.extend((0..inputs).flat_map(|i| weights[i..].iter().step_by(inputs)));

@@ -14,6 +14,7 @@ pub mod activation;
 #[cfg(feature = "alloc")]
 pub mod defects;
 pub mod init;
+mod layout;
 pub mod loss;
 #[cfg(feature = "alloc")]
 pub mod metrics;
@@ -32,53 +33,8 @@ use crate::net::activation::Activation;
 use crate::net::init::Init;
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
-
-/// The most layers with parameters that a net has.
-pub const MAX_DEPTH: usize = 16;
-
-/// The number of weights and biases of a net whose layers have these widths,
-/// from the inputs to the classes.
-pub const fn params_len(widths: &[usize]) -> usize {
-    let (mut len, mut l) = (0, 1);
-    while l < widths.len() {
-        len += (widths[l - 1] + 1) * widths[l];
-        l += 1;
-    }
-    len
-}
-
-/// The same, or `None` if no net has layers of these widths, or none that memory
-/// has addresses for.
-pub(crate) const fn checked_params_len(widths: &[usize]) -> Option<usize> {
-    if !are_widths(widths) {
-        return None;
-    }
-    let (mut len, mut l) = (0_usize, 1);
-    while l < widths.len() {
-        let Some(rows) = widths[l - 1].checked_add(1) else {
-            return None;
-        };
-        let Some(layer) = rows.checked_mul(widths[l]) else {
-            return None;
-        };
-        let Some(sum) = len.checked_add(layer) else {
-            return None;
-        };
-        (len, l) = (sum, l + 1);
-    }
-    Some(len)
-}
-
-/// The number of activations of `examples`, all layers' together: hidden
-/// layers first, logits last, each a matrix with one row an example.
-pub const fn activations_len(widths: &[usize], examples: usize) -> usize {
-    let (mut len, mut l) = (0, 1);
-    while l < widths.len() {
-        len += examples * widths[l];
-        l += 1;
-    }
-    len
-}
+pub(crate) use layout::{LayerLayout, are_widths, assert_widths, layers};
+pub use layout::{MAX_DEPTH, Tensor, activations_len, checked_params_len, params_len};
 
 /// A net whose parameters are borrowed.
 ///
@@ -165,12 +121,11 @@ impl<'a> NetRef<'a> {
     /// # Panics
     /// Panics if there is no such layer.
     pub fn layer(&self, l: usize) -> Layer<'a> {
-        let (inputs, outputs) = (self.widths[l], self.widths[l + 1]);
-        let layer = &self.params[params_len(&self.widths[..=l])..];
-        let (weights, after) = layer.split_at(inputs * outputs);
+        let layer = LayerLayout::of(self.widths, l);
+        let weights = &self.params[layer.weights()];
         Layer {
-            weights: MatRef::new(weights, inputs, outputs),
-            biases: &after[..outputs],
+            weights: MatRef::new(weights, layer.inputs, layer.outputs),
+            biases: &self.params[layer.biases()],
         }
     }
 
@@ -273,17 +228,17 @@ impl<'a> NetRef<'a> {
         assert_eq!(activations.len(), activations_len(self.widths, examples));
         assert_eq!(deltas.len(), activations.len());
         assert_eq!(gradient.len(), self.params.len());
-        let (mut below, mut dparams) = (deltas, gradient);
-        for l in (0..self.depth()).rev() {
-            let (inputs, outputs) = (self.widths[l], self.widths[l + 1]);
+        let mut below = deltas;
+        for (l, layer) in layers(self.widths).enumerate().rev() {
+            let LayerLayout {
+                inputs, outputs, ..
+            } = layer;
             let (rest, dz) = below.split_at_mut(below.len() - examples * outputs);
             let dz = MatRef::new(dz, examples, outputs);
-            let (earlier, layer) = dparams.split_at_mut(dparams.len() - (inputs + 1) * outputs);
-            let (dw, db) = layer.split_at_mut(inputs * outputs);
             // db += Σ rows dZ
-            vector::add_rows(isa, db, dz.as_slice());
+            vector::add_rows(isa, &mut gradient[layer.biases()], dz.as_slice());
             // dW += Aᵀ·dZ, where the first layer's A is X
-            let dw = MatMut::new(dw, inputs, outputs);
+            let dw = MatMut::new(&mut gradient[layer.weights()], inputs, outputs);
             if l == 0 {
                 Product::new(x.t(), dz).start(Start::C).compute(dw, ctx);
             } else {
@@ -292,7 +247,7 @@ impl<'a> NetRef<'a> {
                 let start = rest.len() - examples * inputs;
                 self.layer_backward(l, dz, a, &mut rest[start..], ctx);
             }
-            (below, dparams) = (rest, earlier);
+            below = rest;
         }
     }
 }
@@ -334,12 +289,9 @@ impl Net {
     ) -> Self {
         assert_widths(widths);
         let mut params = Aligned::zeros(params_len(widths));
-        let mut rest = &mut params[..];
-        for shape in widths.windows(2) {
-            let (weights, after) = rest.split_at_mut(shape[0] * shape[1]);
-            let (biases, after) = after.split_at_mut(shape[1]);
-            init.fill(weights, biases, (shape[0], shape[1]), rng);
-            rest = after;
+        for layer in layers(widths) {
+            let (weights, biases) = params[layer.params()].split_at_mut(layer.weights().len());
+            init.fill(weights, biases, (layer.inputs, layer.outputs), rng);
         }
         Self {
             widths: widths.to_vec(),
@@ -370,21 +322,4 @@ impl Net {
         assert_eq!(self.widths, other.widths, "copy of a net of another shape");
         self.params.copy_from_slice(&other.params);
     }
-}
-
-/// Panics if no net has layers of these widths.
-pub(crate) fn assert_widths(widths: &[usize]) {
-    assert!(are_widths(widths), "layers of widths {widths:?}");
-}
-
-/// Whether a net can have layers of these widths.
-pub(crate) const fn are_widths(widths: &[usize]) -> bool {
-    let mut l = 0;
-    while l < widths.len() {
-        if widths[l] == 0 {
-            return false;
-        }
-        l += 1;
-    }
-    2 <= widths.len() && widths.len() <= MAX_DEPTH + 1
 }

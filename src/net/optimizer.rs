@@ -3,7 +3,7 @@
 use crate::compute::dispatch::for_each_arm;
 use crate::compute::isa::Isa;
 use crate::net::loss::{LossTarget, Reduction};
-use crate::net::params_len;
+use crate::net::{layers, params_len};
 
 /// Gradient descent with momentum (Polyak's heavy ball, or Nesterov's).
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -50,12 +50,8 @@ impl Momentum {
         for len in [params.len(), velocity.len(), gradient.len()] {
             assert_eq!(len, params_len(widths), "parameters of a net {widths:?}");
         }
-        let mut start = 0;
-        for shape in widths.windows(2) {
-            let (inputs, outputs) = (shape[0], shape[1]);
-            for (len, is_bias) in [(inputs * outputs, false), (outputs, true)] {
-                let tensor = start..start + len;
-                start = tensor.end;
+        for layer in layers(widths) {
+            for (tensor, is_bias) in [(layer.weights(), false), (layer.biases(), true)] {
                 self.step_tensor(
                     isa,
                     is_bias,

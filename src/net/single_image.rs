@@ -18,7 +18,7 @@ use crate::compute::vector;
 use crate::net::activation::Activation;
 use crate::net::loss::softmax_cross_entropy;
 use crate::net::optimizer::Update;
-use crate::net::{NetRef, activations_len, params_len};
+use crate::net::{LayerLayout, NetRef, activations_len, layers, params_len};
 
 impl NetRef<'_> {
     /// The forward pass of one image: fills `activations`, layer after layer,
@@ -108,17 +108,17 @@ impl NetRef<'_> {
         assert_eq!(activations.len(), activations_len(widths, 1));
         assert_eq!(deltas.len(), activations.len());
         assert_eq!(gradient.len(), self.params().len());
-        let (mut a, mut below, mut dparams) = (activations, deltas, gradient);
-        for l in (0..self.depth()).rev() {
-            let (inputs, outputs) = (widths[l], widths[l + 1]);
+        let (mut a, mut below) = (activations, deltas);
+        for (l, layer) in layers(widths).enumerate().rev() {
+            let LayerLayout {
+                inputs, outputs, ..
+            } = layer;
             a = &a[..a.len() - outputs];
             let (rest, dz) = below.split_at_mut(below.len() - outputs);
-            let (earlier, layer) = dparams.split_at_mut(dparams.len() - (inputs + 1) * outputs);
-            let (dw, db) = layer.split_at_mut(inputs * outputs);
             // db += dz
-            vector::add(isa, db, dz);
+            vector::add(isa, &mut gradient[layer.biases()], dz);
             // dW += aᵀ·dz, where the first layer's a is the image
-            let rows = dw.chunks_exact_mut(outputs);
+            let rows = gradient[layer.weights()].chunks_exact_mut(outputs);
             if l == 0 {
                 for (&byte, row) in image.iter().zip(rows).filter(|(byte, _)| **byte != 0) {
                     fma::axpy(isa, vector::scaled(byte), dz, row);
@@ -137,7 +137,7 @@ impl NetRef<'_> {
                 let activation = self.activation();
                 activation.mul_derivative(isa, a, &mut rest[start..]);
             }
-            (below, dparams) = (rest, earlier);
+            below = rest;
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::net::activation::Activation;
 use crate::net::defects::Defects;
 use crate::net::loss::LossTarget;
 use crate::net::optimizer::Update;
-use crate::net::{NetRef, params_len};
+use crate::net::{LayerLayout, NetRef, params_len};
 use crate::step::batch::BatchView;
 use crate::step::share::{Accumulate, Layers, Parameters, Pass, Scratch, Share, Sums, Values};
 use core::ops::Range;
@@ -101,18 +101,23 @@ impl Shard {
         &self,
         widths: &[usize],
     ) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + use<> {
-        let (hidden, below) = (widths[1], (widths[0] + 1) * widths[1]);
-        let ([inputs, width, classes], units) = (self.widths, self.units.clone());
-        let pixels = self.pixels.clone().chain([widths[0]]);
-        let of = move |own: usize, whole: usize, len: usize| (own..own + len, whole..whole + len);
-        // Rows of W1, and b1 below them.
-        let first = move |(own, pixel)| of(own * width, pixel * hidden + units.start, units.len());
-        let own = (inputs + 1) * width;
-        let second = below + self.units.start * classes;
-        pixels.enumerate().map(first).chain([
-            of(own, second, self.units.len() * classes),
-            of(own + width * classes, below + hidden * classes, classes),
-        ])
+        let layers = |widths| [0, 1].map(|l| LayerLayout::of(widths, l));
+        let ([own1, own2], [whole1, whole2]) = (layers(&self.widths[..]), layers(widths));
+        let units = self.units.clone();
+        // Row `i` of W1; b1 lies as a row below the last one.
+        let first = move |(own, pixel)| {
+            let whole = whole1.row(pixel).start + units.start;
+            let own = own1.row(own).start;
+            (own..own + units.len(), whole..whole + units.len())
+        };
+        let pixels = self.pixels.clone().chain([whole1.inputs]);
+        let Range { start, end } = self.units;
+        let of_w2 = (
+            own2.row(0).start..own2.row(end - start).start,
+            whole2.row(start).start..whole2.row(end).start,
+        );
+        let b2 = (own2.biases(), whole2.biases());
+        pixels.enumerate().map(first).chain([of_w2, b2])
     }
 
     /// The activations that images of its pixels have, or what these add to the

@@ -21,7 +21,7 @@ use crate::compute::zeros;
 use crate::net::defects::{self, Defect, Defects};
 use crate::net::loss::{LossTarget, softmax_cross_entropy};
 use crate::net::optimizer::Update;
-use crate::net::{MAX_DEPTH, NetRef};
+use crate::net::{MAX_DEPTH, NetRef, layers};
 use crate::step::batch::{BatchView, GatherJob};
 use crate::step::thread_team::Team;
 #[cfg(feature = "rayon")]
@@ -473,11 +473,12 @@ impl Share for Parameters<'_> {
 
     fn run(mut self) {
         let (widths, rows) = (self.sums.widths, self.sums.rows);
-        // The layer's first parameter, and its first activation.
-        let (mut start, mut block) = (0, 0);
+        // The layer's first activation.
+        let mut block = 0;
         let mut input = MatRef::new(&[], 0, 0);
-        for (l, shape) in widths.windows(2).enumerate() {
-            let (inputs, outputs) = (shape[0], shape[1]);
+        for (l, layer) in layers(widths).enumerate() {
+            let (inputs, outputs) = (layer.inputs, layer.outputs);
+            let start = layer.params().start;
             let range = block..block + rows * outputs;
             let dz = MatRef::new(&self.sums.deltas[range.clone()], rows, outputs);
             // The rows of W that this share has, and the biases below them.
@@ -490,9 +491,8 @@ impl Share for Parameters<'_> {
                 self.weights(start, from..to.min(inputs), input, dz);
             }
             if from <= inputs && to > inputs {
-                self.biases(start + inputs * outputs, dz);
+                self.biases(layer.biases().start, dz);
             }
-            start += (inputs + 1) * outputs;
             input = MatRef::new(&self.sums.activations[range.clone()], rows, outputs);
             block = range.end;
         }
@@ -505,15 +505,13 @@ impl Parameters<'_> {
     /// end of a group of pixels.
     fn cut(&self, near: usize) -> usize {
         let near = self.first + near;
-        let mut start = 0;
-        for (l, shape) in self.sums.widths.windows(2).enumerate() {
-            let (inputs, outputs) = (shape[0], shape[1]);
-            if near < start + (inputs + 1) * outputs {
+        for (l, layer) in layers(self.sums.widths).enumerate() {
+            let params = layer.params();
+            if near < params.end {
                 let group = if l == 0 { zeros::GROUP } else { 1 };
-                let row = (near - start) / outputs / group * group;
-                return (start + row * outputs).max(self.first) - self.first;
+                let row = (near - params.start) / layer.outputs / group * group;
+                return layer.row(row).start.max(self.first) - self.first;
             }
-            start += (inputs + 1) * outputs;
         }
         self.values.gradient.len()
     }

@@ -9,7 +9,7 @@ use crate::net::defects::{Defect, Defects, WholeMatrix};
 use crate::net::loss::{LossTarget, Reduction};
 use crate::net::metrics::Confusion;
 use crate::net::optimizer::Update;
-use crate::net::{Net, NetRef, activations_len, assert_widths, params_len};
+use crate::net::{Net, NetRef, Tensor, activations_len, assert_widths, params_len};
 use crate::step::autotune::Parts;
 use crate::step::batch::BatchBuffer;
 use crate::step::column_parallel::ColumnParallel;
@@ -21,7 +21,6 @@ use crate::step::share::{
 use crate::step::thread_team::Team;
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::fmt;
-use core::ops::Range;
 
 /// Examples that go through the net at a time. Sums over more of them go on
 /// from chunk to chunk in the order of the examples, so this changes no bit.
@@ -59,53 +58,6 @@ pub struct Evaluation {
     pub loss: f64,
     /// True and predicted classes.
     pub confusion: Confusion,
-}
-
-/// A tensor of the net, named for messages; layers count from 1.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Tensor {
-    /// The weights of a layer.
-    Weights(usize),
-    /// The biases of a layer.
-    Biases(usize),
-    /// What a hidden layer makes of the examples.
-    Activations(usize),
-    /// What the output layer makes of them.
-    Logits,
-    /// The loss itself.
-    Loss,
-}
-
-impl Tensor {
-    /// The weights and biases of a net with layers of these widths, and where
-    /// each of them lies among the parameters.
-    pub fn parameters(widths: &[usize]) -> impl Iterator<Item = (Self, Range<usize>)> {
-        let mut end = 0;
-        (1..)
-            .zip(widths.windows(2))
-            .flat_map(move |(layer, shape)| {
-                let start = end;
-                let biases = start + shape[0] * shape[1];
-                end = biases + shape[1];
-                [
-                    (Self::Weights(layer), start..biases),
-                    (Self::Biases(layer), biases..end),
-                ]
-            })
-    }
-}
-
-impl fmt::Display for Tensor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Weights(layer) => write!(f, "the weights of layer {layer}"),
-            Self::Biases(layer) => write!(f, "the biases of layer {layer}"),
-            Self::Activations(layer) => write!(f, "the activations of layer {layer}"),
-            Self::Logits => write!(f, "the logits"),
-            Self::Loss => write!(f, "the loss"),
-        }
-    }
 }
 
 /// The sum of the losses of examples, chunk by chunk.

@@ -24,10 +24,10 @@
 //! ```
 
 use crate::data::Dataset;
-use crate::net::NetRef;
 use crate::net::activation::Activation;
 use crate::net::loss::Reduction;
-use crate::step::workspace::{Tensor, Workspace};
+use crate::net::{NetRef, Tensor, layers};
+use crate::step::workspace::Workspace;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -211,14 +211,11 @@ pub fn loss(
     let example = |&i: &u32| {
         let pixels = data.image(i as usize).iter();
         let mut a: Vec<f64> = pixels.map(|&pixel| f64::from(pixel) / 255.0).collect();
-        let mut rest = params;
-        for (l, shape) in widths.windows(2).enumerate() {
-            let (inputs, outputs) = (shape[0], shape[1]);
-            assert_eq!(a.len(), inputs, "inputs of a layer");
-            let (weights, after) = rest.split_at(inputs * outputs);
-            let (biases, after) = after.split_at(outputs);
-            let mut z = biases.to_vec();
-            for (a, weights) in a.iter().zip(weights.chunks_exact(outputs)) {
+        for (l, layer) in layers(widths).enumerate() {
+            assert_eq!(a.len(), layer.inputs, "inputs of a layer");
+            let mut z = params[layer.biases()].to_vec();
+            let rows = params[layer.weights()].chunks_exact(layer.outputs);
+            for (a, weights) in a.iter().zip(rows) {
                 // Most pixels are 0.
                 if *a != 0.0 {
                     z.iter_mut().zip(weights).for_each(|(z, w)| *z += a * w);
@@ -227,7 +224,7 @@ pub fn loss(
             if l + 2 < widths.len() {
                 z.iter_mut().for_each(|z| *z = sigma(activation, *z));
             }
-            (a, rest) = (z, after);
+            a = z;
         }
         let max = a.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = a.iter().map(|z| (z - max).exp()).sum();

@@ -1,8 +1,8 @@
 //! What a watch remembers, as bytes: for a run that is interrupted.
 
 use super::{Finding, Indicators, LayerIndicators, Monitor, Observation};
+use crate::net::Tensor;
 use crate::net::activation::Activation;
-use crate::step::workspace::Tensor;
 use crate::training::codec::{Reader, Writer};
 use alloc::vec::Vec;
 

@@ -9,9 +9,9 @@
 mod memory;
 
 use crate::compute::vector;
-use crate::net::NetRef;
 use crate::net::activation::Activation;
-use crate::step::workspace::{Tensor, Workspace};
+use crate::net::{NetRef, Tensor};
+use crate::step::workspace::Workspace;
 use crate::training::gradcheck::{Comparison, TOLERANCE, check_net};
 use crate::training::{Batch, EpochReport, TrainingState};
 use alloc::{vec, vec::Vec};
