@@ -442,8 +442,13 @@ mod sets {
 
     #[test]
     fn splits_have_names() {
-        assert_eq!(Split::ALL.map(Split::name), ["question", "standard"]);
-        for split in Split::ALL {
+        assert!(
+            Split::ALL
+                .iter()
+                .map(|split| split.name())
+                .eq(["question", "standard"])
+        );
+        for &split in Split::ALL {
             assert_eq!(split.to_string(), split.name());
         }
         assert_eq!(Split::default(), Split::Question);

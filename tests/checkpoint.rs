@@ -7,6 +7,7 @@ mod common;
 
 use common::{random_images, random_params};
 use handwritten::data::Subset;
+use handwritten::net::defects::Defects;
 use handwritten::training::checkpoint::CheckpointError;
 use handwritten::training::{Control, EpochReport, StepReport, TrainingState};
 use handwritten::{
@@ -19,6 +20,7 @@ const WIDTHS: [usize; 3] = [23, 9, 4];
 /// Runs that differ in everything that a checkpoint keeps.
 fn configurations() -> Vec<(Activation, Config)> {
     let config = |batch, schedule, nesterov, reduction, patience| Config {
+        defects: Defects::NONE,
         epochs: 4,
         batch,
         learning_rate: LearningRate {

@@ -150,7 +150,8 @@ fn start() -> Net {
 /// The net after a run, and what the run leaves.
 fn run(data: &Dataset, defects: Defects, config: &Config, threads: usize) -> (Net, Outcome) {
     let (mut net, all) = (start(), Subset::all(data));
-    let mut workspace = Workspace::new(&WIDTHS, threads).with_defects(defects);
+    let mut workspace = Workspace::new(&WIDTHS, threads);
+    let config = &Config { defects, ..*config };
     let outcome = train(&mut net, &all, &all, config, &mut workspace, &mut ());
     (net, outcome.unwrap())
 }
@@ -163,7 +164,7 @@ fn together_they_are_the_questions_own_code() {
     let labels = labels.iter().map(|&t| usize::from(t));
     let images: Vec<(&[f64], usize)> = x.chunks(WIDTHS[0]).zip(labels).collect();
     let mut asked = Asked::new(start().view().params());
-    let (net, outcome) = run(&data, Defect::ALL.into_iter().collect(), &config(6), 1);
+    let (net, outcome) = run(&data, Defect::ALL.iter().copied().collect(), &config(6), 1);
     for row in &outcome.history {
         let close = |x: f64, y: f64| (x / y - 1.0).abs() < 1e-6;
         assert!(close(row.train_loss, asked.loss(&images)), "{row:?}");
@@ -182,7 +183,7 @@ fn each_of_them_matters() {
     let data = random_images(300, WIDTHS[0], WIDTHS[2], 3);
     let of = |defects| run(&data, defects, &config(5), 1);
     let (right, outcome) = of(Defects::NONE);
-    for defect in Defect::ALL {
+    for &defect in Defect::ALL {
         let (net, with) = of(Defects::NONE.with(defect));
         let moves = matches!(defect, Defect::RawLogitGradient | Defect::MomentumOnWeights);
         assert_eq!(net != right, moves, "{defect:?}");
@@ -220,7 +221,7 @@ fn threads_change_no_bit_of_them() {
     let data = random_images(300, WIDTHS[0], WIDTHS[2], 3);
     for batch in [Batch::Full, Batch::Mini(50)] {
         let config = Config { batch, ..config(3) };
-        let defects: Defects = Defect::ALL.into_iter().collect();
+        let defects: Defects = Defect::ALL.iter().copied().collect();
         let alone = run(&data, defects, &config, 1);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build();
         let together = pool.unwrap().install(|| run(&data, defects, &config, 3));

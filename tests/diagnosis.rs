@@ -5,7 +5,7 @@
 
 use handwritten::compute::rng::{Stream, generator};
 use handwritten::data::Subset;
-use handwritten::net::defects::{Defect, Defects};
+use handwritten::net::defects::Defect;
 use handwritten::training::diagnosis::{Finding, Monitor};
 use handwritten::training::{Control, EpochReport, TrainingState};
 use handwritten::{
@@ -37,7 +37,6 @@ struct Run {
     hidden: &'static [usize],
     activation: Activation,
     init: Init,
-    defects: Defects,
     config: Config,
 }
 
@@ -64,7 +63,6 @@ impl Run {
             hidden: &[32],
             activation: Activation::Sigmoid,
             init: Init::Glorot,
-            defects: Defects::NONE,
             config: Config {
                 epochs: 3,
                 ..Config::default()
@@ -90,7 +88,7 @@ impl Run {
     }
 
     fn with(mut self, defect: Defect) -> Self {
-        self.defects = self.defects.with(defect);
+        self.config.defects = self.config.defects.with(defect);
         self
     }
 
@@ -105,7 +103,7 @@ impl Run {
             .collect();
         let mut rng = generator(self.config.seed, Stream::Weights);
         let mut net = Net::random(&widths, self.activation, self.init, &mut rng);
-        let mut workspace = Workspace::new(&widths, 1).with_defects(self.defects);
+        let mut workspace = Workspace::new(&widths, 1);
         let mut watched = Watched {
             watch: Monitor::new(workspace.clone()),
         };
@@ -139,7 +137,7 @@ fn question() -> Run {
     let mut run = Run::full_batch();
     run.hidden = &[1];
     run.init = Init::Question;
-    run.defects = Defect::ALL.into_iter().collect();
+    run.config.defects = Defect::ALL.iter().copied().collect();
     run
 }
 
@@ -173,7 +171,7 @@ fn a_mistake_is_named_where_it_is_the_only_one() {
         run
     };
     let (mini, full) = (Run::healthy(), Run::full_batch());
-    for reduction in Reduction::ALL {
+    for &reduction in Reduction::ALL {
         for (run, name) in [
             (
                 mini.clone().with(Defect::RawLogitGradient),

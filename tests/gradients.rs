@@ -34,8 +34,8 @@ struct Case {
 /// Every shape with every activation and reduction.
 fn cases() -> impl Iterator<Item = Case> {
     SHAPES.into_iter().flat_map(|(widths, batch)| {
-        Activation::ALL.into_iter().flat_map(move |activation| {
-            Reduction::ALL.into_iter().map(move |reduction| {
+        Activation::ALL.iter().copied().flat_map(move |activation| {
+            Reduction::ALL.iter().copied().map(move |reduction| {
                 let params = random_params(widths, batch as u64);
                 let classes = widths[widths.len() - 1];
                 Case {
@@ -228,13 +228,13 @@ fn backward_adds_to_the_gradient_example_after_example() {
 fn batches_beyond_a_chunk_are_one_sum_in_the_order_of_the_examples() {
     let widths = [29, 13, 11, 10];
     let data = random_images(600, 29, 10, 1);
-    for activation in Activation::ALL {
+    for &activation in Activation::ALL {
         let net = Net::new(&widths, activation, random_params(&widths, 1));
         let mut workspace = Workspace::new(&widths, 1);
         for batch in [255, 256, 257, 512, 513, 600] {
             // Some order other than that of the file.
             let rows: Vec<u32> = (0..batch).map(|i| (i * 7) % 600).collect();
-            for reduction in Reduction::ALL {
+            for &reduction in Reduction::ALL {
                 let scale = match reduction {
                     Reduction::Mean => 1.0 / batch as f32,
                     Reduction::Sum => 1.0,
@@ -273,7 +273,7 @@ fn leaving_zero_columns_out_changes_no_bit() {
     let widths = [85, 19, 10];
     let data = sparse_images(300, 85);
     for isa in Isa::available() {
-        for activation in Activation::ALL {
+        for &activation in Activation::ALL {
             let net = Net::new(&widths, activation, random_params(&widths, 5));
             let mut workspace = Workspace::new(&widths, 1).with_isa(isa);
             for batch in [1, 2, 64, 300] {
@@ -332,7 +332,7 @@ fn evaluation_is_the_loss_of_the_gradient_and_counts_the_largest_logits() {
     let net = Net::new(&widths, Activation::Tanh, random_params(&widths, 3));
     let mut workspace = Workspace::new(&widths, 1);
     let all = handwritten::data::Subset::all(&data);
-    for reduction in Reduction::ALL {
+    for &reduction in Reduction::ALL {
         let sum = workspace.compute_gradient(net.view(), &data, all.indices(), reduction);
         let evaluation = workspace.evaluate(net.view(), &all, reduction);
         let reduced = sum * reduction.scale(600);
@@ -376,7 +376,7 @@ fn a_net_of_other_widths_is_refused() {
 #[cfg(feature = "std")]
 mod gradcheck {
     use super::*;
-    use handwritten::net::defects::{Defect, Defects};
+    use handwritten::net::defects::{Defect, Defects, Objective};
     use handwritten::training::gradcheck::{TOLERANCE, check_net, loss};
 
     #[test]
@@ -397,10 +397,13 @@ mod gradcheck {
         for case in cases() {
             let net = case.net.view();
             let check = |defects| {
-                let workspace = Workspace::new(net.widths(), 1);
-                let mut workspace = workspace.with_defects(defects);
+                let mut workspace = Workspace::new(net.widths(), 1);
+                let objective = Objective {
+                    reduction: case.reduction,
+                    defects,
+                };
                 let (data, batch) = (&case.data, &case.indices);
-                check_net(&mut workspace, net, data, batch, case.reduction, 10)
+                check_net(&mut workspace, net, data, batch, objective, 10)
             };
             let (right, wrong) = (
                 check(Defects::NONE),

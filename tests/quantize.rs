@@ -100,7 +100,7 @@ fn expected(net: &Quantized, image: &[u8]) -> Vec<f64> {
 fn logits_are_those_of_the_definition_and_the_same_on_every_arm() {
     let mut rng = generator(2, Stream::Split);
     for widths in NETS {
-        for activation in Activation::ALL {
+        for &activation in Activation::ALL {
             let params = random_params(widths);
             let net = Quantized::new(NetRef::new(widths, activation, &params), widths);
             let mut sums = vec![i32::MAX; sums_len(widths)];

@@ -56,7 +56,7 @@ fn logits_have_the_bits_of_the_batch() {
     const IMAGES: usize = 9;
     for isa in Isa::available() {
         for widths in NETS {
-            for activation in Activation::ALL {
+            for &activation in Activation::ALL {
                 let (params, last) = (random_params(widths), widths[widths.len() - 1]);
                 let net = NetRef::new(widths, activation, &params);
                 let data = random_images(IMAGES, widths[0], last);

@@ -9,6 +9,7 @@ use common::{Oracle, examples, random_images, random_params, relative_error, ten
 use handwritten::compute::rng::{Stream, generator, shuffle};
 use handwritten::data::{Dataset, Subset};
 use handwritten::net::Tensor;
+use handwritten::net::defects::Defects;
 use handwritten::training::{
     Control, EpochReport, NonFiniteError, Outcome, StepReport, TrainingState,
 };
@@ -251,6 +252,7 @@ fn configurations(epochs: usize) -> Vec<(Activation, Config)> {
                 Reduction::Sum => 0.01,
             };
             let config = Config {
+                defects: Defects::NONE,
                 epochs,
                 batch: Batch::Mini(4),
                 learning_rate: LearningRate {
@@ -376,7 +378,7 @@ fn the_pieces_make_the_run_bit_for_bit() {
 fn ten_images_are_learnt_by_heart() {
     let data = random_images(10, 64, 10, 6);
     let all = Subset::all(&data);
-    for activation in Activation::ALL {
+    for &activation in Activation::ALL {
         let config = Config {
             epochs: 300,
             batch: Batch::Full,
@@ -498,7 +500,7 @@ fn no_examples_have_no_loss_and_no_classes() {
         random_net(&widths, Activation::Tanh),
         Subset::new(&data, vec![]),
     );
-    for reduction in Reduction::ALL {
+    for &reduction in Reduction::ALL {
         let evaluation = workspace(&widths, 1).evaluate(net.view(), &none, reduction);
         assert_eq!((evaluation.loss, evaluation.confusion.total()), (0.0, 0));
     }
@@ -508,6 +510,7 @@ fn no_examples_have_no_loss_and_no_classes() {
 /// examples.
 fn standstill(batch: Batch, epochs: usize, seed: u64) -> Config {
     Config {
+        defects: Defects::NONE,
         epochs,
         batch,
         learning_rate: constant(1e-30),
@@ -597,7 +600,7 @@ fn arms_that_round_alike_make_the_same_run() {
         ..Config::default()
     };
     for widths in ALL_WIDTHS {
-        for activation in Activation::ALL {
+        for &activation in Activation::ALL {
             let start = random_net(widths, activation);
             let mut of_class = [None, None];
             for isa in Isa::available() {
@@ -687,7 +690,7 @@ fn the_observer_sees_every_step_and_epoch() {
     let start = random_net(&WIDTHS, Activation::Tanh);
     // Batches that divide the examples, that do not, of one and beyond all.
     for (batch, steps, rest) in [(23, 1, 23), (5, 5, 3), (1, 23, 1), (22, 2, 1), (99, 1, 23)] {
-        for reduction in Reduction::ALL {
+        for &reduction in Reduction::ALL {
             let config = Config {
                 epochs: 3,
                 batch: Batch::Mini(batch),
@@ -756,7 +759,7 @@ mod threads {
             (&[203, 60, 50, 10], Batch::Mini(50)),
             (&[203, 10], Batch::Full),
         ] {
-            for activation in Activation::ALL {
+            for &activation in Activation::ALL {
                 let start = random_net(widths, activation);
                 let config = Config {
                     epochs: 5,
@@ -876,7 +879,7 @@ mod divergence {
     fn broken_parameters_are_named() {
         for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             // Relu must not make a zero of it.
-            for activation in Activation::ALL {
+            for &activation in Activation::ALL {
                 for (place, tensor) in [
                     (1, Tensor::Weights(1)),
                     (5, Tensor::Biases(1)),

@@ -254,8 +254,7 @@ fn train_one(
     let widths = settings.widths(data.train.features(), data.train.classes())?;
     let mut rng = generator(config.seed, Stream::Weights);
     let mut net = Net::random(&widths, settings.activation, settings.init, &mut rng);
-    let workspace = Workspace::new(&widths, 1).with_isa(isa);
-    let mut workspace = workspace.with_defects(settings.defects);
+    let mut workspace = Workspace::new(&widths, 1).with_isa(isa);
     let mut notes = Notes {
         watch: Monitor::new(workspace.clone()),
         history: vec![],

@@ -26,13 +26,18 @@ pub(super) fn run(args: GradcheckArgs) -> Result<(), Failure> {
     let widths = settings.widths(loaded.train.features(), loaded.train.classes())?;
     let mut rng = generator(config.seed, Stream::Weights);
     let net = Net::random(&widths, settings.activation, settings.init, &mut rng);
-    let mut workspace = Workspace::new(&widths, 1)
-        .with_isa(isa)
-        .with_defects(settings.defects);
+    let mut workspace = Workspace::new(&widths, 1).with_isa(isa);
     let (data, indices) = (splits.train.dataset(), splits.train.indices());
     let batch = &indices[..indices.len().min(args.images.get())];
     let (reduction, count) = (config.reduction, args.parameters.get());
-    let checked = check_net(&mut workspace, net.view(), data, batch, reduction, count);
+    let checked = check_net(
+        &mut workspace,
+        net.view(),
+        data,
+        batch,
+        config.objective(),
+        count,
+    );
 
     if args.json {
         for (tensor, found) in &checked {

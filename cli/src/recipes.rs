@@ -129,16 +129,14 @@ mod tests {
             Defect::MomentumOnWeights,
             Defect::AliasedBest,
         ];
-        assert_eq!(broken.defects, mistakes.into_iter().collect());
+        assert_eq!(broken.training.defects, mistakes.into_iter().collect());
         assert_eq!(broken.training.batch, Batch::Full);
 
         let mended = settings("question+velocity");
         let left = [Defect::RawLogitGradient, Defect::AliasedBest];
-        assert_eq!(mended.defects, left.into_iter().collect());
-        let same = Settings {
-            defects: broken.defects,
-            ..mended
-        };
+        assert_eq!(mended.training.defects, left.into_iter().collect());
+        let mut same = mended;
+        same.training.defects = broken.training.defects;
         assert_eq!(same, broken);
 
         let mended = settings("question+init");
@@ -153,14 +151,16 @@ mod tests {
     #[test]
     fn with_every_repair_the_question_is_mended() {
         let mut all = settings("question+gradient+velocity+init+hidden+best");
-        assert_eq!(all.defects, Defects::NONE);
+        assert_eq!(all.training.defects, Defects::NONE);
         all.training.epochs = 50;
         assert_eq!(all, settings("mended"));
 
         // The two published runs differ in what they report, and as the rate
         // goes with it in nothing else.
         let mut sum = settings("question-sum+softmax");
-        sum.training = settings("question").training;
+        let question = settings("question").training;
+        assert_eq!(sum.training.defects, question.defects);
+        sum.training = question;
         assert_eq!(sum, settings("question"));
     }
 

@@ -205,16 +205,15 @@ impl Job<'_> {
         let config = &self.settings.training;
         self.announce(threads, saved.as_ref())?;
 
-        let workspace = |threads| {
-            let workspace = Workspace::new(self.widths, threads).with_isa(self.isa);
-            workspace.with_defects(self.settings.defects)
-        };
+        let workspace = |threads| Workspace::new(self.widths, threads).with_isa(self.isa);
         let mut watch = Monitor::new(workspace(1));
         let mut workspace = workspace(threads);
         let resumed_after = saved.as_ref().map(|saved| saved.run.history.len());
         let mut run = match saved {
-            Some(saved) => {
+            Some(mut saved) => {
                 saved.restore(&mut watch)?;
+                // Older checkpoints do not hold them.
+                saved.run.config.defects = config.defects;
                 saved.run
             }
             None => {
@@ -259,7 +258,7 @@ impl Job<'_> {
         follower.tell_failure();
 
         // The only time that the test images are looked at.
-        let test = workspace.evaluate(run.best.view(), test, config.reduction);
+        let test = workspace.evaluate(run.best.view(), test, config.objective());
         let seconds = follower.progress.seconds;
         let times = (began, ended);
         let machine = Machine::new(clock, self.isa, threads, resumed_after, times, seconds);

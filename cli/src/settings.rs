@@ -4,6 +4,7 @@ use super::Failure;
 use super::report::dashed;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use handwritten::compute::UnknownNameError;
 use handwritten::data::Split;
 use handwritten::net::defects::{Defect, Defects};
 use handwritten::net::{MAX_DEPTH, checked_params_len};
@@ -28,19 +29,19 @@ pub(super) struct Flags {
     /// question: the training file trains; the test file, cut in halves by class and seed,
     /// validates and tests; standard: a twelfth of the training file validates, the rest of it
     /// trains, the test file tests [default: question]
-    #[arg(long, value_parser = names(Split::ALL.map(Split::name)))]
+    #[arg(long, value_parser = names(Split::ALL, Split::name))]
     split: Option<String>,
     /// Widths of the hidden layers, such as 128 or 500,300, or none [default: 128]
     #[arg(long, value_name = "WIDTHS", allow_negative_numbers = true)]
     hidden: Option<Hidden>,
     /// Activation of the hidden layers [default: sigmoid]
-    #[arg(long, value_parser = names(Activation::ALL.map(Activation::name)))]
+    #[arg(long, value_parser = names(Activation::ALL, Activation::name))]
     activation: Option<String>,
     /// How the first weights are drawn [default: he for relu, else glorot]
-    #[arg(long, value_parser = names(Init::ALL.map(Init::name)))]
+    #[arg(long, value_parser = names(Init::ALL, Init::name))]
     init: Option<String>,
     /// Take the mean or the sum of the loss over the examples [default: mean]
-    #[arg(long, value_parser = names(Reduction::ALL.map(Reduction::name)))]
+    #[arg(long, value_parser = names(Reduction::ALL, Reduction::name))]
     loss: Option<String>,
     /// Passes over the training images [default: 20]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -82,8 +83,8 @@ pub(super) struct Flags {
     defects: Option<Mistakes>,
 }
 
-fn names<const N: usize>(names: [&'static str; N]) -> PossibleValuesParser {
-    PossibleValuesParser::new(names)
+fn names<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> PossibleValuesParser {
+    PossibleValuesParser::new(all.iter().map(|&choice| name(choice)))
 }
 
 /// Widths of hidden layers.
@@ -170,8 +171,6 @@ pub struct Settings {
     pub(super) activation: Activation,
     pub(super) init: Init,
     pub(super) training: Config,
-    /// The mistakes that are made on purpose.
-    pub(super) defects: Defects,
 }
 
 impl Flags {
@@ -238,14 +237,8 @@ impl Flags {
             return Err(Failure::usage("data must name a folder, and is empty"));
         }
         let default = Config::default();
-        let activation = named(
-            "activation",
-            self.activation,
-            Activation::ALL,
-            Activation::name,
-        )?
-        .unwrap_or(Activation::Sigmoid);
-        let init = named("init", self.init, Init::ALL, Init::name)?.unwrap_or(match activation {
+        let activation = named("activation", self.activation)?.unwrap_or(Activation::Sigmoid);
+        let init = named("init", self.init)?.unwrap_or(match activation {
             Activation::Relu => Init::He,
             _ => Init::Glorot,
         });
@@ -274,8 +267,8 @@ impl Flags {
                 weight_decay: number("weight-decay", self.weight_decay, "0 or more", |x| x >= 0.0)?
                     .map_or(default.optimizer.weight_decay, |x| x as f32),
             },
-            reduction: named("loss", self.loss, Reduction::ALL, Reduction::name)?
-                .unwrap_or(default.reduction),
+            reduction: named("loss", self.loss)?.unwrap_or(default.reduction),
+            defects: defects(self.defects)?,
             label_smoothing: number(
                 "label-smoothing",
                 self.label_smoothing,
@@ -288,7 +281,7 @@ impl Flags {
         };
         Ok(Settings {
             data: self.data,
-            split: named("split", self.split, Split::ALL, Split::name)?.unwrap_or(Split::Question),
+            split: named("split", self.split)?.unwrap_or(Split::Question),
             hidden: match self.hidden {
                 None => vec![128],
                 Some(Hidden(widths)) => {
@@ -310,26 +303,22 @@ impl Flags {
             activation,
             init,
             training,
-            defects: defects(self.defects)?,
         })
     }
 }
 
 /// The choice that a flag names.
-fn named<T: Copy, const N: usize>(
+fn named<T: FromStr<Err = UnknownNameError>>(
     flag: &str,
     text: Option<String>,
-    all: [T; N],
-    name: fn(T) -> &'static str,
 ) -> Result<Option<T>, Failure> {
-    let Some(text) = text else { return Ok(None) };
-    match all.into_iter().find(|&choice| name(choice) == text) {
-        Some(choice) => Ok(Some(choice)),
-        None => Err(Failure::usage(format!(
-            "{flag} must be one of {}, not {text:?}",
-            all.map(name).join(", ")
-        ))),
-    }
+    let parsed = text.map(|text| {
+        text.parse().map_err(|error: UnknownNameError| {
+            let names = error.names().join(", ");
+            Failure::usage(format!("{flag} must be one of {names}, not {text:?}"))
+        })
+    });
+    parsed.transpose()
 }
 
 /// A finite number in the range that `is_in` tells.
@@ -359,37 +348,15 @@ fn number(
 fn defects(mistakes: Option<Mistakes>) -> Result<Defects, Failure> {
     let Mistakes(names) = mistakes.unwrap_or(Mistakes(vec![]));
     let defects = names.into_iter().filter_map(|name| {
-        let found = named("defects", Some(name), Defect::ALL, Defect::name);
+        let found = named("defects", Some(name));
         found.transpose()
     });
     defects.collect()
 }
 
 fn schedule(text: &str) -> Result<Schedule, Failure> {
-    let parts: Vec<&str> = text.split(':').collect();
-    let parsed = match parts[..] {
-        ["constant"] => Some(Schedule::Constant),
-        ["cosine"] => Some(Schedule::Cosine),
-        ["linear"] => Some(Schedule::Linear { hold: 0.0 }),
-        ["linear", hold] => match hold.parse::<f64>() {
-            Ok(hold) if (0.0..1.0).contains(&hold) => Some(Schedule::Linear { hold }),
-            _ => None,
-        },
-        ["step", epochs, factor] => match (epochs.parse::<NonZeroUsize>(), factor.parse::<f64>()) {
-            (Ok(epochs), Ok(factor)) if factor > 0.0 && factor <= 1.0 => Some(Schedule::Step {
-                epochs: epochs.get(),
-                factor,
-            }),
-            _ => None,
-        },
-        _ => None,
-    };
-    parsed.ok_or_else(|| {
-        Failure::usage(format!(
-            "schedule must be constant, cosine, linear, linear:HOLD with a share from 0 to below 1, \
-             or step:EPOCHS:FACTOR with a factor above 0 and at most 1, not {text:?}"
-        ))
-    })
+    let parsed = text.parse::<Schedule>();
+    parsed.map_err(|error| Failure::usage(format!("schedule {error}, not {text:?}")))
 }
 
 impl FromStr for Settings {
@@ -468,14 +435,7 @@ impl Settings {
                 Batch::Mini(size) => NonZeroUsize::new(size).map(BatchSize::Mini),
             },
             lr: Some(training.learning_rate.peak),
-            schedule: Some(match training.learning_rate.schedule {
-                Schedule::Constant => "constant".to_string(),
-                Schedule::Cosine => "cosine".to_string(),
-                Schedule::Linear { hold: 0.0 } => "linear".to_string(),
-                Schedule::Linear { hold } => format!("linear:{hold}"),
-                Schedule::Step { epochs, factor } => format!("step:{epochs}:{factor}"),
-                other => unreachable!("{other:?}"),
-            }),
+            schedule: Some(training.learning_rate.schedule.to_string()),
             warmup: Some(training.learning_rate.warmup_epochs),
             momentum: Some(shortest(training.optimizer.momentum)),
             nesterov: Some(training.optimizer.nesterov),
@@ -484,11 +444,12 @@ impl Settings {
             label_smoothing: Some(shortest(training.label_smoothing)).filter(|&share| share > 0.0),
             patience: training.patience.and_then(NonZeroUsize::new),
             seed: Some(training.seed),
-            defects: Some(self.defects)
+            defects: Some(training.defects)
                 .filter(|&defects| defects != Defects::NONE)
                 .map(|defects| {
                     let made = Defect::ALL
-                        .into_iter()
+                        .iter()
+                        .copied()
                         .filter(|&defect| defects.has(defect));
                     Mistakes(made.map(|defect| defect.name().to_string()).collect())
                 }),

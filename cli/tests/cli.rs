@@ -68,7 +68,7 @@ mod training {
         let net = format!("{}-8-{CLASSES}", SIDE * SIDE);
         let labels = [
             &net,
-            ">EpochReport<",
+            ">Epoch<",
             "Cross-entropy",
             ">Training loss<",
             ">Validation loss<",
@@ -530,7 +530,8 @@ mod info {
     fn an_instruction_set_that_is_not_there_is_refused() {
         let folder = Folder::new();
         let missing = InstructionSet::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .find(|&arm| Isa::new(arm).is_err());
         let missing = missing.expect("no machine has all of them").name();
         for args in ["info", "train", "evaluate m", "classify m p"] {

@@ -1,97 +1,85 @@
-//! The instruction set that computes the products.
+//! Instruction sets: which ones this crate has code for, and which one runs.
+//!
+//! This module is the only one that detects anything. All others take an [`Isa`],
+//! whose existence proves that the processor has the instructions.
 
+use super::names::{UnknownNameError, named};
 use core::fmt;
-use core::str::FromStr;
 
-/// The name of an instruction set: an arm of the product's dispatch.
+/// An instruction set that this crate has code for, on whichever machine.
 ///
-/// Naming one says nothing about the machine; [`Isa::new`] finds out.
+/// A value says nothing about the machine; [`Isa::new`] checks the processor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum InstructionSet {
-    /// Crate `wide`, with the registers that the build's target has.
+    /// Vectors of the crate `wide`, in the registers that the build target guarantees.
     Portable,
-    /// 128-bit vectors of Arm.
+    /// 128-bit vectors of 64-bit Arm, with fused multiply-add.
     Neon,
-    /// 256-bit vectors of x86-64, with fused multiply-add.
+    /// 256-bit vectors of x86-64 (AVX2 and FMA).
     Avx2,
-    /// 512-bit vectors of x86-64.
+    /// 512-bit vectors of x86-64 (AVX-512F and POPCNT).
     Avx512,
 }
 
-impl InstructionSet {
-    /// All of them, the fastest that a machine can have last.
-    pub const ALL: [Self; 4] = [Self::Portable, Self::Neon, Self::Avx2, Self::Avx512];
-
-    /// Its name in reports and in `HANDWRITTEN_ISA`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Portable => "portable",
-            Self::Neon => "neon",
-            Self::Avx2 => "avx2",
-            Self::Avx512 => "avx512",
-        }
-    }
+named! { InstructionSet, "instruction set":
+    Portable = "portable",
+    Neon = "neon",
+    Avx2 = "avx2",
+    Avx512 = "avx512",
 }
 
-impl fmt::Display for InstructionSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for InstructionSet {
-    type Err = IsaError;
-
-    fn from_str(name: &str) -> Result<Self, IsaError> {
-        let found = Self::ALL.into_iter().find(|arm| arm.name() == name);
-        found.ok_or(IsaError::Unknown)
-    }
-}
-
-/// Why there is no such [`Isa`].
+/// The error of choosing an [`Isa`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum IsaError {
-    /// No arm has that name.
-    Unknown,
-    /// This processor lacks the instructions, or the build does not know them.
+    /// No instruction set has that name.
+    Unknown(UnknownNameError),
+    /// The processor lacks the instructions, or the crate was not built for them.
     Missing(InstructionSet),
+}
+
+impl From<UnknownNameError> for IsaError {
+    fn from(error: UnknownNameError) -> Self {
+        Self::Unknown(error)
+    }
 }
 
 impl fmt::Display for IsaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |f: &mut fmt::Formatter<'_>, names: &mut dyn Iterator<Item = InstructionSet>| {
-            names.enumerate().try_for_each(|(i, arm)| {
-                let comma = if i == 0 { "" } else { ", " };
-                write!(f, "{comma}{arm}")
-            })
-        };
         match self {
-            Self::Unknown => {
-                write!(f, "no such instruction set; there are ")?;
-                list(f, &mut InstructionSet::ALL.into_iter())
-            }
-            Self::Missing(arm) => {
-                write!(f, "{arm} is not there; this processor and build have ")?;
-                list(f, &mut Isa::available().map(Isa::instruction_set))
+            Self::Unknown(error) => error.fmt(f),
+            Self::Missing(missing) => {
+                write!(f, "{missing} is not there; this processor and build have ")?;
+                for (i, isa) in Isa::available().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    write!(f, "{comma}{}", isa.name())?;
+                }
+                Ok(())
             }
         }
     }
 }
 
-impl core::error::Error for IsaError {}
+impl core::error::Error for IsaError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Unknown(error) => Some(error),
+            Self::Missing(_) => None,
+        }
+    }
+}
 
 /// An instruction set that this machine has.
 ///
-/// Only detection makes one, or the word of a caller who writes `unsafe`
-/// ([`Isa::assume`]), so holding an `Isa` proves that its instructions may
-/// run. Without the feature `std` detection finds what the build guarantees.
+/// Detection constructs it, or a caller who vouches for the processor in an `unsafe`
+/// block ([`Isa::assume`]), so holding an `Isa` proves that its instructions may
+/// run. Without the feature `std` detection finds what the build target guarantees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Isa(InstructionSet);
 
-/// Whether the portable arm has fused multiply-adds: where crate `wide` was
-/// compiled to them, or the target has the instruction for single numbers.
+/// Whether the portable code fuses multiply-adds: the build target gives `wide` such
+/// an instruction, or has one for scalars (`vfma` of Arm's microcontrollers).
 pub(crate) const PORTABLE_IS_FUSED: bool = cfg!(any(
     vfma,
     all(
@@ -101,8 +89,8 @@ pub(crate) const PORTABLE_IS_FUSED: bool = cfg!(any(
     all(target_arch = "aarch64", target_feature = "neon"),
 ));
 
-/// Whether the processor has all of these features: looked up at run time
-/// where there is an operating system to ask, else what the build guarantees.
+/// Whether the processor has all of these features: detected at run time with `std`,
+/// else whether the build target guarantees them.
 #[cfg(target_arch = "x86_64")]
 macro_rules! has {
     ($($feature:tt),+) => {{
@@ -123,17 +111,17 @@ impl Isa {
             .unwrap_or(Self(InstructionSet::Portable))
     }
 
-    /// All that this machine has, the fastest last.
+    /// All instruction sets of this machine, the fastest last.
     pub fn available() -> impl Iterator<Item = Self> {
-        InstructionSet::ALL.into_iter().flat_map(Self::new)
+        InstructionSet::ALL.iter().copied().flat_map(Self::new)
     }
 
-    /// The instruction set of that name.
+    /// An instruction set, if this machine has it.
     ///
     /// # Errors
-    /// [`IsaError::Missing`] if this machine does not have it.
-    pub fn new(arm: InstructionSet) -> Result<Self, IsaError> {
-        let there = match arm {
+    /// [`IsaError::Missing`] if it does not.
+    pub fn new(set: InstructionSet) -> Result<Self, IsaError> {
+        let is_there = match set {
             InstructionSet::Portable => true,
             InstructionSet::Neon => cfg!(all(target_arch = "aarch64", target_feature = "neon")),
             #[cfg(target_arch = "x86_64")]
@@ -143,10 +131,10 @@ impl Isa {
             #[cfg(not(target_arch = "x86_64"))]
             InstructionSet::Avx2 | InstructionSet::Avx512 => false,
         };
-        if there {
-            Ok(Self(arm))
+        if is_there {
+            Ok(Self(set))
         } else {
-            Err(IsaError::Missing(arm))
+            Err(IsaError::Missing(set))
         }
     }
 
@@ -154,55 +142,52 @@ impl Isa {
     /// names, or the fastest if it is not set or empty.
     ///
     /// # Errors
-    /// A name that is none, and one of which this machine lacks the
-    /// instructions.
+    /// [`IsaError::Unknown`] for a name that no instruction set has,
+    /// [`IsaError::Missing`] for one that this machine lacks.
     #[cfg(feature = "std")]
     pub fn from_env() -> Result<Self, IsaError> {
         match std::env::var_os("HANDWRITTEN_ISA") {
-            Some(name) if !name.is_empty() => {
-                let name = name.to_str().ok_or(IsaError::Unknown)?;
-                Self::new(name.parse()?)
-            }
+            Some(name) if !name.is_empty() => Self::new(name.to_string_lossy().parse()?),
             _ => Ok(Self::detect()),
         }
     }
 
-    /// The instruction set of that name, on the caller's word.
+    /// An instruction set that the caller knows the processor to have.
     ///
-    /// For targets without an operating system to ask, where the build
-    /// guarantees less than the machine is known to have.
+    /// For targets without an operating system to ask, where the build target
+    /// guarantees less than the machine has.
     ///
     /// # Panics
-    /// Panics if the build's architecture has no such arm.
+    /// Panics if the build's architecture has no code for the instruction set.
     ///
     /// # Safety
-    /// The processor must have the arm's instructions: AVX2 and FMA, for AVX-512
-    /// also AVX-512F and POPCNT.
+    /// The processor must have the instructions: AVX2 and FMA, for AVX-512 also
+    /// AVX-512F and POPCNT.
     #[expect(unsafe_code, reason = "the caller vouches for the processor")]
-    pub unsafe fn assume(arm: InstructionSet) -> Self {
-        let known = match arm {
+    pub unsafe fn assume(set: InstructionSet) -> Self {
+        let is_known = match set {
             InstructionSet::Portable => true,
             InstructionSet::Neon => cfg!(all(target_arch = "aarch64", target_feature = "neon")),
             InstructionSet::Avx2 | InstructionSet::Avx512 => cfg!(target_arch = "x86_64"),
         };
-        assert!(known, "{arm} on another architecture");
-        Self(arm)
+        assert!(is_known, "{set} on another architecture");
+        Self(set)
     }
 
-    /// Which one it is.
+    /// The instruction set.
     pub fn instruction_set(self) -> InstructionSet {
         self.0
     }
 
-    /// Its name, as reports print it.
+    /// The name of the instruction set, as in `HANDWRITTEN_ISA`.
     pub fn name(self) -> &'static str {
         self.0.name()
     }
 
     /// Whether a multiply-add rounds once.
     ///
-    /// All fused instruction sets give the same bits as each other, and so do
-    /// all unfused ones: they multiply, round, add and round again.
+    /// All fused instruction sets give the same bits as one another. So do all
+    /// unfused ones, which multiply, round, add and round again.
     pub fn is_fused(self) -> bool {
         match self.0 {
             InstructionSet::Portable => PORTABLE_IS_FUSED,
@@ -218,9 +203,9 @@ mod tests {
     use std::string::ToString;
 
     #[test]
-    fn names_lead_to_their_arms() {
-        for arm in InstructionSet::ALL {
-            assert_eq!(arm.name().parse(), Ok(arm));
+    fn names_lead_to_their_instruction_sets() {
+        for &set in InstructionSet::ALL {
+            assert_eq!(set.name().parse(), Ok(set));
         }
         let error = "AVX2".parse::<InstructionSet>().unwrap_err();
         assert_eq!(

@@ -7,7 +7,10 @@ pub(crate) mod fma;
 pub mod gemm;
 pub mod isa;
 pub mod matrix;
+pub(crate) mod names;
 pub mod rng;
 pub mod vector;
 #[doc(hidden)]
 pub mod zeros;
+
+pub use names::UnknownNameError;

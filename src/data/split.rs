@@ -1,9 +1,9 @@
 //! Parting images into those that train, validate and test.
 
 use super::dataset::{Dataset, DatasetError, Subset, numbers};
+use crate::compute::names::named;
 use crate::compute::rng::shuffle;
 use alloc::vec::Vec;
-use core::fmt;
 use rand_core::Rng;
 
 /// Parts the examples at random, each class in its share: the numbers of
@@ -84,23 +84,9 @@ pub enum Split {
     Standard,
 }
 
-impl Split {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Question, Self::Standard];
-
-    /// Its name in configurations and model files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Question => "question",
-            Self::Standard => "standard",
-        }
-    }
-}
-
-impl fmt::Display for Split {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
+named! { Split, "split":
+    Question = "question",
+    Standard = "standard",
 }
 
 /// The three parts of the data of one run, none of them empty, no image in two

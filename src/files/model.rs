@@ -8,13 +8,13 @@ use crate::compute::isa::Isa;
 use crate::compute::vector;
 use crate::data::Split;
 use crate::net::Net;
-use crate::net::activation::Activation;
 use crate::net::loss::Reduction;
 use crate::net::{are_widths, layers};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors, serialize};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
 
 /// The one key of the file's metadata. Its value is JSON: the order of several
 /// keys would differ from run to run.
@@ -157,15 +157,15 @@ pub fn decode(bytes: &[u8]) -> Result<Model, ModelError> {
         return Err(ModelError::unknown("normalisation", &written.normalisation));
     }
     let activation = &written.activation;
-    let activation = named("activation", Activation::ALL, Activation::name, activation)?;
+    let activation = named("activation", activation)?;
     let metadata = Metadata {
         image: written.image,
         classes: written.classes,
         data: written.data,
         data_sha256: written.data_sha256,
-        split: named("split", Split::ALL, Split::name, &written.split)?,
+        split: named("split", &written.split)?,
         seed: written.seed,
-        reduction: named("loss", Reduction::ALL, Reduction::name, &written.loss)?,
+        reduction: named("loss", &written.loss)?,
         best_epoch: written.best_epoch,
         val_loss: written.val_loss,
     };
@@ -214,15 +214,9 @@ fn check(widths: &[usize], metadata: &Metadata) -> Result<(), ModelError> {
     Ok(())
 }
 
-/// The one of these that has that name.
-fn named<T: Copy, const N: usize>(
-    what: &'static str,
-    all: [T; N],
-    name: fn(T) -> &'static str,
-    text: &str,
-) -> Result<T, ModelError> {
-    let found = all.into_iter().find(|&choice| name(choice) == text);
-    found.ok_or_else(|| ModelError::unknown(what, text))
+/// The choice that has this name.
+fn named<T: FromStr>(what: &'static str, text: &str) -> Result<T, ModelError> {
+    text.parse().map_err(|_| ModelError::unknown(what, text))
 }
 
 /// A tensor of finite `f32` of that shape.
@@ -382,6 +376,7 @@ impl std::error::Error for ModelError {}
 mod tests {
     use super::*;
     use crate::compute::rng::{Stream, generator};
+    use crate::net::activation::Activation;
     use crate::net::init::Init;
 
     fn model() -> Model {

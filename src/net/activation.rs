@@ -2,6 +2,7 @@
 
 use crate::compute::dispatch::for_each_arm;
 use crate::compute::isa::Isa;
+use crate::compute::names::named;
 use crate::compute::vector;
 
 /// The activation σ of all hidden layers. The output layer has none: its
@@ -17,19 +18,13 @@ pub enum Activation {
     Tanh,
 }
 
+named! { Activation, "activation":
+    Sigmoid = "sigmoid",
+    Relu = "relu",
+    Tanh = "tanh",
+}
+
 impl Activation {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Sigmoid, Self::Relu, Self::Tanh];
-
-    /// Its name in configurations and model files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sigmoid => "sigmoid",
-            Self::Relu => "relu",
-            Self::Tanh => "tanh",
-        }
-    }
-
     /// Replaces each z by σ(z).
     pub fn apply(self, isa: Isa, z: &mut [f32]) {
         match self {

@@ -1,14 +1,19 @@
-//! The question's mistakes, to be made on purpose.
+//! The mistakes of the run that did not learn, to be made on purpose.
 //!
-//! This crate answers a question about a net that did not learn. Its rules are
-//! here, apart from the right ones, so that the failure can be repeated and
-//! its causes taken away one by one. A [`Workspace`](crate::Workspace) follows
-//! them only if it is told to; nothing else in the crate knows them.
+//! This crate answers a question about a net that did not learn
+//! (docs/why-it-did-not-learn.md). The wrong rules of that run are here, apart from
+//! the right ones, so that the failure can be repeated and its causes removed one by
+//! one. A training makes them if [`Config::defects`] asks for it, a gradient or an
+//! evaluation if its [`Objective`] does.
+//!
+//! [`Config::defects`]: crate::training::Config::defects
 
 use crate::compute::dispatch::for_each_arm;
 use crate::compute::isa::Isa;
 use crate::compute::matrix::{MatMut, MatRef};
+use crate::compute::names::named;
 use crate::compute::vector;
+use crate::net::loss::Reduction;
 use crate::net::optimizer::Momentum;
 
 /// One mistake.
@@ -29,24 +34,11 @@ pub enum Defect {
     WholeMatrixSoftmax,
 }
 
-impl Defect {
-    /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::RawLogitGradient,
-        Self::MomentumOnWeights,
-        Self::AliasedBest,
-        Self::WholeMatrixSoftmax,
-    ];
-
-    /// Its name in configurations.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::RawLogitGradient => "raw-logit-gradient",
-            Self::MomentumOnWeights => "momentum-on-weights",
-            Self::AliasedBest => "aliased-best",
-            Self::WholeMatrixSoftmax => "whole-matrix-softmax",
-        }
-    }
+named! { Defect, "defect":
+    RawLogitGradient = "raw-logit-gradient",
+    MomentumOnWeights = "momentum-on-weights",
+    AliasedBest = "aliased-best",
+    WholeMatrixSoftmax = "whole-matrix-softmax",
 }
 
 /// A set of mistakes.
@@ -63,6 +55,19 @@ impl Defects {
         Self(self.0 | 1 << defect as u8)
     }
 
+    /// The set as a number: bit i stands for the defect that is declared i-th.
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The set of a number, `None` if it has bits of no defect.
+    pub(crate) const fn from_bits(bits: u8) -> Option<Self> {
+        match bits >> Defect::ALL.len() {
+            0 => Some(Self(bits)),
+            _ => None,
+        }
+    }
+
     /// Whether it is among them.
     pub const fn has(self, defect: Defect) -> bool {
         self.0 & 1 << defect as u8 != 0
@@ -72,6 +77,26 @@ impl Defects {
 impl FromIterator<Defect> for Defects {
     fn from_iter<I: IntoIterator<Item = Defect>>(defects: I) -> Self {
         defects.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+/// Which number a gradient is the gradient of, and an evaluation reports.
+///
+/// A [`Reduction`] converts into an objective without mistakes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Objective {
+    /// Mean or sum over the examples.
+    pub reduction: Reduction,
+    /// Mistakes to make on purpose.
+    pub defects: Defects,
+}
+
+impl From<Reduction> for Objective {
+    fn from(reduction: Reduction) -> Self {
+        Self {
+            reduction,
+            defects: Defects::NONE,
+        }
     }
 }
 
@@ -172,8 +197,8 @@ mod tests {
         let some: Defects = [Defect::AliasedBest, Defect::MomentumOnWeights]
             .into_iter()
             .collect();
-        let has = Defect::ALL.map(|defect| some.has(defect));
-        assert_eq!(has, [false, true, true, false]);
+        let has = Defect::ALL.iter().map(|&defect| some.has(defect));
+        assert!(has.eq([false, true, true, false]));
         assert_eq!(Defects::default(), Defects::NONE);
     }
 

@@ -1,5 +1,6 @@
 //! The first weights of a net.
 
+use crate::compute::names::named;
 use crate::compute::rng::{fill_normal, uniform};
 use crate::compute::vector;
 use rand_core::Rng;
@@ -24,20 +25,14 @@ pub enum Init {
     Question,
 }
 
+named! { Init, "initialisation":
+    Glorot = "glorot",
+    He = "he",
+    LeCun = "lecun",
+    Question = "question",
+}
+
 impl Init {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Glorot, Self::He, Self::LeCun, Self::Question];
-
-    /// Its name in configurations.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Glorot => "glorot",
-            Self::He => "he",
-            Self::LeCun => "lecun",
-            Self::Question => "question",
-        }
-    }
-
     /// Draws the weights (inputs×outputs) and biases (outputs) of one layer.
     pub fn fill<R: Rng + ?Sized>(
         self,

@@ -3,6 +3,7 @@
 use crate::compute::dispatch::for_each_arm;
 use crate::compute::isa::Isa;
 use crate::compute::matrix::{MatMut, MatRef};
+use crate::compute::names::named;
 use crate::compute::vector;
 
 /// How the losses of many examples become one number, and so what the
@@ -15,18 +16,12 @@ pub enum Reduction {
     Sum,
 }
 
+named! { Reduction, "reduction":
+    Mean = "mean",
+    Sum = "sum",
+}
+
 impl Reduction {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Mean, Self::Sum];
-
-    /// Its name in configurations.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mean => "mean",
-            Self::Sum => "sum",
-        }
-    }
-
     /// What the sum over `examples` is multiplied by.
     pub fn scale(self, examples: usize) -> f64 {
         match self {

@@ -1,6 +1,8 @@
 //! How the learning rate changes from step to step.
 
 use crate::compute::vector;
+use core::fmt;
+use core::str::FromStr;
 
 /// The course of the learning rate after warm-up. All arithmetic is in double
 /// precision and made of IEEE operations, so that it has the same bits
@@ -8,25 +10,84 @@ use crate::compute::vector;
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Schedule {
-    /// It stays.
+    /// The rate stays at its peak.
     Constant,
-    /// It is multiplied by `factor` after every `epochs` epochs.
+    /// The rate is multiplied by `factor` after every `epochs` epochs.
     Step {
         /// Epochs from one fall to the next, at least 1.
         epochs: usize,
-        /// What it is multiplied by.
+        /// The factor, above 0 and at most 1.
         factor: f64,
     },
-    /// It falls to zero along half a cosine (Loshchilov and Hutter, *SGDR*,
+    /// The rate falls to zero along half a cosine (Loshchilov and Hutter, *SGDR*,
     /// 2017, eq. 5, one period).
     Cosine,
-    /// It stays for the share `hold` of the steps, from 0 to below 1, and falls to
+    /// The rate stays for the share `hold` of the steps, from 0 to below 1, and falls to
     /// zero in a straight line in what is left.
     Linear {
         /// The share of the steps in which it stays.
         hold: f64,
     },
 }
+
+impl fmt::Display for Schedule {
+    /// The notation that [`Schedule::from_str`] reads: `constant`, `cosine`, `linear`,
+    /// `linear:0.5` (hold) or `step:10:0.5` (epochs, factor).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Constant => f.pad("constant"),
+            Self::Cosine => f.pad("cosine"),
+            Self::Linear { hold: 0.0 } => f.pad("linear"),
+            Self::Linear { hold } => write!(f, "linear:{hold}"),
+            Self::Step { epochs, factor } => write!(f, "step:{epochs}:{factor}"),
+        }
+    }
+}
+
+impl FromStr for Schedule {
+    type Err = ParseScheduleError;
+
+    fn from_str(text: &str) -> Result<Self, ParseScheduleError> {
+        let (name, numbers) = text.split_once(':').unzip();
+        let schedule = match (name.unwrap_or(text), numbers) {
+            ("constant", None) => Self::Constant,
+            ("cosine", None) => Self::Cosine,
+            ("linear", None) => Self::Linear { hold: 0.0 },
+            ("linear", Some(hold)) => Self::Linear {
+                hold: hold.parse().map_err(|_| ParseScheduleError)?,
+            },
+            ("step", Some(numbers)) => {
+                let (epochs, factor) = numbers.split_once(':').ok_or(ParseScheduleError)?;
+                Self::Step {
+                    epochs: epochs.parse().map_err(|_| ParseScheduleError)?,
+                    factor: factor.parse().map_err(|_| ParseScheduleError)?,
+                }
+            }
+            _ => return Err(ParseScheduleError),
+        };
+        let is_in_range = match schedule {
+            Self::Linear { hold } => (0.0..1.0).contains(&hold),
+            Self::Step { epochs, factor } => epochs > 0 && factor > 0.0 && factor <= 1.0,
+            Self::Constant | Self::Cosine => true,
+        };
+        is_in_range.then_some(schedule).ok_or(ParseScheduleError)
+    }
+}
+
+/// The error of parsing a [`Schedule`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ParseScheduleError;
+
+impl fmt::Display for ParseScheduleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "must be constant, cosine, linear, linear:HOLD with a share from 0 to below 1, \
+             or step:EPOCHS:FACTOR with a factor above 0 and at most 1",
+        )
+    }
+}
+
+impl core::error::Error for ParseScheduleError {}
 
 /// A schedule with its peak and its warm-up, counted in steps of one run.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -74,6 +135,7 @@ impl LearningRate {
 mod tests {
     extern crate std;
     use super::*;
+    use std::string::ToString;
     use std::vec::Vec;
 
     fn rates(schedule: Schedule, warmup_epochs: usize, epochs: usize) -> Vec<f64> {
@@ -124,5 +186,25 @@ mod tests {
         let rates = rates(Schedule::Cosine, 2, 4);
         assert_eq!(rates[..5], [0.25, 0.5, 0.75, 1.0, 1.0]);
         assert_eq!(rates[6], 0.5);
+    }
+
+    #[test]
+    fn what_is_displayed_is_parsed_again() {
+        for text in ["constant", "cosine", "linear", "linear:0.25", "step:10:0.5"] {
+            assert_eq!(text.parse::<Schedule>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "cosine:1",
+            "linear:1",
+            "linear:nan",
+            "step",
+            "step:0:0.5",
+            "step:1:0",
+            "step:1:2",
+            "step:1:0.5:1",
+        ] {
+            assert_eq!(text.parse::<Schedule>(), Err(ParseScheduleError), "{text}");
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! others in the one that was fastest. No way changes a bit of any result.
 
 use crate::data::Dataset;
+use crate::net::defects::Defects;
 use crate::net::optimizer::Update;
 use crate::net::{Net, NetRef};
 use crate::step::thread_team::Team;
@@ -67,6 +68,7 @@ pub(crate) struct Autotuner {
     /// Who has the parameters as they are: parts, or with any other way the net
     /// itself.
     now: Strategy,
+    defects: Defects,
 }
 
 impl Autotuner {
@@ -76,9 +78,10 @@ impl Autotuner {
         net: NetRef<'_>,
         threads: usize,
         batch: usize,
+        defects: Defects,
     ) -> Self {
         let threads = threads.min(workspace.threads_for(batch));
-        let mut parts = workspace.parts(net, 1, batch);
+        let mut parts = workspace.parts(net, 1, batch, defects);
         let mut ways = vec![match parts[..] {
             [] => Strategy::Alone,
             _ => Strategy::Parts(0),
@@ -89,13 +92,14 @@ impl Autotuner {
             }
             ways.push(Strategy::DataParallel);
             let first = parts.len();
-            parts.extend(workspace.parts(net, threads, batch));
+            parts.extend(workspace.parts(net, threads, batch, defects));
             ways.extend((first..parts.len()).map(Strategy::Parts));
         }
         Self {
             trial: Timings::new(&ways),
             parts,
             now: Strategy::Alone,
+            defects,
         }
     }
 
@@ -118,10 +122,10 @@ impl Autotuner {
             }
             self.now = way;
         }
-        let parts = &mut self.parts;
+        let (parts, defects) = (&mut self.parts, self.defects);
         let mut step = |team: &mut Team<'_>| match way {
             Strategy::Parts(at) => parts[at].step(team, data, (batch, next), update),
-            _ => workspace.step_with(team, net, velocity, data, batch, update),
+            _ => workspace.step_with(team, net, velocity, data, batch, (update, defects)),
         };
         self.trial.step(|| match way {
             Strategy::Alone | Strategy::Parts(0) => step(&mut team.alone()),

@@ -354,7 +354,7 @@ mod tests {
     fn steps_are_those_of_the_whole_net_whatever_the_mini_batch() {
         let (data, order) = (data(), (0..EXAMPLES).rev().collect::<Vec<u32>>());
         for isa in Isa::available() {
-            for activation in Activation::ALL {
+            for &activation in Activation::ALL {
                 let start = net(activation);
                 let mut velocity = vec![0.0; start.view().params().len()];
                 let mut halves = RowParallel::new(start.view(), BATCH, isa).unwrap();

@@ -5,8 +5,8 @@ use crate::compute::isa::Isa;
 use crate::compute::matrix::MatRef;
 use crate::compute::vector;
 use crate::data::{Dataset, Subset};
-use crate::net::defects::{Defect, Defects, WholeMatrix};
-use crate::net::loss::{LossTarget, Reduction};
+use crate::net::defects::{Defect, Defects, Objective, WholeMatrix};
+use crate::net::loss::LossTarget;
 use crate::net::metrics::Confusion;
 use crate::net::optimizer::Update;
 use crate::net::{Net, NetRef, Tensor, activations_len, assert_widths, params_len};
@@ -39,7 +39,6 @@ const WORTH_WAKING: usize = 1 << 23;
 pub struct Workspace {
     widths: Vec<usize>,
     isa: Isa,
-    defects: Defects,
     /// Examples of the pass that has just been made.
     rows: usize,
     images: BatchBuffer,
@@ -103,7 +102,6 @@ impl fmt::Debug for Workspace {
             .field("widths", &self.widths)
             .field("isa", &self.isa)
             .field("threads", &self.threads())
-            .field("defects", &self.defects)
             .finish_non_exhaustive()
     }
 }
@@ -122,7 +120,6 @@ impl Workspace {
         let isa = Isa::detect();
         Self {
             isa,
-            defects: Defects::NONE,
             rows: 0,
             images: BatchBuffer::new(isa, 0..widths[0], CHUNK),
             losses: vec![0.0; CHUNK],
@@ -142,17 +139,6 @@ impl Workspace {
             images: BatchBuffer::new(isa, 0..self.widths[0], CHUNK),
             ..self
         }
-    }
-
-    /// The same with these mistakes, for demonstration.
-    #[must_use]
-    pub fn with_defects(self, defects: Defects) -> Self {
-        Self { defects, ..self }
-    }
-
-    /// The mistakes that it makes on purpose.
-    pub fn defects(&self) -> Defects {
-        self.defects
     }
 
     /// The gradient that the last [`Workspace::compute_gradient`] left, laid out
@@ -183,20 +169,21 @@ impl Workspace {
         net: NetRef<'_>,
         data: &Dataset,
         batch: &[u32],
-        reduction: Reduction,
+        objective: impl Into<Objective>,
     ) -> f64 {
+        let Objective { reduction, defects } = objective.into();
         let target = Some(LossTarget::new(reduction.scale(batch.len()) as f32));
         if batch.is_empty() {
             self.gradient.fill(0.0);
         }
         Team::with(self.pieces(batch.len(), WORTH_WAKING), |team| {
-            let mut total = Total::new(self.defects);
+            let mut total = Total::new(defects);
             for (i, chunk) in batch.chunks(CHUNK).enumerate() {
-                self.pass(team, net, data, chunk, target, &mut total);
+                self.pass(team, net, data, chunk, (target, defects), &mut total);
                 if !total.is_finite() {
                     break;
                 }
-                self.sums(team, i > 0, None, &mut [], &mut []);
+                self.sums(team, i > 0, (None, defects), &mut [], &mut []);
             }
             total.sum()
         })
@@ -219,7 +206,7 @@ impl Workspace {
         update: &Update,
     ) -> f64 {
         Team::with(self.pieces(batch.len(), WORTH_WAKING), |team| {
-            self.step_with(team, net, velocity, data, batch, update)
+            self.step_with(team, net, velocity, data, batch, (update, Defects::NONE))
         })
     }
 
@@ -231,22 +218,22 @@ impl Workspace {
         velocity: &mut [f32],
         data: &Dataset,
         batch: &[u32],
-        update: &Update,
+        (update, defects): (&Update, Defects),
     ) -> f64 {
         assert_eq!(velocity.len(), self.gradient.len(), "velocities of a net");
         let target = Some(update.loss_target(batch.len()));
         let chunks = batch.len().div_ceil(CHUNK);
-        let mut total = Total::new(self.defects);
+        let mut total = Total::new(defects);
         for (i, chunk) in (1..).zip(batch.chunks(CHUNK)) {
-            self.pass(team, net.view(), data, chunk, target, &mut total);
+            self.pass(team, net.view(), data, chunk, (target, defects), &mut total);
             if !total.is_finite() {
                 break;
             }
             if i < chunks {
-                self.sums(team, i > 1, None, &mut [], &mut []);
+                self.sums(team, i > 1, (None, defects), &mut [], &mut []);
             } else {
                 let (update, params) = (Some(*update), net.params_mut());
-                self.sums(team, i > 1, update, params, velocity);
+                self.sums(team, i > 1, (update, defects), params, velocity);
             }
         }
         total.sum()
@@ -261,10 +248,11 @@ impl Workspace {
         &mut self,
         net: NetRef<'_>,
         data: &Subset<'_>,
-        reduction: Reduction,
+        objective: impl Into<Objective>,
     ) -> Evaluation {
+        let objective = objective.into();
         Team::with(self.pieces(data.len(), WORTH_WAKING), |team| {
-            self.evaluate_with(team, net, data, reduction)
+            self.evaluate_with(team, net, data, objective)
         })
     }
 
@@ -274,12 +262,19 @@ impl Workspace {
         team: &mut Team<'_>,
         net: NetRef<'_>,
         data: &Subset<'_>,
-        reduction: Reduction,
+        Objective { reduction, defects }: Objective,
     ) -> Evaluation {
-        let mut total = Total::new(self.defects);
+        let mut total = Total::new(defects);
         let mut confusion = Confusion::new(self.classes());
         for chunk in data.indices().chunks(CHUNK) {
-            self.pass(team, net, data.dataset(), chunk, None, &mut total);
+            self.pass(
+                team,
+                net,
+                data.dataset(),
+                chunk,
+                (None, defects),
+                &mut total,
+            );
             if !total.is_finite() {
                 break;
             }
@@ -330,7 +325,7 @@ impl Workspace {
         net: NetRef<'_>,
         data: &Dataset,
         chunk: &[u32],
-        target: Option<LossTarget>,
+        (target, defects): (Option<LossTarget>, Defects),
         total: &mut Total,
     ) {
         assert_eq!(net.widths(), self.widths, "a net and its workspace");
@@ -342,7 +337,7 @@ impl Workspace {
             pass: Pass {
                 net,
                 isa: self.isa,
-                defects: self.defects,
+                defects,
                 target,
             },
             images: self.images.gather(data, chunk),
@@ -363,7 +358,7 @@ impl Workspace {
         &mut self,
         team: &mut Team<'_>,
         accumulate: bool,
-        update: Option<Update>,
+        (update, defects): (Option<Update>, Defects),
         params: &mut [f32],
         velocity: &mut [f32],
     ) {
@@ -372,7 +367,7 @@ impl Workspace {
         let parameters = Parameters {
             sums: Sums {
                 isa: self.isa,
-                defects: self.defects,
+                defects,
                 widths: &self.widths,
                 rows,
                 bytes: self.images.gathered(rows).bytes,
@@ -399,9 +394,10 @@ impl Workspace {
         net: NetRef<'_>,
         threads: usize,
         batch: usize,
+        defects: Defects,
     ) -> Vec<Box<dyn Parts>> {
         let mut parts: Vec<Box<dyn Parts>> = vec![];
-        if self.is_large(batch) || self.defects != Defects::NONE {
+        if self.is_large(batch) || defects != Defects::NONE {
             return parts;
         }
         if let Some(units) = ColumnParallel::new(net, threads, batch, self.isa) {

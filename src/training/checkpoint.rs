@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! magic    8 bytes   89 "HWCKPT" 0A
-//! version  u32       3
+//! version  u32       4
 //! length   u64       of what follows, without the checksum
 //! run      …         the fields of [`Checkpoint`] in order, then what the caller adds
 //! crc32    u32       of all bytes before it (IEEE 802.3)
@@ -12,9 +12,12 @@
 //! version that has once been written is read for ever: when the format
 //! changes the number goes up, and the code that reads the old one stays.
 //! Version 1 ends the configuration before the smoothing of the labels, which
-//! it did not know; version 2 knew no learning rate that falls in a line.
+//! it did not know; version 2 knew no learning rate that falls in a line. Versions
+//! up to 3 do not hold the mistakes made on purpose: whoever goes on with such a run
+//! sets [`Config::defects`] again.
 
 use crate::net::activation::Activation;
+use crate::net::defects::Defects;
 use crate::net::loss::Reduction;
 use crate::net::optimizer::Momentum;
 use crate::net::schedule::{LearningRate, Schedule};
@@ -25,7 +28,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 const MAGIC: [u8; 8] = *b"\x89HWCKPT\n";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Bytes before the run, and after it.
 const HEAD: usize = 8 + 4 + 8;
@@ -85,7 +88,7 @@ impl Checkpoint {
         w.u64(0);
         write_config(&mut w, &self.config);
         let net = self.net.view();
-        w.u8(position(&Activation::ALL, net.activation()));
+        w.u8(position(Activation::ALL, net.activation()));
         w.usize(net.widths().len());
         net.widths().iter().for_each(|&width| w.usize(width));
         w.f32s(net.params());
@@ -206,10 +209,11 @@ fn write_config(w: &mut Writer, config: &Config) {
     let rule = config.optimizer;
     w.f32s(&[rule.momentum, rule.weight_decay]);
     w.u8(rule.nesterov.into());
-    w.u8(position(&Reduction::ALL, config.reduction));
+    w.u8(position(Reduction::ALL, config.reduction));
     w.usize(config.patience.unwrap_or(0));
     w.u64(config.seed);
     w.f32s(&[config.label_smoothing]);
+    w.u8(config.defects.bits());
 }
 
 fn read_config(r: &mut Reader<'_>, version: u32) -> Option<Config> {
@@ -247,6 +251,10 @@ fn read_config(r: &mut Reader<'_>, version: u32) -> Option<Config> {
         label_smoothing: match version {
             1 => 0.0,
             _ => r.f32s(1)?[0],
+        },
+        defects: match version {
+            1..=3 => Defects::NONE,
+            _ => Defects::from_bits(r.u8()?)?,
         },
     })
     .filter(|config| config.nonsense().is_none())

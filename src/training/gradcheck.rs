@@ -25,7 +25,7 @@
 
 use crate::data::Dataset;
 use crate::net::activation::Activation;
-use crate::net::loss::Reduction;
+use crate::net::defects::Objective;
 use crate::net::{NetRef, Tensor, layers};
 use crate::step::workspace::Workspace;
 use alloc::vec::Vec;
@@ -155,10 +155,12 @@ pub fn check_net(
     net: NetRef<'_>,
     data: &Dataset,
     batch: &[u32],
-    reduction: Reduction,
+    objective: impl Into<Objective>,
     count: usize,
 ) -> Vec<(Tensor, Comparison)> {
-    workspace.compute_gradient(net, data, batch, reduction);
+    let objective = objective.into();
+    let reduction = objective.reduction;
+    workspace.compute_gradient(net, data, batch, objective);
     let gradient = workspace.gradient();
     let (widths, activation) = (net.widths(), net.activation());
     Tensor::parameters(widths)

@@ -11,7 +11,7 @@ pub mod gradcheck;
 
 use crate::compute::rng::{Stream, generator, shuffle};
 use crate::data::{Dataset, Subset};
-use crate::net::defects::Defect;
+use crate::net::defects::{Defect, Defects, Objective};
 use crate::net::loss::Reduction;
 use crate::net::optimizer::{Momentum, Update};
 use crate::net::schedule::{LearningRate, Schedule};
@@ -51,6 +51,8 @@ pub struct Config {
     /// ([`LossTarget`](crate::net::loss::LossTarget)), from 0 to below 1. Reported losses are
     /// without it, as they are without weight decay.
     pub label_smoothing: f32,
+    /// Mistakes to make on purpose; none but for a demonstration.
+    pub defects: Defects,
     /// Stop after so many epochs without a lower validation loss, at least 1.
     pub patience: Option<usize>,
     /// Where the order of the examples comes from ([`Stream::Shuffle`]).
@@ -74,6 +76,7 @@ impl Default for Config {
             },
             reduction: Reduction::Mean,
             label_smoothing: 0.0,
+            defects: Defects::NONE,
             patience: None,
             seed: 1,
         }
@@ -81,6 +84,14 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The loss that training reports and descends along.
+    pub fn objective(&self) -> Objective {
+        Objective {
+            reduction: self.reduction,
+            defects: self.defects,
+        }
+    }
+
     /// What makes no sense in it, if anything does.
     pub(crate) fn nonsense(&self) -> Option<&'static str> {
         let LearningRate { peak, schedule, .. } = self.learning_rate;
@@ -357,7 +368,13 @@ fn resume_with(
 
     let mut order = Order::new(train, &config);
     order.skip(run.history.len());
-    let mut ways = Autotuner::new(workspace, run.net.view(), team.threads(), batch);
+    let mut ways = Autotuner::new(
+        workspace,
+        run.net.view(),
+        team.threads(),
+        batch,
+        config.defects,
+    );
     observer.on_start(&state(run, train));
 
     while !run.is_complete() {
@@ -380,7 +397,7 @@ fn resume_with(
             if !sum.is_finite() {
                 ways.store(&mut run.net, &mut run.velocity);
                 // Shards leave nothing in the workspace.
-                workspace.compute_gradient(run.net.view(), data, batch, config.reduction);
+                workspace.compute_gradient(run.net.view(), data, batch, config.objective());
                 let tensor = workspace.first_not_finite(run.net.view());
                 return Err(NonFiniteError {
                     epoch,
@@ -408,7 +425,7 @@ fn resume_with(
 
         ways.store(&mut run.net, &mut run.velocity);
         let net = run.net.view();
-        let validation = workspace.evaluate_with(team, net, val, config.reduction);
+        let validation = workspace.evaluate_with(team, net, val, config.objective());
         if !validation.loss.is_finite() {
             let tensor = workspace.first_not_finite(net);
             return Err(NonFiniteError {
@@ -418,7 +435,7 @@ fn resume_with(
             });
         }
         let is_best = validation.loss < run.lowest();
-        if is_best || workspace.defects().has(Defect::AliasedBest) {
+        if is_best || config.defects.has(Defect::AliasedBest) {
             run.best.copy_from(&run.net);
         }
         if is_best {

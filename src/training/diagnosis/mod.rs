@@ -328,10 +328,10 @@ impl Monitor {
 
     /// Holds a few derivatives to central differences.
     fn check_gradient(&mut self, now: &TrainingState<'_>) {
-        let (data, reduction) = (now.train.dataset(), now.config.reduction);
+        let (data, objective) = (now.train.dataset(), now.config.objective());
         let batch = first(now, CHECKED_IMAGES);
         let workspace = &mut self.workspace;
-        let checked = check_net(workspace, now.net, data, batch, reduction, CHECKED_PARAMS);
+        let checked = check_net(workspace, now.net, data, batch, objective, CHECKED_PARAMS);
         // The gradient by the last biases is the sum of those by the logits.
         let (depth, params) = (now.net.depth(), now.net.params().len());
         let logits = now.net.activation_of(depth - 1, workspace.activations());
@@ -343,7 +343,7 @@ impl Monitor {
             }
             raw[usize::from(data.label(example as usize))] -= 1.0;
         }
-        let scale = reduction.scale(batch.len());
+        let scale = objective.reduction.scale(batch.len());
         raw.iter_mut().for_each(|sum| *sum *= scale);
         let biases = &workspace.gradient()[params - classes..];
         if let Some(finding) = judge(&checked, biases, &raw) {
@@ -354,10 +354,10 @@ impl Monitor {
     /// Computes what there is to see.
     fn signals(&mut self, now: &TrainingState<'_>) -> Indicators {
         let batch = first(now, PROBE);
-        let (net, data, reduction) = (now.net, now.train.dataset(), now.config.reduction);
-        self.workspace.compute_gradient(net, data, batch, reduction);
+        let (net, data, objective) = (now.net, now.train.dataset(), now.config.objective());
+        self.workspace.compute_gradient(net, data, batch, objective);
         // Of the mean, so that it can be compared whatever is trained.
-        let to_mean = 1.0 / (reduction.scale(batch.len()) * batch.len() as f64);
+        let to_mean = 1.0 / (objective.reduction.scale(batch.len()) * batch.len() as f64);
         let (mut flat, mut dead, mut activations, mut units) = (0, 0, 0, 0);
         for l in 0..net.depth() - 1 {
             let a = net.activation_of(l, self.workspace.activations());
