@@ -291,7 +291,7 @@ fn content_that_makes_no_sense_is_refused() {
     let mut held_for_ever = [0; 17];
     held_for_ever[0] = 3;
     held_for_ever[9..].copy_from_slice(&1.0_f64.to_le_bytes());
-    // Epochs, learning rate, schedule, Nesterov, reduction, smoothing;
+    // Epochs, learning rate, schedule, Nesterov, reduction, smoothing, defects;
     // activation, the number of widths, a width.
     for (at, value) in [
         (20, &0_u64.to_le_bytes()[..]),
@@ -303,12 +303,13 @@ fn content_that_makes_no_sense_is_refused() {
         (78, &[9]),
         (95, &1.0_f32.to_le_bytes()),
         (95, &f32::NAN.to_le_bytes()),
-        (99, &[9]),
-        (100, &huge),
-        (100, &[1]),
-        (108, &huge),
-        (108, &[0; 8]),
-        (108, &(1_u64 << 40).to_le_bytes()),
+        (99, &[16]),
+        (100, &[9]),
+        (101, &huge),
+        (101, &[1]),
+        (109, &huge),
+        (109, &[0; 8]),
+        (109, &(1_u64 << 40).to_le_bytes()),
     ] {
         let error = Checkpoint::from_bytes(&sealed(at, value)).unwrap_err();
         assert_eq!(error, CheckpointError::Content, "{value:?} at {at}");
@@ -342,9 +343,9 @@ fn a_version_once_written_is_read_for_ever() {
 #[test]
 fn a_newer_version_says_so() {
     let (_, mut bytes) = saved();
-    bytes[8] = 4;
+    bytes[8] = 5;
     let error = Checkpoint::from_bytes(&bytes).unwrap_err();
-    assert_eq!(error, CheckpointError::Version { found: 4 });
+    assert_eq!(error, CheckpointError::Version { found: 5 });
     assert!(
         error.to_string().contains("a newer one wrote it"),
         "{error}"
