@@ -20,6 +20,7 @@ mod kernel;
 pub mod naive;
 mod packing;
 mod params;
+mod ranges;
 mod sparse_k;
 
 use crate::compute::isa::Isa;

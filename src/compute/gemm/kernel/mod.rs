@@ -13,8 +13,8 @@ mod portable;
 mod tile;
 mod transpose;
 
-use super::blocks::Even;
 use super::params::LONG_B;
+use super::ranges::Even;
 use super::{SparseK, Start};
 use crate::compute::isa::{InstructionSet, Isa};
 use crate::compute::matrix::{MatMut, MatRef};
