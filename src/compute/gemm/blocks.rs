@@ -1,6 +1,6 @@
 //! The loops over blocks of a product, on one thread.
 
-use super::kernel::{Ahead, Column, From, Listed, MAX_ROWS, MicroKernel, Panel, Strided, Tiles};
+use super::kernel::{Ahead, Column, Listed, MAX_ROWS, MicroKernel, Panel, Strided, Tiles};
 use super::packing;
 use super::params::*;
 use super::ranges::{Even, Fixed};
@@ -73,14 +73,13 @@ impl Part<'_> {
         }
     }
 
-    /// What the sums start from at a step of k, in the columns from one on.
+    /// What the chains of the block from k-index `p` and column `j` on start from.
     #[inline(always)]
-    fn from(&self, step: usize, column: usize) -> From<'_> {
+    fn start_at(&self, p: usize, j: usize) -> Start<'_> {
         match self.start {
-            _ if step > 0 => From::C,
-            Start::Zero => From::Zero,
-            Start::C => From::C,
-            Start::Row(row) => From::Row(&row[column..]),
+            _ if p > 0 => Start::C,
+            Start::Row(row) => Start::Row(&row[j..]),
+            start => start,
         }
     }
 
@@ -184,7 +183,7 @@ impl Part<'_> {
         let b = self.b;
         let width = kernel.panel_columns();
         for (jr, columns) in Fixed::new(nc, width) {
-            let from = self.from(pc, jc + jr);
+            let start = self.start_at(pc, jc + jr);
             let mut state = state;
             let most = kernel.panel_rows(columns);
             for (ir, count, rows) in Even::new(mc, most).runs() {
@@ -211,7 +210,7 @@ impl Part<'_> {
                     },
                     b,
                     b_row,
-                    from,
+                    start,
                 };
                 let c_row = c.row_stride();
                 kernel.column(&tiles, panel, c.tail_mut(ic + ir, jc + jr), c_row);
@@ -271,7 +270,7 @@ impl Part<'_> {
             },
             b: b.tail(0, 0),
             b_row: b.row_stride(),
-            from: From::of(self.start),
+            start: self.start,
         };
         let c_row = c.row_stride();
         kernel.listed(&product, c.tail_mut(0, 0), c_row);
@@ -360,7 +359,7 @@ impl Part<'_> {
     ) {
         let (a, b) = (self.a, self.b);
         let (m, k) = (a.rows(), a.cols());
-        let from = self.from(pc, jc);
+        let start = self.start_at(pc, jc);
         for (ir, mr) in Even::new(mc, kernel.max_rows()) {
             let i = ic + ir;
             let lhs = if plan.pack_a {
@@ -402,7 +401,7 @@ impl Part<'_> {
                     b.tail(pc, jc)
                 },
                 b_row,
-                from,
+                start,
                 ahead,
             };
             let c_row = c.row_stride();
@@ -416,12 +415,11 @@ impl Part<'_> {
     /// Vectors along the columns of C, and nothing packed.
     fn narrow(&self, c: &mut MatMut<'_>, kernel: MicroKernel) {
         let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
-        let from = From::of(self.start);
         // As many rows at a time as stay in L1 until the epilogue has them.
         for (i, rows) in Fixed::new(m, if self.epilogue.is_some() { 64 } else { m }) {
             let a = self.a.block(i..i + rows, 0..k);
             let mut part = c.block(i..i + rows, 0..n);
-            kernel.narrow(a, self.b, from, &mut part, m * k > LONG_A);
+            kernel.narrow(a, self.b, self.start, &mut part, m * k > LONG_A);
             self.finish(c, i..i + rows, 0..n);
         }
     }
@@ -492,10 +490,9 @@ impl Part<'_> {
                         },
                         b,
                         b_row,
-                        from: if from == Start::Zero {
-                            From::Zero
-                        } else {
-                            From::C
+                        start: match from {
+                            Start::Zero => Start::Zero,
+                            Start::C | Start::Row(_) => Start::C,
                         },
                         ahead: if i == 0 { ahead } else { Ahead::NONE },
                     };

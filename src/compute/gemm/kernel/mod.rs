@@ -69,34 +69,15 @@ pub(super) struct Strided<'a> {
     pub(super) step: usize,
 }
 
-/// What the chains of a tile start from.
-#[derive(Clone, Copy)]
-pub(super) enum From<'a> {
-    /// Zero.
-    Zero,
-    /// What C holds.
-    C,
-    /// The same row for all rows of C.
-    Row(&'a [f32]),
-}
-
-impl<'a> From<'a> {
-    /// The start of a product whose columns are all in the tiles.
-    pub(super) fn of(start: Start<'a>) -> Self {
-        match start {
-            Start::Zero => Self::Zero,
-            Start::C => Self::C,
-            Start::Row(row) => Self::Row(row),
-        }
-    }
-
-    /// Where the chains of `columns` columns of a C start, and from one of its
-    /// rows to the next; null for zero.
+impl Start<'_> {
+    /// A pointer to what the chains of C's first row start from and the stride from
+    /// one row to the next; a null pointer stands for zero. `c` points to the first
+    /// row of C and `c_row` is its row stride.
     ///
     /// # Panics
-    /// Panics if a row has fewer columns.
+    /// Panics if the start is a row of fewer than `columns` elements.
     #[inline]
-    fn place(self, c: *const f32, c_row: usize, columns: usize) -> (*const f32, usize) {
+    fn locate(self, c: *const f32, c_row: usize, columns: usize) -> (*const f32, usize) {
         match self {
             Self::Zero => (core::ptr::null(), 0),
             Self::C => (c, c_row),
@@ -125,7 +106,7 @@ pub(super) struct Tiles<'a> {
     /// From a row of B to the next; `None` if B is packed in panels as wide as
     /// a tile, the last one as wide as its whole vectors.
     pub(super) b_row: Option<usize>,
-    pub(super) from: From<'a>,
+    pub(super) start: Start<'a>,
     pub(super) ahead: Ahead,
 }
 
@@ -145,7 +126,7 @@ pub(super) struct Column<'a> {
     pub(super) b: &'a [f32],
     /// From a row of B to the next.
     pub(super) b_row: usize,
-    pub(super) from: From<'a>,
+    pub(super) start: Start<'a>,
 }
 
 /// What B is to tiles one below the other.
@@ -173,7 +154,7 @@ pub(super) struct Listed<'a> {
     pub(super) b: &'a [f32],
     /// From a row of B to the next.
     pub(super) b_row: usize,
-    pub(super) from: From<'a>,
+    pub(super) start: Start<'a>,
 }
 
 /// A block of memory that later tiles will touch, to be fetched into the cache
@@ -345,7 +326,7 @@ impl MicroKernel {
             ahead_row: tiles.ahead.row,
             ahead_gap: tiles.ahead.gap,
         };
-        (raw.start, raw.start_row) = tiles.from.place(raw.c, raw.c_row, tiles.columns);
+        (raw.start, raw.start_row) = tiles.start.locate(raw.c, raw.c_row, tiles.columns);
         // Of the last tile, whose rows may be shorter than those before it.
         let (after_row, after_at) = match tiles.b_row {
             Some(row) => (row, whole * b_tile),
@@ -431,7 +412,7 @@ impl MicroKernel {
             tiles.count
         );
         let c = c.as_mut_ptr();
-        let (start, start_row) = tiles.from.place(c, c_row, columns);
+        let (start, start_row) = tiles.start.locate(c, c_row, columns);
         let lanes = columns - (vectors - 1) * self.0.lanes;
         let mut raw = RawTiles {
             count: tiles.count,
@@ -512,7 +493,7 @@ impl MicroKernel {
             );
         }
         let c = c.as_mut_ptr();
-        let (start, start_row) = product.from.place(c, c_row, columns);
+        let (start, start_row) = product.start.locate(c, c_row, columns);
         // Where B comes from L2, and L2 is slow enough for that to count.
         let is_far = self.has_panels() && k * product.b_row > LONG_B;
         let lanes = self.0.lanes;
@@ -603,7 +584,7 @@ impl MicroKernel {
         self,
         a: MatRef<'_>,
         b: MatRef<'_>,
-        from: From<'_>,
+        start: Start<'_>,
         c: &mut MatMut<'_>,
         fetch: bool,
     ) {
@@ -615,7 +596,7 @@ impl MicroKernel {
         assert!(c.rows() == rows && c.cols() == n, "another shape of C");
         let c_row = c.row_stride();
         let to = c.tail_mut(0, 0).as_mut_ptr();
-        let (start, start_row) = from.place(to, c_row, n);
+        let (start, start_row) = start.locate(to, c_row, n);
         let function = self.0.narrow[n - 1];
         let rows = narrow::Rows {
             rows,

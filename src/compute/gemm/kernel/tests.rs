@@ -83,10 +83,10 @@ fn check_tiles(kernel: MicroKernel, rows: usize, k: usize, columns: usize) {
             },
             b: &b,
             b_row: (!packed).then_some(b_row),
-            from: match from {
-                0 => From::Zero,
-                1 => From::C,
-                _ => From::Row(&start),
+            start: match from {
+                0 => Start::Zero,
+                1 => Start::C,
+                _ => Start::Row(&start),
             },
             ahead: match case {
                 0 => Ahead::new(&a, rows, k, k),
@@ -170,7 +170,7 @@ fn check_column(
         },
         b,
         b_row,
-        from: [From::Zero, From::C, From::Row(&start)][from],
+        start: [Start::Zero, Start::C, Start::Row(&start)][from],
     };
     let mut packed = vec![GUARD; k * whole + 1];
     let (panel, guard) = packed.split_at_mut(k * whole);
@@ -247,7 +247,7 @@ fn check_listed(
         },
         b: &b,
         b_row,
-        from: [From::Zero, From::C, From::Row(&start)][from],
+        start: [Start::Zero, Start::C, Start::Row(&start)][from],
     };
     kernel.listed(&tiles, &mut c, c_row);
     assert_eq!(c, expected, "{rows}×{columns}, steps {steps:?}");
@@ -297,7 +297,7 @@ fn narrow_products_of_every_width() {
                                 });
                             }
                         }
-                        let from = [From::Zero, From::C, From::Row(&start)][from];
+                        let from = [Start::Zero, Start::C, Start::Row(&start)][from];
                         let mut found = c.clone();
                         let mut target = MatMut::with_row_stride(&mut found, m, n, n + 3);
                         kernel.narrow(a, b, from, &mut target, fetch);
@@ -333,7 +333,7 @@ fn short(of_a: usize, of_b: usize, of_c: usize) {
         },
         b: &b[..needed - of_b],
         b_row: Some(b_row),
-        from: From::C,
+        start: Start::C,
         ahead: Ahead::NONE,
     };
     kernel.tiles(&tiles, &mut c[of_c..], 4);
@@ -383,7 +383,7 @@ fn short_column(of_a: usize, of_b: usize, of_c: usize, of_panel: usize) {
         },
         b: &b[of_b..],
         b_row: 4,
-        from: From::C,
+        start: Start::C,
     };
     let pack = Panel::Pack {
         panel: &mut panel[..len],
@@ -437,7 +437,7 @@ fn short_listed(of_a: usize, of_b: usize, of_c: usize) {
         },
         b: &b[of_b..],
         b_row: 4,
-        from: From::C,
+        start: Start::C,
     };
     MicroKernel::of(Isa::detect()).listed(&tiles, &mut c[of_c..], 4);
 }
