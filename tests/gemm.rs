@@ -746,7 +746,7 @@ fn of_two_rows(steps: SparseK<'_>) {
 }
 
 #[test]
-#[should_panic(expected = "listed steps of a transposed B")]
+#[should_panic(expected = "a sparse product with a transposed B")]
 fn listed_steps_of_a_transposed_b_are_refused() {
     small(|product| product.sparse_k(SparseK::new(Isa::detect(), 3, &[0])));
 }

@@ -66,6 +66,9 @@ pub(super) const LONG_B: usize = 1 << 16;
 /// An A of more elements than this does not stay in L2, and is fetched ahead.
 pub(super) const LONG_A: usize = 1 << 17;
 
+/// Rows of C with few columns that stay in L1 until the epilogue has them.
+pub(super) const NARROW_ROWS: usize = 64;
+
 /// Fewer multiply-adds than this are not worth a second thread: a product of
 /// half a million takes some four microseconds, and handing half of them over
 /// costs one or more. One row takes four times as long for as many, since it
