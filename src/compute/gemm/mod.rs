@@ -152,6 +152,7 @@ impl<'a> Context<'a> {
     ///
     /// # Panics
     /// Panics if the number does not fit `usize`.
+    #[inline]
     pub const fn packing_len(threads: usize) -> usize {
         match threads.checked_mul(BLOCK_A + PACKED_B) {
             Some(len) => len,
