@@ -719,19 +719,19 @@ fn steps_beyond_the_last_are_refused() {
 }
 
 #[test]
-#[should_panic(expected = "steps below 4 of 3")]
+#[should_panic(expected = "k-indices below 4 of 3")]
 fn steps_of_a_longer_product_are_refused() {
     of_two_rows(SparseK::new(Isa::detect(), 4, &[0]));
 }
 
 #[test]
-#[should_panic(expected = "1 lists of steps for 2")]
+#[should_panic(expected = "1 lists of k-indices for 2")]
 fn too_few_lists_of_steps_are_refused() {
     of_two_rows(SparseK::of_rows(Isa::detect(), 3, 1, &[0, 1], &[]));
 }
 
 #[test]
-#[should_panic(expected = "3 lists of steps for 2")]
+#[should_panic(expected = "3 lists of k-indices for 2")]
 fn too_many_lists_of_steps_are_refused() {
     of_two_rows(SparseK::of_rows(Isa::detect(), 3, 1, &[0, 1], &[1, 1]));
 }

@@ -26,6 +26,7 @@ struct Plan {
 impl Task<'_> {
     /// Computes the product into `c`, a block of rows, k-indices and columns after
     /// another.
+    #[inline(never)]
     pub(super) fn in_place(&self, c: &mut MatMut<'_>, kernel: MicroKernel, packing: &mut [f32]) {
         let (a, b) = (self.a, self.b);
         let (m, k, n) = (a.rows(), a.cols(), b.cols());
@@ -113,14 +114,14 @@ impl Task<'_> {
                 let row = packing::apart(kc);
                 Strided {
                     data: &packed_a[ir * row..],
-                    row,
-                    step: 1,
+                    row_stride: row,
+                    k_stride: 1,
                 }
             } else {
                 Strided {
                     data: a.tail(i, pc),
-                    row: a.row_stride(),
-                    step: a.col_stride(),
+                    row_stride: a.row_stride(),
+                    k_stride: a.col_stride(),
                 }
             };
             let tiles = Tiles {
@@ -134,7 +135,7 @@ impl Task<'_> {
                 } else {
                     b.tail(pc, jc)
                 },
-                b_row,
+                b_stride: b_row,
                 start,
                 ahead: self.ahead(plan, (i, mr), (pc, kc), (jc, nc), c),
             };

@@ -45,6 +45,7 @@ impl Task<'_> {
         if m == 0 || n == 0 {
             return;
         }
+        // Each is kept out of line, so that a small product pays for one stack frame only.
         if self.is_narrow(kernel)
             && kernel.has_narrow(n)
             && self.a.col_stride() == 1

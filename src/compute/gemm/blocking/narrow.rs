@@ -11,6 +11,7 @@ use crate::compute::matrix::MatMut;
 
 impl Task<'_> {
     /// Computes the product into `c`, some rows after another.
+    #[inline(never)]
     pub(super) fn narrow(&self, c: &mut MatMut<'_>, kernel: MicroKernel) {
         let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
         let most = match self.epilogue {

@@ -39,6 +39,7 @@ impl Task<'_> {
     }
 
     /// Computes the product into `c`, panel by panel of B.
+    #[inline(never)]
     pub(super) fn packed_b(&self, c: &mut MatMut<'_>, kernel: MicroKernel, packing: &mut [f32]) {
         let (a, b) = (self.a, self.b);
         let (m, k, n) = (a.rows(), a.cols(), b.cols());
@@ -73,15 +74,15 @@ impl Task<'_> {
                         let lhs = if pack_a {
                             let block = a.block(ic..ic + mc, gc + pc..gc + pc + kc);
                             Strided {
-                                row: 1,
-                                step: packing::rows(block.t(), packed_a),
+                                row_stride: 1,
+                                k_stride: packing::rows(block.t(), packed_a),
                                 data: packed_a,
                             }
                         } else {
                             Strided {
                                 data: a.tail(ic, gc + pc),
-                                row: a.row_stride(),
-                                step: a.col_stride(),
+                                row_stride: a.row_stride(),
+                                k_stride: a.col_stride(),
                             }
                         };
                         let panels = (state, &mut packed_b[pc * across..]);
@@ -129,11 +130,11 @@ impl Task<'_> {
                     columns,
                     k: kc,
                     a: Strided {
-                        data: &a.data[ir * a.row..],
+                        data: &a.data[ir * a.row_stride..],
                         ..a
                     },
                     b,
-                    b_row,
+                    b_stride: b_row,
                     start,
                 };
                 let c_row = c.row_stride();

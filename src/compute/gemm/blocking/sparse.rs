@@ -2,7 +2,7 @@
 
 use super::Task;
 use crate::compute::gemm::SparseK;
-use crate::compute::gemm::kernel::{Listed, MicroKernel, Strided};
+use crate::compute::gemm::kernel::{MicroKernel, SparseTiles, Strided};
 use crate::compute::matrix::MatMut;
 
 impl Task<'_> {
@@ -15,22 +15,22 @@ impl Task<'_> {
         kernel: MicroKernel,
     ) {
         let (a, b) = (self.a, self.b);
-        let product = Listed {
+        let product = SparseTiles {
             rows: a.rows(),
             columns: b.cols(),
             k: a.cols(),
-            steps: lists,
+            lists,
             a: Strided {
                 data: a.tail(0, 0),
-                row: a.row_stride(),
-                step: a.col_stride(),
+                row_stride: a.row_stride(),
+                k_stride: a.col_stride(),
             },
             b: b.tail(0, 0),
-            b_row: b.row_stride(),
+            b_stride: b.row_stride(),
             start: self.start,
         };
         let c_row = c.row_stride();
-        kernel.listed(&product, c.tail_mut(0, 0), c_row);
+        kernel.sparse_k(&product, c.tail_mut(0, 0), c_row);
         self.finish(&mut c, 0..a.rows(), 0..b.cols());
     }
 }

@@ -18,6 +18,7 @@ const BUFFER: usize = MAX_ROWS * BUFFER_WIDTH;
 
 impl Task<'_> {
     /// Computes the product into `c`, some rows of C after another.
+    #[inline(never)]
     pub(super) fn transposed(&self, c: &mut MatMut<'_>, kernel: MicroKernel, packing: &mut [f32]) {
         let (lhs, rhs) = (self.b.t(), self.a.t());
         let (n, k, m) = (lhs.rows(), lhs.cols(), rhs.cols());
@@ -57,11 +58,11 @@ impl Task<'_> {
                         k: kc,
                         a: Strided {
                             data: lhs.tail(i, pc),
-                            row: lhs.row_stride(),
-                            step: lhs.col_stride(),
+                            row_stride: lhs.row_stride(),
+                            k_stride: lhs.col_stride(),
                         },
                         b,
-                        b_row,
+                        b_stride: b_row,
                         start: match start {
                             Start::Zero => Start::Zero,
                             Start::C | Start::Row(_) => Start::C,

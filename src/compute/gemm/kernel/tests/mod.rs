@@ -1,9 +1,15 @@
-//! The battery that every arm passes: tiles of every size at every edge,
-//! exact on integers, and bit for bit the chain of its class on reals.
+//! What every kernel must pass: each entry of its table at every edge, exact on integers,
+//! and bit for bit the chain of its class on reals. The expected chains are written out
+//! here, with the multiply-add of the definition.
 
 extern crate std;
 use super::*;
+use crate::compute::gemm::Start;
+use crate::compute::gemm::naive::multiply_add;
+use crate::compute::matrix::{MatMut, MatRef};
 use std::{vec, vec::Vec};
+
+mod refused;
 
 /// What nothing may write to.
 const GUARD: f32 = 12345.5;
@@ -23,15 +29,15 @@ fn many(len: usize, next: &mut impl FnMut() -> f32) -> Vec<f32> {
 }
 
 /// One row of tiles, `rows × k × columns`, with everything else in turn.
-fn check_tiles(kernel: MicroKernel, rows: usize, k: usize, columns: usize) {
-    let width = kernel.max_columns(rows);
+fn check_tiles(isa: Isa, rows: usize, k: usize, (columns, width): (usize, usize)) {
+    let kernel = MicroKernel::of(isa);
     let whole = columns.next_multiple_of(kernel.lanes());
     for case in 0..12 {
         let (packed, from) = (case % 2 == 0, case / 2 % 3);
         let mut next = numbers(case >= 6);
         let a_transposed = case % 3 == 0;
         let a = many(rows * k, &mut next);
-        let (row, step) = if a_transposed { (1, rows) } else { (k, 1) };
+        let (row_stride, k_stride) = if a_transposed { (1, rows) } else { (k, 1) };
         // Rows of B, as panels or with a gap between.
         let dense = many(k * columns, &mut next);
         let b_row = whole + 3;
@@ -52,7 +58,7 @@ fn check_tiles(kernel: MicroKernel, rows: usize, k: usize, columns: usize) {
                 first = first.max(at + 1);
             }
         }
-        // Arms that load whole vectors may read beyond, others must not.
+        // Kernels that load whole vectors may read beyond, others must not.
         if !kernel.wants_whole_vectors() {
             b.truncate(first);
         }
@@ -67,7 +73,12 @@ fn check_tiles(kernel: MicroKernel, rows: usize, k: usize, columns: usize) {
             for (j, expected) in row_of_c[..columns].iter_mut().enumerate() {
                 let start = [0.0, *expected, start[j]][from];
                 *expected = (0..k).fold(start, |sum, p| {
-                    kernel.mul_add(a[i * row + p * step], dense[p * columns + j], sum)
+                    multiply_add(
+                        isa.is_fused(),
+                        a[i * row_stride + p * k_stride],
+                        dense[p * columns + j],
+                        sum,
+                    )
                 });
             }
         }
@@ -78,11 +89,11 @@ fn check_tiles(kernel: MicroKernel, rows: usize, k: usize, columns: usize) {
             k,
             a: Strided {
                 data: &a,
-                row,
-                step,
+                row_stride,
+                k_stride,
             },
             b: &b,
-            b_row: (!packed).then_some(b_row),
+            b_stride: (!packed).then_some(b_row),
             start: match from {
                 0 => Start::Zero,
                 1 => Start::C,
@@ -108,25 +119,34 @@ fn tiles_of_every_size() {
             let width = kernel.max_columns(rows);
             for columns in [1, lanes - 1, lanes, lanes + 1, width - 1, width, width + 1] {
                 for k in [0, 1, 2, 17] {
-                    check_tiles(kernel, rows, k, columns);
+                    check_tiles(isa, rows, k, (columns, width));
                 }
             }
-            check_tiles(kernel, rows, 33, 2 * width + lanes + 1);
+            check_tiles(isa, rows, 33, (2 * width + lanes + 1, width));
+            // Every number of vectors, as the width of tiles and as what is left of them.
+            for vectors in 1..=width / lanes {
+                let columns = vectors * lanes;
+                check_tiles(isa, rows, 3, (2 * columns - 1, columns));
+                check_tiles(isa, rows, 3, (width + columns - 1, width));
+                check_tiles(isa, rows, 3, (columns, width));
+            }
         }
     }
 }
 
 #[test]
 fn columns_of_tiles_of_every_size() {
-    let kernels = Isa::available().map(MicroKernel::of);
-    for kernel in kernels.filter(|kernel| kernel.has_panels()) {
-        let (lanes, most) = (kernel.lanes(), kernel.max_rows());
-        let width = kernel.max_columns(most);
-        for rows in 1..=most {
-            for columns in [1, lanes - 1, lanes, width - 1, width] {
-                for (count, k) in [(1, 0), (1, 1), (2, 5), (3, 18)] {
-                    for from in 0..3 {
-                        check_column(kernel, (count, rows), k, columns, from);
+    for isa in Isa::available() {
+        let kernel = MicroKernel::of(isa);
+        let lanes = kernel.lanes();
+        for (rows, tiles) in (1..).zip(kernel.0.panels) {
+            for vectors in 1..=tiles.len() {
+                let columns = vectors * lanes;
+                for columns in [columns - lanes + 1, columns - 1, columns] {
+                    for (count, k) in [(1, 0), (1, 1), (2, 5), (3, 18)] {
+                        for from in 0..3 {
+                            check_column(isa, (count, rows), k, columns, from);
+                        }
                     }
                 }
             }
@@ -135,13 +155,8 @@ fn columns_of_tiles_of_every_size() {
 }
 
 /// Tiles one below the other, which pack their panel, and then out of it.
-fn check_column(
-    kernel: MicroKernel,
-    (count, rows): (usize, usize),
-    k: usize,
-    columns: usize,
-    from: usize,
-) {
+fn check_column(isa: Isa, (count, rows): (usize, usize), k: usize, columns: usize, from: usize) {
+    let kernel = MicroKernel::of(isa);
     let mut next = numbers(true);
     let (all, whole) = (count * rows, columns.next_multiple_of(kernel.lanes()));
     let (a_row, b_row, c_row) = (k + 2, columns + 3, columns + 1);
@@ -154,7 +169,7 @@ fn check_column(
         for (j, expected) in row_of_c[..columns].iter_mut().enumerate() {
             let start = [0.0, *expected, start[j]][from];
             *expected = (0..k).fold(start, |sum, p| {
-                kernel.mul_add(a[i * a_row + p], b[p * b_row + j], sum)
+                multiply_add(isa.is_fused(), a[i * a_row + p], b[p * b_row + j], sum)
             });
         }
     }
@@ -165,11 +180,11 @@ fn check_column(
         k,
         a: Strided {
             data: &a,
-            row: a_row,
-            step: 1,
+            row_stride: a_row,
+            k_stride: 1,
         },
         b,
-        b_row,
+        b_stride: b_row,
         start: [Start::Zero, Start::C, Start::Row(&start)][from],
     };
     let mut packed = vec![GUARD; k * whole + 1];
@@ -192,15 +207,28 @@ fn check_column(
 }
 
 #[test]
-fn listed_steps_of_tiles_of_every_size() {
+fn sparse_tiles_of_every_size() {
     for isa in Isa::available() {
         let kernel = MicroKernel::of(isa);
         let lanes = kernel.lanes();
-        for rows in 1..=kernel.0.listed.len() {
-            for columns in [0, 1, lanes - 1, lanes, lanes + 1, 4 * lanes, 9 * lanes + 1] {
-                for steps in [&[][..], &[7], &[0, 1, 2], &[8, 3, 3, 0]] {
-                    for (from, a_row) in [(0, 1), (1, 9), (2, 1)] {
-                        check_listed(kernel, (rows, columns), steps, from, a_row);
+        for (rows, tiles) in (1..).zip(kernel.0.sparse) {
+            let widths = (1..=tiles.len()).flat_map(|vectors| {
+                let columns = vectors * lanes;
+                [columns - lanes + 1, columns - 1, columns]
+            });
+            let width = tiles.len() * lanes;
+            for columns in widths.chain([0, 2 * width + 1, 9 * lanes + 1]) {
+                for list in [&[][..], &[7], &[0, 1, 2], &[8, 3, 3, 0]] {
+                    for (from, a_transposed) in [(0, true), (1, false), (2, true)] {
+                        let gap = 2;
+                        check_sparse(
+                            isa,
+                            (rows, columns),
+                            (rows, &[list]),
+                            from,
+                            a_transposed,
+                            gap,
+                        );
                     }
                 }
             }
@@ -208,18 +236,68 @@ fn listed_steps_of_tiles_of_every_size() {
     }
 }
 
-/// Tiles of some of nine steps; `a_row` is 1 for a transposed A.
-fn check_listed(
-    kernel: MicroKernel,
+/// Lists of fewer rows than a tile has, of as many and of more, and a last one of fewer.
+#[test]
+fn sparse_tiles_of_several_lists() {
+    let lists: [&[u32]; 7] = [
+        &[0, 5],
+        &[],
+        &[8],
+        &[1, 2, 3, 4, 5, 6, 7],
+        &[6],
+        &[0],
+        &[2, 0],
+    ];
+    for isa in Isa::available() {
+        let lanes = MicroKernel::of(isa).lanes();
+        for rows_of_list in 1..=8_usize {
+            for rows in [
+                1,
+                rows_of_list,
+                rows_of_list + 1,
+                3 * rows_of_list - 1,
+                7 * rows_of_list,
+            ] {
+                let lists = &lists[..rows.div_ceil(rows_of_list)];
+                for columns in [lanes - 1, 4 * lanes, 5 * lanes + 1] {
+                    for from in 0..3 {
+                        let lists = (rows_of_list, lists);
+                        check_sparse(isa, (rows, columns), lists, from, false, 2);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Rows of B so far apart that they are fetched ahead where that pays.
+#[test]
+fn sparse_tiles_of_a_long_b() {
+    let list: [u32; 20] = core::array::from_fn(|i| i as u32 % 9);
+    for isa in Isa::available() {
+        let kernel = MicroKernel::of(isa);
+        for rows in 1..=kernel.0.sparse.len() {
+            for columns in [kernel.lanes() - 1, 3 * kernel.lanes()] {
+                check_sparse(isa, (rows, columns), (rows, &[&list]), 1, false, 1 << 13);
+            }
+        }
+    }
+}
+
+/// Tiles of some of nine k-indices, for every `rows_of_list` rows a list; rows of B are
+/// `b_gap` elements apart.
+fn check_sparse(
+    isa: Isa,
     (rows, columns): (usize, usize),
-    steps: &[u32],
+    (rows_of_list, lists): (usize, &[&[u32]]),
     from: usize,
-    a_row: usize,
+    a_transposed: bool,
+    b_gap: usize,
 ) {
     let mut next = numbers(true);
-    let (k, b_row, c_row) = (9, columns + 2, columns + 3);
+    let (k, b_row, c_row) = (9, columns + b_gap, columns + 3);
     let a = many(rows * k, &mut next);
-    let (row, step) = if a_row == 1 { (1, rows) } else { (k, 1) };
+    let (row_stride, k_stride) = if a_transposed { (1, rows) } else { (k, 1) };
     let (b, start) = (
         many(8 * b_row + columns, &mut next),
         many(columns, &mut next),
@@ -229,28 +307,38 @@ fn check_listed(
     for (i, row_of_c) in expected.chunks_mut(c_row).enumerate() {
         for (j, expected) in row_of_c[..columns].iter_mut().enumerate() {
             let start = [0.0, *expected, start[j]][from];
-            *expected = steps.iter().fold(start, |sum, &p| {
+            *expected = lists[i / rows_of_list].iter().fold(start, |sum, &p| {
                 let p = p as usize;
-                kernel.mul_add(a[i * row + p * step], b[p * b_row + j], sum)
+                let a = a[i * row_stride + p * k_stride];
+                multiply_add(isa.is_fused(), a, b[p * b_row + j], sum)
             });
         }
     }
-    let tiles = Listed {
+    let ends = lists.iter().scan(0, |end, list| {
+        *end += list.len();
+        Some(*end)
+    });
+    let cuts: Vec<usize> = ends.take(lists.len() - 1).collect();
+    let all = lists.concat();
+    let tiles = SparseTiles {
         rows,
         columns,
         k,
-        steps: SparseK::new(Isa::detect(), k, steps),
+        lists: SparseK::of_rows(isa, k, rows_of_list, &all, &cuts),
         a: Strided {
             data: &a,
-            row,
-            step,
+            row_stride,
+            k_stride,
         },
         b: &b,
-        b_row,
+        b_stride: b_row,
         start: [Start::Zero, Start::C, Start::Row(&start)][from],
     };
-    kernel.listed(&tiles, &mut c, c_row);
-    assert_eq!(c, expected, "{rows}×{columns}, steps {steps:?}");
+    MicroKernel::of(isa).sparse_k(&tiles, &mut c, c_row);
+    assert_eq!(
+        c, expected,
+        "{rows}×{columns}, lists {lists:?} of {rows_of_list}"
+    );
 }
 
 #[test]
@@ -293,7 +381,7 @@ fn narrow_products_of_every_width() {
                             {
                                 let start = [0.0, *expected, start[j]][from];
                                 *expected = (0..k).fold(start, |sum, p| {
-                                    kernel.mul_add(a.at(i, p), b.at(p, j), sum)
+                                    multiply_add(isa.is_fused(), a.at(i, p), b.at(p, j), sum)
                                 });
                             }
                         }
@@ -309,170 +397,68 @@ fn narrow_products_of_every_width() {
     }
 }
 
-/// A 2×3×4 product whose operands are shorter than they must be by so many.
-fn short(of_a: usize, of_b: usize, of_c: usize) {
-    let (a, b, mut c) = ([0.0; 6], [0.0; 24], [0.0; 8]);
-    let kernel = MicroKernel::of(Isa::detect());
-    let b_row = kernel.lanes().max(4);
-    let b = if b_row > 8 { &[0.0; 48][..] } else { &b[..] };
-    let needed = 2 * b_row
-        + if kernel.wants_whole_vectors() {
-            b_row
-        } else {
-            4
-        };
-    let tiles = Tiles {
-        rows: 2,
-        columns: 4,
-        width: kernel.max_columns(2),
-        k: 3,
-        a: Strided {
-            data: &a[of_a..],
-            row: 3,
-            step: 1,
-        },
-        b: &b[..needed - of_b],
-        b_row: Some(b_row),
-        start: Start::C,
-        ahead: Ahead::NONE,
-    };
-    kernel.tiles(&tiles, &mut c[of_c..], 4);
-}
-
-#[test]
-fn operands_may_end_with_their_last_element() {
-    short(0, 0, 0);
-}
-
-#[test]
-#[should_panic(expected = "2×3×4 beyond A or B")]
-fn a_tile_beyond_a_is_refused() {
-    short(1, 0, 0);
-}
-
-#[test]
-#[should_panic(expected = "2×3×4 beyond A or B")]
-fn a_tile_beyond_b_is_refused() {
-    short(0, 1, 0);
-}
-
-#[test]
-#[should_panic(expected = "2×4 beyond C")]
-fn a_tile_beyond_c_is_refused() {
-    short(0, 0, 1);
-}
-
-/// Packs a panel out of a 1×2×3 product whose operands are shorter than they
-/// must be by so many, the panel too.
-fn short_column(of_a: usize, of_b: usize, of_c: usize, of_panel: usize) {
-    let kernels = Isa::available().map(MicroKernel::of);
-    let kernel = kernels.filter(|kernel| kernel.has_panels()).last();
-    let kernel = kernel.expect("the portable arm has panels");
-    let (a, b, mut c) = ([0.0; 2], [0.0; 7], [0.0; 3]);
-    let mut panel = vec![0.0; 2 * kernel.lanes()];
-    let len = panel.len() - of_panel;
-    let tiles = Column {
-        count: 1,
-        rows: 1,
-        columns: 3,
-        k: 2,
-        a: Strided {
-            data: &a[of_a..],
-            row: 2,
-            step: 1,
-        },
-        b: &b[of_b..],
-        b_row: 4,
-        start: Start::C,
-    };
-    let pack = Panel::Pack {
-        panel: &mut panel[..len],
-        next: &b,
-    };
-    kernel.column(&tiles, pack, &mut c[of_c..], 3);
-}
-
-#[test]
-fn operands_of_a_column_may_end_with_their_last_element() {
-    short_column(0, 0, 0, 0);
-}
-
-#[test]
-#[should_panic(expected = "1 times 1×2×3 beyond an operand")]
-fn a_column_beyond_a_is_refused() {
-    short_column(1, 0, 0, 0);
-}
-
-#[test]
-#[should_panic(expected = "1 times 1×2×3 beyond an operand")]
-fn a_column_beyond_b_is_refused() {
-    short_column(0, 1, 0, 0);
-}
-
-#[test]
-#[should_panic(expected = "1 times 1×2×3 beyond an operand")]
-fn a_column_beyond_c_is_refused() {
-    short_column(0, 0, 1, 0);
-}
-
-#[test]
-#[should_panic(expected = "1 times 1×2×3 beyond an operand")]
-fn a_panel_too_short_is_refused() {
-    short_column(0, 0, 0, 1);
-}
-
-/// A 2×4 tile of the second of two steps, whose operands are shorter than they
-/// must be by so many.
-fn short_listed(of_a: usize, of_b: usize, of_c: usize) {
-    let (a, b, mut c) = ([0.0; 4], [0.0; 8], [0.0; 8]);
-    let tiles = Listed {
-        rows: 2,
-        columns: 4,
-        k: 2,
-        steps: SparseK::new(Isa::detect(), 2, &[1]),
-        a: Strided {
-            data: &a[of_a..],
-            row: 2,
-            step: 1,
-        },
-        b: &b[of_b..],
-        b_row: 4,
-        start: Start::C,
-    };
-    MicroKernel::of(Isa::detect()).listed(&tiles, &mut c[of_c..], 4);
-}
-
-#[test]
-fn operands_of_listed_steps_may_end_with_their_last_element() {
-    short_listed(0, 0, 0);
-}
-
-#[test]
-#[should_panic(expected = "2×2×4 beyond A or B")]
-fn a_step_beyond_a_is_refused() {
-    short_listed(1, 0, 0);
-}
-
-#[test]
-#[should_panic(expected = "2×2×4 beyond A or B")]
-fn a_step_beyond_b_is_refused() {
-    short_listed(0, 1, 0);
-}
-
-#[test]
-#[should_panic(expected = "2×4 beyond C")]
-fn a_listed_tile_beyond_c_is_refused() {
-    short_listed(0, 0, 1);
-}
-
+/// A tile of one element and one k-index, in every way to compute one.
 #[test]
 fn one_link_rounds_as_its_class_says() {
     // (1 + ε)² = 1 + 2ε + ε²: the product alone rounds ε² away.
-    let x = 1.0 + f32::EPSILON;
+    let x = [1.0 + f32::EPSILON; 16];
+    let from = [-1.0 - 2.0 * f32::EPSILON];
     let lost = f32::EPSILON * f32::EPSILON;
     for isa in Isa::available() {
-        let link = MicroKernel::of(isa).mul_add(x, x, -1.0 - 2.0 * f32::EPSILON);
-        let expected = if isa.is_fused() { lost } else { 0.0 };
-        assert_eq!(link, expected, "{}", isa.name());
+        let kernel = MicroKernel::of(isa);
+        let expected = if isa.is_fused() { [lost] } else { [0.0] };
+        let (a, start) = (
+            Strided {
+                data: &x,
+                row_stride: 1,
+                k_stride: 1,
+            },
+            Start::Row(&from),
+        );
+        let mut c = [f32::NAN];
+        let tiles = Tiles {
+            rows: 1,
+            columns: 1,
+            width: kernel.lanes(),
+            k: 1,
+            a,
+            b: &x,
+            b_stride: Some(1),
+            start,
+            ahead: Ahead::NONE,
+        };
+        kernel.tiles(&tiles, &mut c, 1);
+        assert_eq!(c, expected, "{}", isa.name());
+        let tiles = SparseTiles {
+            rows: 1,
+            columns: 1,
+            k: 1,
+            lists: SparseK::new(isa, 1, &[0]),
+            a,
+            b: &x,
+            b_stride: 1,
+            start,
+        };
+        kernel.sparse_k(&tiles, &mut c, 1);
+        assert_eq!(c, expected, "{}", isa.name());
+        if kernel.has_panels() {
+            let tiles = Column {
+                count: 1,
+                rows: 1,
+                columns: 1,
+                k: 1,
+                a,
+                b: &x,
+                b_stride: kernel.lanes(),
+                start,
+            };
+            kernel.column(&tiles, Panel::Packed, &mut c, 1);
+            assert_eq!(c, expected, "{}", isa.name());
+        }
+        if kernel.has_narrow(1) {
+            let x = MatRef::new(&x[..1], 1, 1);
+            kernel.narrow(x, x, start, &mut MatMut::new(&mut c, 1, 1), false);
+            assert_eq!(c, expected, "{}", isa.name());
+        }
     }
 }
