@@ -713,26 +713,26 @@ fn small(parts: impl for<'a> FnOnce(Product<'a>) -> Product<'a>) {
 }
 
 #[test]
-#[should_panic(expected = "step 3 of 3")]
-fn steps_beyond_the_last_are_refused() {
+#[should_panic(expected = "k-index 3 of 3")]
+fn k_indices_beyond_the_last_are_refused() {
     SparseK::new(Isa::detect(), 3, &[3, 0]);
 }
 
 #[test]
 #[should_panic(expected = "k-indices below 4 of 3")]
-fn steps_of_a_longer_product_are_refused() {
+fn k_indices_of_a_longer_product_are_refused() {
     of_two_rows(SparseK::new(Isa::detect(), 4, &[0]));
 }
 
 #[test]
 #[should_panic(expected = "1 lists of k-indices for 2")]
-fn too_few_lists_of_steps_are_refused() {
+fn too_few_lists_of_k_indices_are_refused() {
     of_two_rows(SparseK::of_rows(Isa::detect(), 3, 1, &[0, 1], &[]));
 }
 
 #[test]
 #[should_panic(expected = "3 lists of k-indices for 2")]
-fn too_many_lists_of_steps_are_refused() {
+fn too_many_lists_of_k_indices_are_refused() {
     of_two_rows(SparseK::of_rows(Isa::detect(), 3, 1, &[0, 1], &[1, 1]));
 }
 
@@ -747,7 +747,7 @@ fn of_two_rows(steps: SparseK<'_>) {
 
 #[test]
 #[should_panic(expected = "a sparse product with a transposed B")]
-fn listed_steps_of_a_transposed_b_are_refused() {
+fn a_sparse_product_with_a_transposed_b_is_refused() {
     small(|product| product.sparse_k(SparseK::new(Isa::detect(), 3, &[0])));
 }
 

@@ -47,6 +47,17 @@ pub(super) static KERNEL: Kernel = Kernel {
 type Vector = __m256;
 const LANES: usize = 8;
 
+/// The first lanes of a vector.
+///
+/// A masked load costs some time, so whole vectors go without; a masked store costs a
+/// dozen cycles, so there is none.
+#[derive(Clone, Copy)]
+struct Mask {
+    is_whole: bool,
+    count: usize,
+    lanes: __m256i,
+}
+
 define_parts! {
     #[target_feature(enable = "avx2,fma")]
 }
@@ -82,17 +93,6 @@ fn splat(x: f32) -> Vector {
 #[target_feature(enable = "avx2,fma")]
 fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
     _mm256_fmadd_ps(a, b, c)
-}
-
-/// The first lanes of a vector.
-///
-/// A masked load costs some time, so whole vectors go without; a masked store costs a
-/// dozen cycles, so there is none.
-#[derive(Clone, Copy)]
-struct Mask {
-    is_whole: bool,
-    count: usize,
-    lanes: __m256i,
 }
 
 /// The first `lanes` of a vector.
