@@ -1,4 +1,4 @@
-//! The instruction set that computes the products.
+//! Instruction sets, and which of them this machine has: the only place that detects it.
 
 use core::fmt;
 use core::str::FromStr;
@@ -84,14 +84,14 @@ impl core::error::Error for IsaError {}
 
 /// An instruction set that this machine has.
 ///
-/// Only detection makes one, or the word of a caller who writes `unsafe`
-/// ([`Isa::assume`]), so holding an `Isa` proves that its instructions may
-/// run. Without the feature `std` detection finds what the build guarantees.
+/// Only detection makes one, or a caller who writes `unsafe` ([`Isa::assume`]), so
+/// holding an `Isa` proves that the machine has its instructions. Without the feature
+/// `std`, detection finds what the build guarantees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Isa(InstructionSet);
 
-/// Whether the portable arm has fused multiply-adds: where crate `wide` was
-/// compiled to them, or the target has the instruction for single numbers.
+/// Whether the portable kernels have fused multiply-adds: where crate `wide` was compiled
+/// to them, or the target has the instruction for single numbers.
 pub(crate) const PORTABLE_IS_FUSED: bool = cfg!(any(
     vfma,
     all(
@@ -117,13 +117,13 @@ macro_rules! has {
 impl Isa {
     /// The fastest instruction set that this machine has and this crate knows.
     pub fn detect() -> Self {
-        // Every machine has the portable arm, so there is a last one.
+        // Every machine has the portable one, so there is a last one.
         Self::available()
             .last()
             .unwrap_or(Self(InstructionSet::Portable))
     }
 
-    /// All that this machine has, the fastest last.
+    /// All instruction sets that this machine has, the fastest last.
     pub fn available() -> impl Iterator<Item = Self> {
         InstructionSet::ALL.into_iter().flat_map(Self::new)
     }
@@ -154,8 +154,8 @@ impl Isa {
     /// names, or the fastest if it is not set or empty.
     ///
     /// # Errors
-    /// A name that is none, and one of which this machine lacks the
-    /// instructions.
+    /// [`IsaError::Unknown`] if no instruction set has that name, [`IsaError::Missing`] if
+    /// this machine does not have it.
     #[cfg(feature = "std")]
     pub fn from_env() -> Result<Self, IsaError> {
         match std::env::var_os("HANDWRITTEN_ISA") {
@@ -167,17 +167,16 @@ impl Isa {
         }
     }
 
-    /// The instruction set of that name, on the caller's word.
-    ///
-    /// For targets without an operating system to ask, where the build
-    /// guarantees less than the machine is known to have.
+    /// The instruction set of that name, without detection: for targets without an
+    /// operating system to ask, where the machine is known to have more than the build
+    /// guarantees.
     ///
     /// # Panics
-    /// Panics if the build's architecture has no such arm.
+    /// Panics if the build's architecture has no such instruction set.
     ///
     /// # Safety
-    /// The processor must have the arm's instructions: AVX2 and FMA, for AVX-512
-    /// also AVX-512F and POPCNT.
+    /// The processor must have its instructions: AVX2 and FMA, for AVX-512 also AVX-512F
+    /// and POPCNT.
     #[expect(unsafe_code, reason = "the caller vouches for the processor")]
     pub unsafe fn assume(arm: InstructionSet) -> Self {
         let known = match arm {
@@ -189,20 +188,20 @@ impl Isa {
         Self(arm)
     }
 
-    /// Which one it is.
+    /// The name of this instruction set, to compare and match.
     pub fn instruction_set(self) -> InstructionSet {
         self.0
     }
 
-    /// Its name, as reports print it.
+    /// The name of this instruction set, as reports print it.
     pub fn name(self) -> &'static str {
         self.0.name()
     }
 
-    /// Whether a multiply-add rounds once.
+    /// Whether a multiply-add rounds once: the two classes of results.
     ///
-    /// All fused instruction sets give the same bits as each other, and so do
-    /// all unfused ones: they multiply, round, add and round again.
+    /// All fused instruction sets give the same bits as each other, and so do all unfused
+    /// ones, which multiply, round, add and round again.
     pub fn is_fused(self) -> bool {
         match self.0 {
             InstructionSet::Portable => PORTABLE_IS_FUSED,

@@ -157,7 +157,7 @@ mod tests {
             assert_eq!(multiply_add(true, 97.0, 172_961.0, c), expected);
             assert_eq!(multiply_add(true, -97.0, 172_961.0, -c), -expected);
         }
-        // The same among subnormal results: 1½ units of the last place.
+        // Subnormal results, 1½ units of the last place and a little less.
         let unit = f32::from_bits(1);
         assert_eq!(multiply_add(true, 1.5, unit, 0.0), 2.0 * unit);
         let below = f32::from_bits(0x3fbf_ffff);

@@ -102,7 +102,7 @@ fn ln_is_within_two_ulp() {
 }
 
 #[test]
-fn an_element_depends_neither_on_its_place_nor_on_the_arm() {
+fn an_element_depends_neither_on_its_place_nor_on_the_instruction_set() {
     for f in [exp, sigmoid, tanh, relu] {
         let xs: [f32; 37] = core::array::from_fn(|i| i as f32 / 3.0 - 6.0);
         for isa in Isa::available() {

@@ -162,7 +162,7 @@ impl MicroKernel {
             InstructionSet::Avx512 => &avx512::KERNEL,
             #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
             InstructionSet::Neon => &neon::KERNEL,
-            arm => unreachable!("{arm} on another architecture"),
+            other => unreachable!("{other} on another architecture"),
         })
     }
 

@@ -163,7 +163,7 @@ pub(super) struct RawTiles {
     pub(super) c_tile_stride: usize,
     /// Lanes of a tile's last vector that are inside the matrices, at least one.
     pub(super) lanes: usize,
-    /// The same number for the last tile.
+    /// Lanes of the last tile's last vector that are inside the matrices, at least one.
     pub(super) last_lanes: usize,
     /// The next cache line to fetch ahead.
     pub(super) ahead: *const f32,
