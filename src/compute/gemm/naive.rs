@@ -164,9 +164,44 @@ mod tests {
         assert_eq!(multiply_add(true, below, unit, 0.0), unit);
     }
 
-    /// The standard library's own is the reference where there is one. All triples of
-    /// numbers at the edges of rounding, and many with random bits, half of them with
-    /// a `c` that nearly cancels the product or lies half a unit from it.
+    /// The bits of numbers at the edges of rounding.
+    #[cfg(feature = "std")]
+    const EDGES: [u32; 31] = [
+        0x0000_0000, // 0
+        0x0000_0001, // the least subnormal numbers
+        0x0000_0002,
+        0x0000_0003,
+        0x007f_ffff, // the greatest subnormal number
+        0x0080_0000, // the least normal numbers
+        0x0080_0001,
+        0x00ff_ffff,
+        0x1a00_0000, // 2⁻⁷⁵ and neighbours: products at half a subnormal unit
+        0x1a00_0001,
+        0x19ff_ffff,
+        0x1f80_0000, // 2⁻⁶⁴
+        0x2000_0001,
+        0x3300_0000, // 2⁻²⁵, 2⁻²⁴ and neighbours
+        0x3380_0000,
+        0x3380_0001,
+        0x337f_ffff,
+        0x3f00_0000, // ½
+        0x3f7f_ffff, // 1 and neighbours
+        0x3f80_0000,
+        0x3f80_0001,
+        0x3f80_0fff,
+        0x3fc0_0000, // 1½
+        0x4b7f_ffff, // 2²⁴ and neighbours
+        0x4b80_0000,
+        0x4b80_0001,
+        0x5f00_0001,
+        0x7f00_0000, // 2¹²⁷
+        0x7f7f_ffff, // the greatest number
+        0x7f80_0000, // infinity
+        0x7fc0_0000, // NaN
+    ];
+
+    /// All triples of numbers at the edges of rounding and many random ones, most of them with a
+    /// `c` that nearly cancels the product or is close to half a unit of it.
     #[cfg(feature = "std")]
     #[test]
     fn fused_multiply_adds_are_those_of_the_standard_library() {
@@ -177,40 +212,7 @@ mod tests {
                 "{a:e} · {b:e} + {c:e} = {expected:e}, not {found:e}"
             );
         };
-        let edges = [
-            0x0000_0000, // 0
-            0x0000_0001, // the least subnormal numbers
-            0x0000_0002,
-            0x0000_0003,
-            0x007f_ffff, // the greatest subnormal number
-            0x0080_0000, // the least normal numbers
-            0x0080_0001,
-            0x00ff_ffff,
-            0x1a00_0000, // 2⁻⁷⁵ and neighbours: products at half a subnormal unit
-            0x1a00_0001,
-            0x19ff_ffff,
-            0x1f80_0000, // 2⁻⁶⁴
-            0x2000_0001,
-            0x3300_0000, // 2⁻²⁵, 2⁻²⁴ and neighbours
-            0x3380_0000,
-            0x3380_0001,
-            0x337f_ffff,
-            0x3f00_0000, // ½
-            0x3f7f_ffff, // 1 and neighbours
-            0x3f80_0000,
-            0x3f80_0001,
-            0x3f80_0fff,
-            0x3fc0_0000, // 1½
-            0x4b7f_ffff, // 2²⁴ and neighbours
-            0x4b80_0000,
-            0x4b80_0001,
-            0x5f00_0001,
-            0x7f00_0000, // 2¹²⁷
-            0x7f7f_ffff, // the greatest number
-            0x7f80_0000, // infinity
-            0x7fc0_0000, // NaN
-        ];
-        let edges = edges.map(f32::from_bits);
+        let edges = EDGES.map(f32::from_bits);
         let signed = || edges.into_iter().flat_map(|x| [x, -x]);
         for a in signed() {
             for b in edges {

@@ -1,13 +1,15 @@
 //! The loops over the blocks of a product, on one thread: a file for each loop order.
 //!
 //! [`Task::compute`] chooses the loop order by shape and layout; the page of
-//! [`gemm`](super) has the table. The choice changes no bit: in every loop order an
-//! element of C is the same chain over k.
+//! [`gemm`](super) has the table, and `tests.rs` holds it to the code. The choice changes no
+//! bit: in every loop order an element of C is the same chain over k.
 
 mod in_place;
 mod narrow;
 mod packed_b;
 mod sparse;
+#[cfg(test)]
+mod tests;
 mod transposed;
 
 use super::kernel::MicroKernel;
@@ -18,6 +20,15 @@ use core::ops::Range;
 
 /// A range of rows, k-indices or columns: the first, and how many.
 type Piece = (usize, usize);
+
+/// The loop orders of products of all k-indices, each in a file of its name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum LoopOrder {
+    Narrow,
+    Transposed,
+    PackedB,
+    InPlace,
+}
 
 /// A product, or the rows or columns of it that one thread computes.
 #[derive(Clone, Copy)]
@@ -46,18 +57,26 @@ impl Task<'_> {
             return;
         }
         // Each is kept out of line, so that a small product pays for one stack frame only.
-        if self.is_narrow(kernel)
-            && kernel.has_narrow(n)
-            && self.a.col_stride() == 1
-            && self.b.col_stride() == 1
-        {
-            self.narrow(&mut c, kernel);
+        match self.loop_order(kernel) {
+            LoopOrder::Narrow => self.narrow(&mut c, kernel),
+            LoopOrder::Transposed => self.transposed(&mut c, kernel, packing),
+            LoopOrder::PackedB => self.packed_b(&mut c, kernel, packing),
+            LoopOrder::InPlace => self.in_place(&mut c, kernel, packing),
+        }
+    }
+
+    /// Chooses the loop order of a product of all k-indices.
+    #[inline(always)]
+    fn loop_order(&self, kernel: MicroKernel) -> LoopOrder {
+        let is_row_major = self.a.col_stride() == 1 && self.b.col_stride() == 1;
+        if self.is_narrow(kernel) && kernel.has_narrow(self.b.cols()) && is_row_major {
+            LoopOrder::Narrow
         } else if self.is_narrow(kernel) {
-            self.transposed(&mut c, kernel, packing);
+            LoopOrder::Transposed
         } else if self.is_worth_panels(kernel) {
-            self.packed_b(&mut c, kernel, packing);
+            LoopOrder::PackedB
         } else {
-            self.in_place(&mut c, kernel, packing);
+            LoopOrder::InPlace
         }
     }
 

@@ -35,17 +35,12 @@ impl Task<'_> {
             let start = if pc == 0 { self.start } else { Start::C };
             for (j, columns) in Fixed::new(m, width) {
                 let row = columns.next_multiple_of(kernel.lanes());
-                let (b, b_row) = if pack {
-                    let block = rhs.block(pc..pc + kc, j..j + columns);
-                    let b_row = if rhs.col_stride() == 1 {
-                        Some(packing::rows(block, packing))
-                    } else {
-                        packing::panels(kernel, block, width, packing);
-                        None
-                    };
-                    (&*packing, b_row)
-                } else {
-                    (rhs.tail(pc, j), Some(rhs.row_stride()))
+                let (b, b_row) = match pack {
+                    true => {
+                        let block = rhs.block(pc..pc + kc, j..j + columns);
+                        pack_panel(block, width, kernel, packing)
+                    }
+                    false => (rhs.tail(pc, j), Some(rhs.row_stride())),
                 };
                 let ahead = self.ahead_transposed((pc, kc), (j, columns), pack);
                 for (i, mr) in groups {
@@ -98,6 +93,23 @@ impl Task<'_> {
             Ahead::new(next, end - first, m, self.a.col_stride())
         }
     }
+}
+
+/// Packs some columns of Aᵀ, and returns them with their row stride, or with `None` if they are
+/// a panel.
+#[inline(always)]
+fn pack_panel<'p>(
+    block: MatRef<'_>,
+    width: usize,
+    kernel: MicroKernel,
+    packed: &'p mut [f32],
+) -> (&'p [f32], Option<usize>) {
+    if block.col_stride() == 1 {
+        let row = packing::rows(block, packed);
+        return (packed, Some(row));
+    }
+    packing::panels(kernel, block, width, packed);
+    (packed, None)
 }
 
 /// Fills the buffer, whose rows are `row` apart, with what the chains of a tile start

@@ -28,40 +28,49 @@ fn many(len: usize, next: &mut impl FnMut() -> f32) -> Vec<f32> {
     (0..len).map(|_| next()).collect()
 }
 
+/// A dense B as tiles read it: with rows `b_row` apart, or in panels as wide as a tile.
+fn stored_b(
+    kernel: MicroKernel,
+    dense: &[f32],
+    (columns, width): (usize, usize),
+    b_row: Option<usize>,
+) -> Vec<f32> {
+    let k = dense.len() / columns;
+    let place = |p: usize, j: usize| match b_row {
+        Some(b_row) => p * b_row + j,
+        None => {
+            let panel = j / width * width;
+            let panel_row = (columns - panel).min(width);
+            panel * k + p * panel_row.next_multiple_of(kernel.lanes()) + j - panel
+        }
+    };
+    let row = b_row.unwrap_or(columns.next_multiple_of(kernel.lanes()));
+    let mut b = vec![f32::NAN; k * row];
+    let mut end = 0;
+    for (e, &x) in dense.iter().enumerate() {
+        let at = place(e / columns, e % columns);
+        b[at] = x;
+        end = end.max(at + 1);
+    }
+    // Kernels that load whole vectors may read beyond, others must not.
+    if !kernel.wants_whole_vectors() {
+        b.truncate(end);
+    }
+    b
+}
+
 /// One row of tiles, `rows × k × columns`, with everything else in turn.
 fn check_tiles(isa: Isa, rows: usize, k: usize, (columns, width): (usize, usize)) {
     let kernel = MicroKernel::of(isa);
-    let whole = columns.next_multiple_of(kernel.lanes());
     for case in 0..12 {
         let (packed, from) = (case % 2 == 0, case / 2 % 3);
         let mut next = numbers(case >= 6);
         let a_transposed = case % 3 == 0;
         let a = many(rows * k, &mut next);
         let (row_stride, k_stride) = if a_transposed { (1, rows) } else { (k, 1) };
-        // Rows of B, as panels or with a gap between.
         let dense = many(k * columns, &mut next);
-        let b_row = whole + 3;
-        let mut b = vec![f32::NAN; k * b_row];
-        let mut first = 0;
-        for p in 0..k {
-            for j in 0..columns {
-                let at = if packed {
-                    let panel = j / width * width;
-                    let panel_row = (columns - panel)
-                        .min(width)
-                        .next_multiple_of(kernel.lanes());
-                    panel * k + p * panel_row + j - panel
-                } else {
-                    p * b_row + j
-                };
-                b[at] = dense[p * columns + j];
-                first = first.max(at + 1);
-            }
-        }
-        // Kernels that load whole vectors may read beyond, others must not.
-        if !kernel.wants_whole_vectors() {
-            b.truncate(first);
-        }
+        let b_row = columns.next_multiple_of(kernel.lanes()) + 3;
+        let b = stored_b(kernel, &dense, (columns, width), (!packed).then_some(b_row));
         let start = many(columns, &mut next);
         let c_row = columns + 5;
         let mut c = vec![GUARD; rows * c_row];
@@ -397,7 +406,8 @@ fn narrow_products_of_every_width() {
     }
 }
 
-/// A tile of one element and one k-index, in every way to compute one.
+/// A tile of one element and one k-index, in every way to compute one. (Long for the operands of
+/// each.)
 #[test]
 fn one_link_rounds_as_its_class_says() {
     // (1 + ε)² = 1 + 2ε + ε²: the product alone rounds ε² away.
