@@ -100,8 +100,8 @@ fn every_loop_order_is_the_definition() {
         (20, 5, 3),
         (35, 70, 5),
         (33, 70, 10),
-        (40, 900, 21),
-        (50, 1100, 33),
+        (16, 810, 21),
+        (16, 1030, 25),
     ];
     for isa in Isa::available() {
         let kernel = MicroKernel::of(isa);
