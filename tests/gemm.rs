@@ -550,6 +550,63 @@ fn too_little_memory_to_pack_into_is_refused() {
     Context::new(2, &mut Context::packing(1));
 }
 
+#[test]
+#[should_panic(expected = "more threads than there is memory to pack into")]
+fn more_threads_than_memory_can_be_counted_for_are_refused() {
+    Context::new(1 << (usize::BITS - 4), &mut []);
+}
+
+/// Strides that no element is apart by are not multiplied: they could overflow.
+#[test]
+fn rows_on_their_own_may_have_any_stride() {
+    for (m, k, n) in [
+        (1, 700, 900),
+        (1, 700, 2),
+        (1, 2, 300),
+        (40, 1, 20),
+        (1, 1, 1),
+        (3, 0, 4),
+        (0, 3, 2),
+    ] {
+        let mut rng = generator(4, Stream::Weights);
+        let a = Values::Reals.draw_many(m * k, &mut rng);
+        let b = Values::Reals.draw_many(k * n, &mut rng);
+        let c = Values::Reals.draw_many(m * n, &mut rng);
+        let view = |data, rows, cols| match rows <= 1 || cols == 0 {
+            true => MatRef::with_row_stride(data, rows, cols, usize::MAX),
+            false => MatRef::new(data, rows, cols),
+        };
+        let (a, b) = (view(&a[..], m, k), view(&b[..], k, n));
+        for isa in Isa::available() {
+            let mut found = c.clone();
+            let target = match m <= 1 {
+                true => MatMut::with_row_stride(&mut found, m, n, usize::MAX),
+                false => MatMut::new(&mut found, m, n),
+            };
+            let mut packing = Context::packing(2);
+            let ctx = &mut Context::new(2, &mut packing).with_isa(isa);
+            gemm(a, b, Beta::One, target, ctx);
+            assert_eq!(bits(&found), bits(&slow(isa, a, b, &c)), "{m}×{k}×{n}");
+        }
+    }
+}
+
+#[test]
+fn debug_prints_shapes_and_no_elements() {
+    let a = MatRef::new(&[1.5; 6], 2, 3);
+    let biases = [1.5; 2];
+    let product = Product::new(a, a.t()).start(Start::Row(&biases));
+    let lists = SparseK::of_rows(Isa::detect(), 3, 2, &[0, 2], &[]);
+    assert_eq!(
+        format!("{:?}", product.sparse_k(lists)),
+        "Product { a: MatRef { rows: 2, cols: 3, row_stride: 3, col_stride: 1, .. }, \
+         b: MatRef { rows: 3, cols: 2, row_stride: 1, col_stride: 3, .. }, \
+         start: Row([f32; 2]), \
+         sparse_k: Some(SparseK { k: 3, rows: 2, lists: 1, indices: 2 }), \
+         has_epilogue: false }"
+    );
+}
+
 /// What a [`Product`] may be made of.
 #[derive(Clone, Copy, Debug)]
 struct Parts {
@@ -713,26 +770,26 @@ fn small(parts: impl for<'a> FnOnce(Product<'a>) -> Product<'a>) {
 }
 
 #[test]
-#[should_panic(expected = "step 3 of 3")]
-fn steps_beyond_the_last_are_refused() {
+#[should_panic(expected = "k-index 3 of 3")]
+fn k_indices_beyond_the_last_are_refused() {
     SparseK::new(Isa::detect(), 3, &[3, 0]);
 }
 
 #[test]
-#[should_panic(expected = "steps below 4 of 3")]
-fn steps_of_a_longer_product_are_refused() {
+#[should_panic(expected = "k-indices below 4 of 3")]
+fn k_indices_of_a_longer_product_are_refused() {
     of_two_rows(SparseK::new(Isa::detect(), 4, &[0]));
 }
 
 #[test]
-#[should_panic(expected = "1 lists of steps for 2")]
-fn too_few_lists_of_steps_are_refused() {
+#[should_panic(expected = "1 lists of k-indices for 2")]
+fn too_few_lists_of_k_indices_are_refused() {
     of_two_rows(SparseK::of_rows(Isa::detect(), 3, 1, &[0, 1], &[]));
 }
 
 #[test]
-#[should_panic(expected = "3 lists of steps for 2")]
-fn too_many_lists_of_steps_are_refused() {
+#[should_panic(expected = "3 lists of k-indices for 2")]
+fn too_many_lists_of_k_indices_are_refused() {
     of_two_rows(SparseK::of_rows(Isa::detect(), 3, 1, &[0, 1], &[1, 1]));
 }
 
@@ -746,8 +803,8 @@ fn of_two_rows(steps: SparseK<'_>) {
 }
 
 #[test]
-#[should_panic(expected = "listed steps of a transposed B")]
-fn listed_steps_of_a_transposed_b_are_refused() {
+#[should_panic(expected = "a sparse product with a transposed B")]
+fn a_sparse_product_with_a_transposed_b_is_refused() {
     small(|product| product.sparse_k(SparseK::new(Isa::detect(), 3, &[0])));
 }
 

@@ -1,8 +1,7 @@
-//! Numbers whose first begins a cache line.
+//! Memory that begins with a cache line.
 //!
-//! An allocator gives what it likes, most often 16 bytes after the beginning of
-//! a line. Then every row that is a whole number of lines lies in one more, and
-//! every other vector in two.
+//! An allocator chooses the address, most often 16 bytes after the beginning of a cache line.
+//! Then a row of whole cache lines touches one line more, and every other vector touches two.
 
 #[cfg(feature = "alloc")]
 use alloc::{vec, vec::Vec};
@@ -17,7 +16,7 @@ use wide::f32x16;
 /// Elements of a cache line of 64 bytes.
 pub(crate) const CACHE_LINE: usize = 16;
 
-/// As many numbers as there are, in whole cache lines.
+/// A fixed number of `f32` in whole cache lines; a slice of them by `Deref`.
 #[cfg(feature = "alloc")]
 #[derive(Clone)]
 pub(crate) struct Aligned {
@@ -27,7 +26,7 @@ pub(crate) struct Aligned {
 
 #[cfg(feature = "alloc")]
 impl Aligned {
-    /// So many zeros.
+    /// `len` zeros.
     pub(crate) fn zeros(len: usize) -> Self {
         let lines = vec![f32x16::ZERO; len.div_ceil(CACHE_LINE)];
         Self { lines, len }
@@ -68,8 +67,9 @@ impl PartialEq for Aligned {
 
 #[cfg(feature = "alloc")]
 impl fmt::Debug for Aligned {
+    /// Prints how many numbers there are, not which.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
+        write!(f, "[f32; {}]", self.len)
     }
 }
 

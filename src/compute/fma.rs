@@ -1,9 +1,8 @@
-//! Chains of multiply-adds over slices, without blocks, packing and vectors of
-//! their own: what computes one example at a time where memory is counted in
-//! kilobytes.
+//! Chains of multiply-adds over slices, without blocks, packing and intrinsics for vectors:
+//! for one example at a time, where memory is counted in kilobytes.
 //!
-//! Each arm rounds a multiply-add here as it does in its micro-kernels, so
-//! these chains have the bits of the product's.
+//! Each instruction set rounds a multiply-add here as in its micro-kernels, so these chains
+//! have the bits of a [product's](super::gemm).
 
 use crate::compute::dispatch::for_each_rounding;
 use crate::compute::isa::Isa;
@@ -13,7 +12,8 @@ use crate::compute::isa::PORTABLE_IS_FUSED;
 #[cfg(vfma)]
 mod vfma;
 
-/// `a · b + c` as the portable arm computes it.
+/// `a · b + c` as the portable micro-kernel computes it: rounded once if
+/// `PORTABLE_IS_FUSED`.
 #[inline(always)]
 pub(crate) fn mul_add(a: f32, b: f32, c: f32) -> f32 {
     #[cfg(vfma)]
@@ -27,7 +27,8 @@ pub(crate) fn mul_add(a: f32, b: f32, c: f32) -> f32 {
     }
 }
 
-/// `ys += a · xs`, as far as both slices reach.
+/// Adds `a` times each element of `xs` to the element of `ys` at its place, as far as both
+/// slices reach.
 #[inline]
 pub(crate) fn axpy(isa: Isa, a: f32, xs: &[f32], ys: &mut [f32]) {
     #[cfg(vfma)]
@@ -41,6 +42,7 @@ pub(crate) fn axpy(isa: Isa, a: f32, xs: &[f32], ys: &mut [f32]) {
 
 #[cfg(not(vfma))]
 for_each_rounding! {
+    /// [`axpy`] in plain Rust.
     fn axpy_each[mul_add](a: f32, xs: &[f32], ys: &mut [f32]) {
         for (y, &x) in ys.iter_mut().zip(xs) {
             *y = mul_add(a, x, *y);
@@ -49,8 +51,8 @@ for_each_rounding! {
 }
 
 for_each_rounding! {
-    /// The sum of `xs · ys` from 0 on in ascending order, as far as both slices
-    /// reach.
+    /// The sum of the products of the elements of `xs` and `ys`, from 0 on in ascending order,
+    /// as far as both slices reach.
     pub(crate) fn dot[mul_add](xs: &[f32], ys: &[f32]) -> f32 {
         xs.iter().zip(ys).fold(0.0, |sum, (&x, &y)| mul_add(x, y, sum))
     }

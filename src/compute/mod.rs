@@ -1,5 +1,6 @@
 //! Numbers: instruction sets, matrices, products, elementwise functions and random
-//! generators. Nothing here knows what a net or an image is.
+//! generators. Nothing here knows what a net is, and nothing here uses any other module of the
+//! crate.
 
 pub(crate) mod aligned;
 pub(crate) mod dispatch;

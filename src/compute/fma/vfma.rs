@@ -1,16 +1,16 @@
 //! Fused multiply-adds of Arm's microcontrollers.
 //!
-//! The compiler has no name for `vfma` that `core` shows, and its own choice for
-//! `a · b + c` is `vmla`, which rounds the product first. Single-precision units
-//! have no register class for `asm!` either; functions in assembly get their
-//! numbers where the calling convention puts them, from s0 on.
+//! `core` has no stable name for the instruction `vfma`, and what the compiler makes of
+//! `a · b + c` is `vmla`, which rounds the product first. `asm!` has no register class for
+//! single-precision units either. So these are functions in assembly, whose arguments are
+//! where the calling convention of hard floats puts them: from s0 on, and from r0 on.
 
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
 
-/// The least unit that has the instruction. Where the program is optimised as it
-/// is linked, the assembler no longer knows which one the target has.
+/// Names the smallest unit that has the instruction. With link-time optimisation the assembler
+/// does not know which one the target has.
 macro_rules! fpu {
     () => {
         ".fpu fpv4-sp-d16"
@@ -23,20 +23,20 @@ pub(super) extern "C" fn mul_add(a: f32, b: f32, c: f32) -> f32 {
     naked_asm!(fpu!(), "vfma.f32 s2, s0, s1", "vmov.f32 s0, s2", "bx lr",)
 }
 
-/// `ys += a · xs`, as far as both slices reach.
+/// Adds `a` times each element of `xs` to the element of `ys` at its place, as far as both
+/// slices reach.
 #[inline]
 pub(super) fn axpy(a: f32, xs: &[f32], ys: &mut [f32]) {
-    // SAFETY: both slices have so many elements, and `ys` is borrowed for this
-    // call alone.
+    // SAFETY: both slices have at least the shorter one's length, and `ys` is an exclusive
+    // borrow.
     unsafe { raw_axpy(a, xs.as_ptr(), ys.as_mut_ptr(), xs.len().min(ys.len())) }
 }
 
-/// Four elements at a time, then one: three instructions of memory for four
-/// multiply-adds.
+/// Adds `a · xs` to `ys`, four elements at a time and then one: three instructions that move
+/// memory for four multiply-adds.
 ///
 /// # Safety
-/// `count` elements follow both pointers, and nothing else refers to those
-/// of `ys`.
+/// `count` elements follow both pointers, and nothing else refers to those of `ys`.
 #[unsafe(naked)]
 unsafe extern "C" fn raw_axpy(a: f32, xs: *const f32, ys: *mut f32, count: usize) {
     naked_asm!(

@@ -1,65 +1,111 @@
-//! The product of two matrices.
+//! The product of two matrices, `C = A·B`, with what is fused into it.
 //!
-//! Blocked as in Goto and van de Geijn, *Anatomy of High-Performance Matrix
-//! Multiplication* (ACM TOMS 34(3), 2008): blocks of rows, of steps of k and of
-//! columns, then the register tiles of the micro-kernel. Operands are packed
-//! only where they would lie badly in the caches.
+//! [`gemm()`] computes a product as it is. A [`Product`] also starts from a row of
+//! biases ([`Start`]), leaves out k-indices whose terms are zero ([`SparseK`]), and
+//! applies a function to the rows of C while they are in L1 ([`Epilogue`]). A
+//! [`Context`] holds the instruction set, the number of threads and scratch memory.
 //!
-//! Every element of C is one chain of multiply-adds over k in ascending order.
-//! Blocks of k continue the chain from C and threads share out the rows of C,
-//! so neither changes a bit of the result.
+//! # The algorithm
+//! A is m×k, B is k×n and C is m×n. Every element of C is one chain of multiply-adds
+//! over k in ascending order, `c = fma(a[i][p], b[p][j], c)`, which starts from zero,
+//! from C or from a bias. Blocks, tiles and threads only choose when each link of a
+//! chain is computed, so none of them changes a bit of the result: [`naive`] is the
+//! definition, and tests compare with `==`.
 //!
-//! [`gemm()`] computes a product as it is; a [`Product`] also starts from a row
-//! of biases, takes the steps of k in which there is something to add ([`zeros`]
-//! finds them), and finishes the rows of C while they are in the cache.
+//! The loops are those of Goto and van de Geijn, *Anatomy of High-Performance Matrix
+//! Multiplication* (ACM TOMS 34(3), 2008), in the names of BLIS:
 //!
-//! [`zeros`]: super::zeros
+//! ```text
+//! for each thread      some rows of C (threads.rs)
+//!   for ic, mc         rows of A and C that stay in a cache        blocking/
+//!     for pc, kc         k-indices; later blocks continue from C
+//!       for jc, nc         columns of B and C that stay in a cache
+//!         for ir, mr         a row of tiles
+//!           for jr, nr         a tile of mr×nr, in registers       kernel/
+//!             for p              a rank-1 update: row p of B times column p of A
+//! ```
+//!
+//! The textbook packs both operands always. Here an operand is packed only where it
+//! would lie badly in the caches: a broadcast of an element of A costs the same
+//! wherever its row lies, and a row-major B is read from L1 or L2 as fast as a packed
+//! one. Which loop is outside of which, and along which side of C the vectors lie,
+//! depends on the shape:
+//!
+//! | loop order | chosen for | vectors along | packed |
+//! |---|---|---|---|
+//! | sparse k | listed k-indices | rows of C | nothing |
+//! | narrow | C of at most 12 columns, row-major A and B, AVX-512 | columns of C | nothing |
+//! | transposed | other C whose columns leave lanes empty | columns of C | a row-major A |
+//! | packed B | AVX2 and portable: 16 rows, 8 k-indices or more | rows of C | B, unless it fits L1 |
+//! | in place | all other products | rows of C | operands with aliasing rows, a transposed B |
+//!
+//! The block sizes and what each was fitted to are in `params.rs`, the contract of a
+//! tile is in `kernel/mod.rs`.
 
-mod blocks;
+mod blocking;
 mod kernel;
 pub mod naive;
 mod packing;
 mod params;
+mod ranges;
 mod sparse_k;
+#[cfg(feature = "rayon")]
+mod threads;
 
 use crate::compute::isa::Isa;
 use crate::compute::matrix::{MatMut, MatRef};
 #[cfg(feature = "alloc")]
 use alloc::{vec, vec::Vec};
-use blocks::Part;
+use blocking::Task;
 use core::fmt;
 use kernel::MicroKernel;
-#[cfg(feature = "rayon")]
-use params::SERIAL_BELOW;
 use params::{BLOCK_A, PACKED_B};
 pub use sparse_k::SparseK;
 
-/// What the sums of a product start from.
+/// The β of [`gemm()`], as in BLAS: whether C is overwritten or added to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Beta {
-    /// Zero: `C = A·B`, and what C held does not matter.
+    /// `C = A·B`; what C held does not matter, not even NaN.
     Zero,
-    /// C itself: `C += A·B`.
+    /// `C += A·B`.
     One,
 }
 
-/// What the chains of a [`Product`] start from.
-#[derive(Clone, Copy, PartialEq, Debug)]
+/// The first value of each chain of multiply-adds of a [`Product`].
+#[derive(Clone, Copy, PartialEq)]
 pub enum Start<'a> {
-    /// Zero, and what C held does not matter.
+    /// Zero: `C = A·B`; what C held does not matter, not even NaN.
     Zero,
-    /// C itself.
+    /// The element of C: `C += A·B`.
     C,
-    /// The same row for every row of C: the biases of a layer.
+    /// An element of one row for all rows of C, as long as they are: the biases of a
+    /// layer.
     Row(&'a [f32]),
 }
 
-/// What is done to each part of a row of C when its sums are complete, while
-/// it is in L1: called once with the row, the first column and the elements.
+impl fmt::Debug for Start<'_> {
+    /// Prints the length of a row, not its elements.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Zero => f.write_str("Zero"),
+            Self::C => f.write_str("C"),
+            Self::Row(row) => write!(f, "Row([f32; {}])", row.len()),
+        }
+    }
+}
+
+/// A function that [`Product::compute`] applies to parts of rows of C when their sums
+/// are complete and still in L1.
+///
+/// Its arguments are the row, the column of the first element, and the elements.
+/// Every element of C is passed exactly once, in an order that is not defined and
+/// from any of the threads.
 pub type Epilogue<'a> = dyn Fn(usize, usize, &mut [f32]) + Sync + 'a;
 
-/// How products are computed: the instruction set, the number of threads, and
-/// the memory that operands are packed into.
+/// The instruction set, the number of threads and the scratch memory of products.
+///
+/// [`Context::new`] with memory from [`Context::packing`] is what most callers need:
+/// see the example of [`gemm()`]. One context serves any number of products.
 pub struct Context<'a> {
     isa: Isa,
     threads: usize,
@@ -67,9 +113,10 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// A context for the fastest instruction set, with at most `threads`
-    /// threads of the rayon pool that the caller is in (without the feature
-    /// `rayon`, one). Their number changes no bit of any product.
+    /// A context for the fastest instruction set of this machine and at most `threads`
+    /// threads of the current rayon pool (without the feature `rayon`, one thread).
+    /// Neither the number of threads nor what `packing` holds changes a bit of any
+    /// product.
     ///
     /// # Panics
     /// Panics if `threads` is 0, or if `packing` is shorter than
@@ -89,7 +136,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The same with another instruction set.
+    /// This context with another instruction set.
     #[must_use]
     pub fn with_isa(self, isa: Isa) -> Self {
         Self { isa, ..self }
@@ -100,12 +147,23 @@ impl<'a> Context<'a> {
         self.isa
     }
 
-    /// How many elements of memory `threads` threads pack into.
+    /// The number of elements that a context for `threads` threads needs for packing,
+    /// 2.7 MiB for each thread.
+    ///
+    /// # Panics
+    /// Panics if the number does not fit `usize`.
+    #[inline]
     pub const fn packing_len(threads: usize) -> usize {
-        threads * (BLOCK_A + PACKED_B)
+        match threads.checked_mul(BLOCK_A + PACKED_B) {
+            Some(len) => len,
+            None => panic!("more threads than there is memory to pack into"),
+        }
     }
 
-    /// Memory of that length.
+    /// Memory of [`Context::packing_len`] elements for [`Context::new`].
+    ///
+    /// # Panics
+    /// Panics if the length does not fit `usize`.
     #[cfg(feature = "alloc")]
     pub fn packing(threads: usize) -> Vec<f32> {
         vec![0.0; Self::packing_len(threads)]
@@ -113,7 +171,7 @@ impl<'a> Context<'a> {
 }
 
 impl fmt::Debug for Context<'_> {
-    /// Without the memory: a megabyte of numbers helps nobody.
+    /// Prints everything but the scratch memory.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
             .field("isa", &self.isa)
@@ -122,34 +180,35 @@ impl fmt::Debug for Context<'_> {
     }
 }
 
-/// How many rows of A share a list of k-indices ([`SparseK`]): fewer rows have more
-/// zeros in common, but use each row of B that is read for less. The best number
-/// depends on how many rows and columns of C the registers hold.
+/// The number of rows of A that best share a list of k-indices ([`SparseK`]).
+///
+/// Fewer rows have more zeros in common, but use each row of B that they read for
+/// less. The best number depends on the rows and columns of C that fit the registers.
 #[doc(hidden)]
 pub fn images_per_list(isa: Isa) -> usize {
     MicroKernel::of(isa).images_per_list()
 }
 
-/// The largest [`images_per_list`] of any instruction set.
+/// The maximum of [`images_per_list`] over all instruction sets.
 #[doc(hidden)]
 pub const MAX_IMAGES_PER_LIST: usize = 6;
 
-/// The sizes that products are cut into.
+/// The tile and block sizes of an instruction set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Sizes {
     /// Rows and columns of the largest tile of C in registers.
     pub tile: (usize, usize),
-    /// The most steps of k in a block, where k is cut.
+    /// Maximum number of k-indices in a block where k is cut.
     pub k_block: usize,
-    /// Up to so many steps k is not cut.
+    /// Up to this many k-indices, k is not cut.
     pub k_whole: usize,
-    /// Memory that a thread packs into, in bytes.
+    /// Scratch memory of each thread, in bytes.
     pub packing_bytes: usize,
 }
 
 impl Sizes {
-    /// Those of an instruction set.
+    /// The sizes that products on `isa` are cut into.
     pub fn of(isa: Isa) -> Self {
         let kernel = MicroKernel::of(isa);
         let rows = kernel.max_rows();
@@ -166,10 +225,24 @@ impl Sizes {
     }
 }
 
-/// `C = A·B` or `C += A·B`.
+/// Computes `C = A·B` or `C += A·B`.
 ///
-/// Shapes: `a` m×k, `b` k×n, `c` m×n; any of them may be 0. Transpose an
-/// operand by its view, [`MatRef::t`].
+/// Shapes: `a` m×k, `b` k×n, `c` m×n; any of them may be 0. A transposed operand is a
+/// view, [`MatRef::t`].
+///
+/// ```
+/// use handwritten::{Beta, Context, MatMut, MatRef, gemm};
+///
+/// let a = MatRef::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3);
+/// let mut c = [0.0; 4];
+///
+/// let mut packing = Context::packing(1);
+/// let mut ctx = Context::new(1, &mut packing);
+/// gemm(a, a.t(), Beta::Zero, MatMut::new(&mut c, 2, 2), &mut ctx);
+/// assert_eq!(c, [14.0, 32.0, 32.0, 77.0]);
+/// gemm(a, a.t(), Beta::One, MatMut::new(&mut c, 2, 2), &mut ctx);
+/// assert_eq!(c, [28.0, 64.0, 64.0, 154.0]);
+/// ```
 ///
 /// # Panics
 /// Panics if the shapes do not fit together.
@@ -182,18 +255,40 @@ pub fn gemm(a: MatRef<'_>, b: MatRef<'_>, beta: Beta, c: MatMut<'_>, ctx: &mut C
     Product::new(a, b).start(start).compute(c, ctx);
 }
 
-/// A product and what is fused with it.
+/// A product `A·B` and what is fused into it, to be computed by [`Product::compute`].
+///
+/// A layer of a net in one pass over its outputs, `max(X·W + b, 0)`:
+///
+/// ```
+/// use handwritten::{Context, MatMut, MatRef, Product, Start};
+///
+/// let x = MatRef::new(&[1.0, 2.0, 3.0, 4.0], 2, 2);
+/// let w = MatRef::new(&[1.0, -1.0, 1.0, -1.0], 2, 2);
+/// let biases = [-5.0, 4.0];
+/// let relu = |_row: usize, _column: usize, part: &mut [f32]| {
+///     part.iter_mut().for_each(|z| *z = z.max(0.0));
+/// };
+///
+/// let mut packing = Context::packing(1);
+/// let mut ctx = Context::new(1, &mut packing);
+/// let mut outputs = [0.0; 4];
+/// Product::new(x, w)
+///     .start(Start::Row(&biases))
+///     .epilogue(&relu)
+///     .compute(MatMut::new(&mut outputs, 2, 2), &mut ctx);
+/// assert_eq!(outputs, [0.0, 1.0, 2.0, 0.0]);
+/// ```
 #[derive(Clone, Copy)]
-pub struct Product<'a>(Part<'a>);
+pub struct Product<'a>(Task<'a>);
 
 impl<'a> Product<'a> {
-    /// `A·B`, of `a` m×k and `b` k×n.
+    /// `A·B`, of `a` m×k and `b` k×n, whose chains start from zero.
     #[inline]
     pub fn new(a: MatRef<'a>, b: MatRef<'a>) -> Self {
-        Self(Part {
+        Self(Task {
             a,
             b,
-            steps: None,
+            sparse_k: None,
             start: Start::Zero,
             epilogue: None,
             first_row: 0,
@@ -201,184 +296,68 @@ impl<'a> Product<'a> {
         })
     }
 
-    /// What the sums start from; zero unless this says otherwise.
+    /// Sets what the chains start from.
+    ///
+    /// [`Product::compute`] panics if a [`Start::Row`] has not n elements.
     #[must_use]
     #[inline]
     pub fn start(self, start: Start<'a>) -> Self {
-        Self(Part { start, ..self.0 })
+        Self(Task { start, ..self.0 })
     }
 
-    /// The steps of k that are taken, in this order; the others are left out.
+    /// Computes only the terms of these k-indices, in the order of the lists.
     ///
-    /// A step in which a row of A is zero changes no bit of that row of C whose
-    /// terms are finite, so a few rows of A may leave out those that are zero in
-    /// all of them: see [`zeros`](super::zeros). Such a product stays on one thread.
+    /// A k-index at which a row of A is zero changes no bit of that row of C as long
+    /// as its terms are finite, so rows that share a list may leave out the k-indices
+    /// at which all of them are zero. Such a product stays on one thread.
     ///
-    /// [`Product::compute`] panics if they may reach beyond k, if there are lists
-    /// for more or fewer rows than C has, or if B is a transposed view.
+    /// [`Product::compute`] panics if the lists may reach beyond k, if they are for
+    /// more or fewer rows than C has, or if B is a transposed view.
     #[must_use]
     #[inline]
-    pub fn sparse_k(self, steps: SparseK<'a>) -> Self {
-        let steps = Some(steps);
-        Self(Part { steps, ..self.0 })
+    pub fn sparse_k(self, lists: SparseK<'a>) -> Self {
+        let sparse_k = Some(lists);
+        Self(Task { sparse_k, ..self.0 })
     }
 
-    /// What is done to C when its sums are complete.
+    /// Sets the function that is applied to C when its sums are complete.
     #[must_use]
     #[inline]
     pub fn epilogue(self, epilogue: &'a Epilogue<'a>) -> Self {
         let epilogue = Some(epilogue);
-        Self(Part { epilogue, ..self.0 })
+        Self(Task { epilogue, ..self.0 })
     }
 
-    /// Computes it into `c`, m×n.
+    /// Computes the product into `c`, m×n.
     ///
     /// # Panics
     /// Panics if the shapes do not fit together.
     #[inline]
     pub fn compute(self, c: MatMut<'_>, ctx: &mut Context<'_>) {
-        let Self(part) = self;
-        part.assert_shapes(&c);
+        let Self(task) = self;
+        task.assert_shapes(&c);
         let kernel = MicroKernel::of(ctx.isa);
-        match part.steps {
-            // So small that all that is left of it where it is called counts.
-            Some(steps) => part.listed(steps, c, kernel),
-            None => parallel(&part, c, kernel, ctx.threads, ctx.packing),
+        match task.sparse_k {
+            // Inlined: the overhead of the call is measurable for small products.
+            Some(lists) => task.sparse_k(lists, c, kernel),
+            #[cfg(feature = "rayon")]
+            None => threads::parallel(&task, c, kernel, ctx.threads, ctx.packing),
+            #[cfg(not(feature = "rayon"))]
+            None => task.compute(c, kernel, ctx.packing),
         }
     }
 }
 
-impl Part<'_> {
-    /// How many multiply-adds it takes; no more than can be counted.
-    fn multiply_adds(&self) -> usize {
-        let of_a = self.a.rows() * self.a.cols();
-        of_a.saturating_mul(self.b.cols())
+impl fmt::Debug for Product<'_> {
+    /// Prints shapes, not elements.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(task) = self;
+        f.debug_struct("Product")
+            .field("a", &task.a)
+            .field("b", &task.b)
+            .field("start", &task.start)
+            .field("sparse_k", &task.sparse_k)
+            .field("has_epilogue", &task.epilogue.is_some())
+            .finish()
     }
-
-    #[inline]
-    fn assert_shapes(&self, c: &MatMut<'_>) {
-        let Self { a, b, .. } = self;
-        assert!(
-            a.cols() == b.rows() && c.rows() == a.rows() && c.cols() == b.cols(),
-            "product of {}×{} and {}×{} into {}×{}",
-            a.rows(),
-            a.cols(),
-            b.rows(),
-            b.cols(),
-            c.rows(),
-            c.cols()
-        );
-        if let Start::Row(row) = self.start {
-            assert!(
-                row.len() == c.cols(),
-                "{} elements for rows of {}",
-                row.len(),
-                c.cols()
-            );
-        }
-        if self.steps.is_some() {
-            assert!(
-                b.col_stride() == 1 || b.cols() <= 1,
-                "listed steps of a transposed B"
-            );
-        }
-    }
-}
-
-/// Shares the rows of C out among `threads` threads, as long as each product
-/// has [`SERIAL_BELOW`] multiply-adds or more (half of it, a product of one row).
-fn parallel(
-    part: &Part<'_>,
-    c: MatMut<'_>,
-    kernel: MicroKernel,
-    threads: usize,
-    packing: &mut [f32],
-) {
-    #[cfg(feature = "rayon")]
-    let is_row = part.a.rows() == 1;
-    #[cfg(feature = "rayon")]
-    if threads > 1 && part.multiply_adds() >= SERIAL_BELOW >> u8::from(is_row) {
-        let left = threads / 2;
-        let (packing, rest) = packing.split_at_mut(Context::packing_len(left));
-        let split = if is_row {
-            split_columns(part, c, (left, threads), kernel)
-        } else {
-            split_rows(part, c, (left, threads), kernel)
-        };
-        match split {
-            Ok([(one, c), (other, d)]) => {
-                rayon::join(
-                    || parallel(&one, c, kernel, left, packing),
-                    || parallel(&other, d, kernel, threads - left, rest),
-                );
-            }
-            Err(c) => part.compute(c, kernel, packing),
-        }
-        return;
-    }
-    let _ = threads;
-    part.compute(c, kernel, packing);
-}
-
-/// Two parts of a product, each with its part of C, or C itself if it is too
-/// small to be split.
-#[cfg(feature = "rayon")]
-type Split<'p, 'c> = Result<[(Part<'p>, MatMut<'c>); 2], MatMut<'c>>;
-
-/// The first `left` of `threads` shares of the rows, and the others.
-#[cfg(feature = "rayon")]
-fn split_rows<'p, 'c>(
-    part: &Part<'p>,
-    c: MatMut<'c>,
-    (left, threads): (usize, usize),
-    kernel: MicroKernel,
-) -> Split<'p, 'c> {
-    let (m, k) = (part.a.rows(), part.a.cols());
-    // Rows that are vectors of C make no more vectors when there are fewer of
-    // them.
-    let least = match part.is_narrow(kernel) {
-        true => 4 * kernel.lanes(),
-        false => 2,
-    };
-    if m < least {
-        return Err(c);
-    }
-    let above = (m * left).div_ceil(threads);
-    let (top, bottom) = c.split_rows(above);
-    let upper = Part {
-        a: part.a.block(0..above, 0..k),
-        ..*part
-    };
-    let lower = Part {
-        a: part.a.block(above..m, 0..k),
-        first_row: part.first_row + above,
-        ..*part
-    };
-    Ok([(upper, top), (lower, bottom)])
-}
-
-/// The same of the columns of a product of one row.
-#[cfg(feature = "rayon")]
-fn split_columns<'p, 'c>(
-    part: &Part<'p>,
-    c: MatMut<'c>,
-    (left, threads): (usize, usize),
-    kernel: MicroKernel,
-) -> Split<'p, 'c> {
-    let n = c.cols();
-    let cut = (n * left / threads).next_multiple_of(kernel.lanes());
-    if cut == 0 || cut >= n {
-        return Err(c);
-    }
-    let (one, other) = c.split_row(cut);
-    let part_of = |columns: core::ops::Range<usize>| Part {
-        b: part.b.block(0..part.b.rows(), columns.clone()),
-        start: match part.start {
-            Start::Row(row) => Start::Row(&row[columns.clone()]),
-            start => start,
-        },
-        first_column: part.first_column + columns.start,
-        ..*part
-    };
-    Ok([(part_of(0..cut), one), (part_of(cut..n), other)])
 }

@@ -1,12 +1,11 @@
-//! Packing: a block of an operand, laid out in the order in which the
-//! micro-kernel reads it.
+//! Packing: copying a block of an operand into the order in which the micro-kernel reads it.
 
 use super::kernel::MicroKernel;
 use crate::compute::matrix::MatRef;
 
-/// Copies a block of B, whose columns are contiguous, into panels of `width`
-/// columns, the last one as wide as what is left, rounded up to whole vectors
-/// with zeros between. A panel has its rows one after another.
+/// Packs a block of B whose columns are contiguous into panels of `width` columns, one after
+/// another; the last one is as wide as the columns that are left, rounded up to whole
+/// vectors. A panel has its rows one after another, filled up with zeros.
 ///
 /// # Panics
 /// Panics if the panels do not fit `packed`.
@@ -23,7 +22,10 @@ pub(super) fn panels(kernel: MicroKernel, block: MatRef<'_>, width: usize, packe
     }
 }
 
-/// Writes the transpose of `block`, its rows `to_row` apart.
+/// Writes the transpose of `block` to `to`, whose rows are `to_row` apart.
+///
+/// # Panics
+/// Panics if the transpose does not fit `to`, or if `block` is a transposed view.
 pub(super) fn transpose(kernel: MicroKernel, block: MatRef<'_>, to: &mut [f32], to_row: usize) {
     let lanes = kernel.lanes();
     for i in (0..block.rows()).step_by(lanes) {
@@ -39,8 +41,10 @@ pub(super) fn transpose(kernel: MicroKernel, block: MatRef<'_>, to: &mut [f32], 
     }
 }
 
-/// Copies the contiguous rows of `block`, and returns how far apart they are
-/// then.
+/// Packs the contiguous rows of `block`, and returns their stride in `packed`.
+///
+/// # Panics
+/// Panics if `block` is a transposed view. Rows that do not fit `packed` are left out.
 pub(super) fn rows(block: MatRef<'_>, packed: &mut [f32]) -> usize {
     let apart = apart(block.cols());
     for (i, packed) in (0..block.rows()).zip(packed.chunks_mut(apart)) {
@@ -49,8 +53,8 @@ pub(super) fn rows(block: MatRef<'_>, packed: &mut [f32]) -> usize {
     apart
 }
 
-/// From a packed row to the next: one cache line more than an even number of
-/// them, so that neighbouring rows lie in different sets.
+/// The stride of packed rows of `columns` elements: one cache line more than an even number
+/// of them, so that neighbouring rows lie in different sets of the cache.
 pub(super) const fn apart(columns: usize) -> usize {
     columns.next_multiple_of(32) + 16
 }

@@ -1,4 +1,4 @@
-//! Finding zeros with AVX2: places of set bits come from a table.
+//! Finding zeros with AVX2: the places of set bits come from a table of all sets of eight.
 
 use super::portable;
 use super::{BLOCK, Scanner};
@@ -12,16 +12,16 @@ pub(super) static SCANNER: Scanner = Scanner {
 
 const LANES: usize = 8;
 
-/// Writes the lanes that are in the set, `first` more each, side by side, and
-/// returns how many they are.
+/// Writes the lanes that are in the set, each with its lane of `first` added, side by side, and
+/// returns how many there are.
 ///
 /// # Safety
-/// There is room for eight.
+/// There is room for eight numbers.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn put(set: u8, first: __m256i, to: *mut u32) -> usize {
     let set = &SETS[usize::from(set)];
-    // SAFETY: eight lanes, and the caller's word.
+    // SAFETY: `lanes` is eight bytes, and there is room for eight numbers.
     unsafe {
         let lanes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(set.lanes.as_ptr().cast()));
         _mm256_storeu_si256(to.cast(), _mm256_add_epi32(lanes, first));
@@ -29,11 +29,10 @@ unsafe fn put(set: u8, first: __m256i, to: *mut u32) -> usize {
     set.count
 }
 
-/// See [`Scanner::columns`]: sixty-four at a time,
-/// their places from a table.
+/// See [`Scanner::columns`]; sixty-four at a time.
 ///
 /// # Safety
-/// There is room for as many columns as an image has pixels.
+/// There is room for `features` columns.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
     let mut count = 0;
@@ -44,7 +43,8 @@ unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
         let mut block = pixels.as_ptr().wrapping_add(first);
         for _ in 0..images {
             for (half, any) in any.iter_mut().enumerate() {
-                // SAFETY: half of sixty-four pixels of an image.
+                // SAFETY: `pixels` holds `images` whole images, and
+                // `first + 64 ≤ whole ≤ features`.
                 let pixels = unsafe { _mm256_loadu_si256(block.cast::<__m256i>().add(half)) };
                 *any = _mm256_or_si256(*any, pixels);
             }
@@ -53,22 +53,21 @@ unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
         for any in any {
             let is_none = _mm256_cmpeq_epi8(any, _mm256_setzero_si256());
             for set in (!_mm256_movemask_epi8(is_none)).to_le_bytes() {
-                // SAFETY: no more have been found than there are columns before
-                // these eight.
+                // SAFETY: at most as many have been found as there are columns before these
+                // eight, which are columns of an image.
                 count += unsafe { put(set, place, columns.add(count)) };
                 place = _mm256_add_epi32(place, step);
             }
         }
     }
-    // SAFETY: the caller's word.
+    // SAFETY: at most `whole` have been found, so there is room for the others.
     unsafe { portable::columns_from(whole, pixels, features, columns, count) }
 }
 
-/// See [`Scanner::lists`]: sixteen masks at a time,
-/// their places from a table.
+/// See [`Scanner::lists`]; sixteen masks at a time.
 ///
 /// # Safety
-/// There is room for as many places as there are masks for each of `ends`.
+/// There is room for as many places as there are masks for each of `ends`, at most 16.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
     let (blocks, rest) = masks.as_chunks::<16>();
@@ -77,33 +76,34 @@ unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
     for (bit, end) in ends.iter_mut().enumerate() {
         let (mut place, wanted) = (_mm256_setzero_si256(), _mm256_set1_epi16(1 << bit));
         for block in blocks {
-            // SAFETY: sixteen masks.
+            // SAFETY: `block` is sixteen masks of two bytes.
             let masks = unsafe { _mm256_loadu_si256(block.as_ptr().cast()) };
             let set = _mm256_cmpeq_epi16(_mm256_and_si256(masks, wanted), wanted);
-            // As bytes: eight masks, the same again, eight others, and again.
+            // The bytes are for the first eight masks, the same again, and the last eight, again.
             let [low, _, high, _] =
                 _mm256_movemask_epi8(_mm256_packs_epi16(set, set)).to_le_bytes();
             for set in [low, high] {
-                // SAFETY: no more masks have been found to have this bit than there
-                // are before these eight.
+                // SAFETY: at most all masks have been found for each bit before, and those
+                // before these eight for this one, so there is room for eight more.
                 count += unsafe { put(set, place, places.add(count)) };
                 place = _mm256_add_epi32(place, step);
             }
         }
         let first = masks.len() - rest.len();
-        // SAFETY: the caller's word.
+        // SAFETY: at most all masks have been found for each bit before, and those before `rest`
+        // for this one, so there is room for the rest.
         count = unsafe { portable::list_from(first, rest, 1 << bit, places, count) };
         *end = count;
     }
 }
 
-/// A set of eight lanes: those that are in it, in ascending order.
+/// A set of lanes out of eight: those in it, in ascending order, and their number.
 struct Set {
     lanes: [u8; 8],
     count: usize,
 }
 
-/// Each set, at the number whose bits it has.
+/// All sets, each at the index whose bits it has.
 static SETS: [Set; 256] = {
     let mut sets = [const {
         Set {
@@ -134,7 +134,7 @@ fn groups(pixels: &[u8], row: usize, masks: &mut [u16]) {
         let (halves, _) = block.as_chunks::<32>();
         let mut bits = 0;
         for (shift, half) in (0..).step_by(LANES).zip(halves) {
-            // SAFETY: eight groups of four pixels.
+            // SAFETY: `half` is thirty-two bytes.
             let groups = unsafe { _mm256_loadu_si256(half.as_ptr().cast()) };
             let is_none = _mm256_cmpeq_epi32(groups, _mm256_setzero_si256());
             let is_there = !_mm256_movemask_ps(_mm256_castsi256_ps(is_none));

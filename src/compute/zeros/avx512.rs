@@ -1,4 +1,4 @@
-//! Finding zeros with AVX-512: places of set bits are compressed vectors.
+//! Finding zeros with AVX-512: the places of set bits are vectors of places, compressed.
 
 use super::portable;
 use super::{BLOCK, Scanner};
@@ -12,7 +12,7 @@ pub(super) static SCANNER: Scanner = Scanner {
 
 const LANES: usize = 16;
 
-/// Numbers from `first` on.
+/// Sixteen numbers from `first` on.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn from(first: usize) -> __m512i {
@@ -20,24 +20,24 @@ fn from(first: usize) -> __m512i {
     _mm512_add_epi32(lanes, _mm512_set1_epi32(first as i32))
 }
 
-/// Writes those of sixteen numbers that are in the set side by side, and returns
-/// how many they are.
+/// Writes those of sixteen numbers that are in the set side by side, and returns how many there
+/// are.
 ///
 /// # Safety
-/// There is room for sixteen.
+/// There is room for sixteen numbers.
 #[inline]
 #[target_feature(enable = "avx512f,popcnt")]
 unsafe fn put(set: __mmask16, numbers: __m512i, to: *mut u32) -> usize {
     let kept = _mm512_maskz_compress_epi32(set, numbers);
-    // SAFETY: the caller's word.
+    // SAFETY: there is room for sixteen numbers.
     unsafe { _mm512_storeu_epi32(to.cast(), kept) };
     set.count_ones() as usize
 }
 
-/// See [`Scanner::columns`]: sixty-four at a time.
+/// See [`Scanner::columns`]; sixty-four at a time.
 ///
 /// # Safety
-/// There is room for as many columns as an image has pixels.
+/// There is room for `features` columns.
 #[target_feature(enable = "avx512f,popcnt")]
 unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
     let mut count = 0;
@@ -46,7 +46,7 @@ unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
         let mut any = _mm512_setzero_si512();
         let mut block = pixels.as_ptr().wrapping_add(first);
         for _ in 0..images {
-            // SAFETY: sixty-four pixels of an image.
+            // SAFETY: `pixels` holds `images` whole images, and `first + 64 ≤ whole ≤ features`.
             any = _mm512_or_si512(any, unsafe { _mm512_loadu_si512(block.cast()) });
             block = block.wrapping_add(features);
         }
@@ -59,19 +59,18 @@ unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
         for (first, any) in (first..).step_by(LANES).zip(quarters) {
             let any = _mm512_cvtepu8_epi32(any);
             let set = _mm512_test_epi32_mask(any, any);
-            // SAFETY: no more have been found than there are columns before these
-            // sixteen.
+            // SAFETY: at most `first` have been found before, and `first + 16 ≤ features`.
             count += unsafe { put(set, from(first), columns.add(count)) };
         }
     }
-    // SAFETY: the caller's word.
+    // SAFETY: at most `whole` have been found, so there is room for the others.
     unsafe { portable::columns_from(whole, pixels, features, columns, count) }
 }
 
-/// See [`Scanner::lists`]: sixteen masks at a time.
+/// See [`Scanner::lists`]; sixteen masks at a time.
 ///
 /// # Safety
-/// There is room for as many places as there are masks for each of `ends`.
+/// There is room for as many places as there are masks for each of `ends`, at most 16.
 #[target_feature(enable = "avx512f,popcnt")]
 unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
     let (blocks, rest) = masks.as_chunks::<LANES>();
@@ -79,8 +78,8 @@ unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
     for (bit, end) in ends.iter_mut().enumerate() {
         let wanted = _mm512_set1_epi32(1 << bit);
         for (first, masks) in (0..).step_by(LANES).zip(blocks) {
-            // SAFETY: sixteen masks; and no more of them have been found to have
-            // this bit than there are before these.
+            // SAFETY: `masks` is sixteen of them. At most all masks have been found for each bit
+            // before, and `first` for this one, so there is room for sixteen more.
             unsafe {
                 let masks = _mm512_cvtepu16_epi32(_mm256_loadu_si256(masks.as_ptr().cast()));
                 let set = _mm512_test_epi32_mask(masks, wanted);
@@ -88,7 +87,8 @@ unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
             }
         }
         let first = masks.len() - rest.len();
-        // SAFETY: the caller's word.
+        // SAFETY: at most all masks have been found for each bit before, and those before `rest`
+        // for this one, so there is room for the rest.
         count = unsafe { portable::list_from(first, rest, 1 << bit, places, count) };
         *end = count;
     }
@@ -98,7 +98,7 @@ unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
 #[target_feature(enable = "avx512f")]
 fn groups(pixels: &[u8], row: usize, masks: &mut [u16]) {
     for (block, mask) in portable::blocks(pixels, row).zip(masks) {
-        // SAFETY: sixty-four bytes.
+        // SAFETY: `block` is sixty-four bytes, a window of that length.
         let groups = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
         *mask = _mm512_test_epi32_mask(groups, groups);
     }

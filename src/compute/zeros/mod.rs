@@ -1,13 +1,17 @@
-//! Where images are not zero.
+//! Finding zeros: the k-indices that a product of images may leave out.
 //!
-//! On MNIST 81 % of all pixels are zero: of the columns of six images 56 % are
-//! zero in all six, of three images 65 %, and of groups of four pixels that lie
-//! side by side 72 %. A step of k in which a few rows of A are zero adds `0 · b`
-//! to their sums, which changes none whose terms are finite. So X·W may leave out
-//! a column for a few rows of X at a time, and Xᵀ·dZ an example for four pixels
-//! ([`Product::sparse_k`]), and both have the same bits. Only the sign of a sum
-//! that is zero can differ, and only where it starts from −0 or where products of
-//! numbers near 10⁻⁴⁰ underflow.
+//! On MNIST 81 % of all pixels are zero: of the columns of six images 56 % are zero in all six,
+//! of three images 65 %, and of groups of four pixels that lie side by side 72 %. A k-index at
+//! which a few rows of A are zero adds `0 · b` to their sums, which changes none whose terms are
+//! finite. So X·W may leave out a column for a few rows of X at a time, and Xᵀ·dZ an example for
+//! four pixels ([`Product::sparse_k`]), and the bits are the same. Only the sign of a sum that is
+//! zero can differ, and only where it starts from −0 or where products of numbers near 10⁻⁴⁰
+//! underflow.
+//!
+//! An instruction set has a `Scanner`, a table of three functions, out of the files of the
+//! micro-kernels. None reads beyond its slices; where they write, the room that the methods of
+//! `Scanner` assert is all they need: vectors of places are stored whole and overlap what comes
+//! next.
 //!
 //! [`Product::sparse_k`]: super::gemm::Product::sparse_k
 
@@ -19,19 +23,32 @@ mod avx2;
 mod avx512;
 mod portable;
 
-use super::gemm::SparseK;
-use super::isa::{InstructionSet, Isa};
+use crate::compute::gemm::SparseK;
+#[cfg(target_arch = "x86_64")]
+use crate::compute::isa::InstructionSet;
+use crate::compute::isa::Isa;
 
-/// Pixels whose zero examples are left out together.
+/// The number of pixels side by side that share a list of examples.
 pub const GROUP: usize = 4;
 
-/// Pixels whose groups are found together.
+/// The number of pixels whose groups are found together, a bit of a `u16` for each group.
 pub const BLOCK: usize = 16 * GROUP;
 
-/// What an instruction set finds zeros with.
+/// What an instruction set finds zeros with. All three need a machine that has its
+/// instructions.
 struct Scanner {
+    /// See [`Scanner::columns`].
+    ///
+    /// # Safety
+    /// There is room for as many columns as an image has pixels.
     columns: unsafe fn(&[u8], usize, *mut u32) -> usize,
+    /// See [`Scanner::lists`].
+    ///
+    /// # Safety
+    /// There is room for as many places as there are masks for each of the ends, of which there
+    /// are at most 16.
     lists: unsafe fn(&[u16], *mut u32, &mut [usize]),
+    /// See [`Scanner::groups`].
     groups: unsafe fn(&[u8], usize, &mut [u16]),
 }
 
@@ -47,8 +64,8 @@ impl Scanner {
         }
     }
 
-    /// Writes the columns in which not all of the images, of so many pixels each,
-    /// are zero to `columns`, in ascending order, and returns how many there are.
+    /// Finds the columns in which not all images, of `features` pixels each, are zero. Writes
+    /// them to `columns` in ascending order and returns their number.
     ///
     /// # Panics
     /// Panics if there are fewer places to write to than an image has pixels.
@@ -58,14 +75,14 @@ impl Scanner {
             "{} columns of {features}",
             columns.len()
         );
-        // SAFETY: an `Isa` proves that the machine has the arm's instructions,
-        // and there is room for every column.
+        // SAFETY: `Scanner::of` takes an `Isa`, which proves that the machine has the
+        // instructions, and the assertion makes room for `features` columns.
         unsafe { (self.columns)(pixels, features, columns.as_mut_ptr()) }
     }
 
-    /// For each of `ends`, one after another, writes the places of `masks` that have
-    /// its bit to `places`, in ascending order, and there where they end. The first
-    /// has the lowest bit.
+    /// For each bit from the lowest on, as many as there are `ends`: writes the places of the
+    /// `masks` that have it to `places`, in ascending order and one bit after another, and where
+    /// they end to `ends`.
     ///
     /// # Panics
     /// Panics if there are fewer places to write to than masks for each of `ends`,
@@ -78,26 +95,25 @@ impl Scanner {
             masks.len(),
             ends.len()
         );
-        // SAFETY: an `Isa` proves that the machine has the arm's instructions,
-        // and there is room for every place.
+        // SAFETY: `Scanner::of` takes an `Isa`, which proves that the machine has the
+        // instructions, and the assertion makes room for every mask and at most 16 ends.
         unsafe { (self.lists)(masks, places.as_mut_ptr(), ends) }
     }
 
-    /// For each of `masks`, which of the groups of four of the first
-    /// [`BLOCK`](BLOCK) pixels of a row have one that is not zero: a
-    /// bit for each group. A row begins every `row` pixels; one with fewer than a
-    /// block of them has no mask.
+    /// For each row of pixels, which begins every `row` pixels and has a block of them: finds the
+    /// groups of four of its first [`BLOCK`] pixels that are not all zero, and writes a mask with
+    /// a bit for each group to `masks`.
     fn groups(&self, pixels: &[u8], row: usize, masks: &mut [u16]) {
-        // SAFETY: an `Isa` proves that the machine has the arm's instructions.
+        // SAFETY: `Scanner::of` takes an `Isa`, which proves that the machine has the
+        // instructions.
         unsafe { (self.groups)(pixels, row, masks) }
     }
 }
 
-/// Writes the columns in which not all of these images are zero to `columns`,
-/// in ascending order, and returns how many there are.
+/// Finds the columns in which not all images are zero. Writes them to `columns` in ascending
+/// order and returns their number.
 ///
-/// Shapes: `pixels` holds whole images of `features` pixels each; `columns` has a
-/// place for each of the features.
+/// Shapes: `pixels` is images × `features`, `columns` has room for `features`.
 ///
 /// # Panics
 /// Panics if the shapes differ.
@@ -110,40 +126,41 @@ pub fn columns(isa: Isa, pixels: &[u8], features: usize, columns: &mut [u32]) ->
     Scanner::of(isa).columns(pixels, features, columns)
 }
 
-/// For each image, which of the groups of the [`BLOCK`] pixels from `first` on
-/// are not zero: a bit for each group, none for those beyond the image.
+/// Finds, for each image, the groups of the [`BLOCK`] pixels from `first` on that are not all
+/// zero. Writes a mask with a bit for each group to `masks`; bits of groups beyond the image are
+/// not set.
 ///
-/// Shapes: `pixels` holds an image of `features` pixels for each of `masks`.
+/// Shapes: `pixels` is images × `features`, `masks` has an element for each image.
 ///
 /// # Panics
 /// Panics if the shapes differ or if there is no pixel `first`.
 pub fn groups(isa: Isa, pixels: &[u8], features: usize, first: usize, masks: &mut [u16]) {
     assert_eq!(pixels.len(), masks.len() * features, "pixels of the images");
     assert!(first < features, "pixel {first} of {features}");
-    let kernel = Scanner::of(isa);
-    // A block that the image ends in is the end of the last whole one.
+    let scanner = Scanner::of(isa);
+    // The last block of an image may begin earlier, so that it is a whole one.
     let end = features.min(first + BLOCK);
     if let Some(from) = end.checked_sub(BLOCK)
         && (first - from).is_multiple_of(GROUP)
     {
-        kernel.groups(&pixels[from.min(pixels.len())..], features, masks);
+        scanner.groups(&pixels[from.min(pixels.len())..], features, masks);
         let before = (first - from) / GROUP;
         return masks.iter_mut().for_each(|mask| *mask >>= before);
     }
     for (image, mask) in pixels.chunks_exact(features).zip(masks) {
         let mut block = [0; BLOCK];
         block[..end - first].copy_from_slice(&image[first..end]);
-        kernel.groups(&block, BLOCK, core::slice::from_mut(mask));
+        scanner.groups(&block, BLOCK, core::slice::from_mut(mask));
     }
 }
 
-/// The images in whose masks the bits of the first `groups` groups are set, as the
-/// steps of Xᵀ·dZ: a list for each [`GROUP`] rows. They are written to `images`,
-/// and where the lists begin to `cuts`.
+/// The k-indices of Xᵀ·dZ: for each of the first `groups` groups, which is [`GROUP`] rows of Xᵀ, a
+/// list of the images in whose masks its bit is set. The lists are written to `images`, and where
+/// they begin to `cuts`.
 ///
 /// # Panics
-/// Panics if there are no groups or more than masks have bits for, or if there are
-/// fewer places to write to than groups and masks.
+/// Panics if there are no groups or more than masks have bits for, or if `images` has not room for
+/// all masks in each of the lists.
 pub fn lists<'a>(
     isa: Isa,
     masks: &[u16],
@@ -156,13 +173,12 @@ pub fn lists<'a>(
     SparseK::of_rows(isa, masks.len(), GROUP, images, cuts)
 }
 
-/// Fetches bytes that will be read soon into the caches, where the architecture has
-/// an instruction for it.
+/// Fetches bytes that will be read soon into the caches, on x86-64; does nothing elsewhere.
 pub fn prefetch(bytes: &[u8]) {
     #[cfg(target_arch = "x86_64")]
     for line in bytes.chunks(64) {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: every x86-64 processor has SSE, and a prefetch touches nothing.
+        // SAFETY: every x86-64 processor has SSE, and a prefetch reads and writes nothing.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
@@ -240,7 +256,7 @@ mod tests {
     fn columns_and_places_are_found_within_their_room() {
         let beyond = |found: &[u32], room: usize| found[room..].iter().all(|&x| x == u32::MAX);
         for isa in Isa::available() {
-            let kernel = Scanner::of(isa);
+            let scanner = Scanner::of(isa);
             for count in (0..70).chain([784]) {
                 for dense in [true, false] {
                     let masks: Vec<u16> = match dense {
@@ -250,7 +266,7 @@ mod tests {
                     for lists in [0, 1, 5, 16] {
                         let room = count * lists;
                         let (mut places, mut ends) = (vec![u32::MAX; room + 64], vec![0; lists]);
-                        kernel.lists(&masks, &mut places[..room], &mut ends);
+                        scanner.lists(&masks, &mut places[..room], &mut ends);
                         let mut begin = 0;
                         for (bit, end) in ends.into_iter().enumerate() {
                             let with = (0..count).filter(|&i| masks[i] >> bit & 1 == 1);
@@ -265,7 +281,7 @@ mod tests {
                             .map(|at| if dense { 255 } else { (at % 7 / 5 * 128) as u8 })
                             .collect();
                         let mut found = vec![u32::MAX; count + 64];
-                        let end = kernel.columns(&pixels, count, &mut found[..count]);
+                        let end = scanner.columns(&pixels, count, &mut found[..count]);
                         let with = (0..count).filter(|&j| {
                             let mut column = pixels.iter().skip(j).step_by(count);
                             column.any(|&pixel| pixel != 0)

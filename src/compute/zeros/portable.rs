@@ -1,4 +1,4 @@
-//! Finding zeros pixel by pixel; the vector versions end with it.
+//! Finding zeros pixel by pixel. The vector versions use it for what is less than a vector.
 
 use super::{BLOCK, GROUP, Scanner};
 
@@ -8,21 +8,20 @@ pub(super) static SCANNER: Scanner = Scanner {
     groups,
 };
 
-/// Writes the columns in which not all of the images are zero to `columns`, in
-/// ascending order, and returns how many there are.
+/// See [`Scanner::columns`].
 ///
 /// # Safety
-/// There is room for as many columns as an image has pixels, which are `features`.
+/// There is room for `features` columns.
 unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
-    // SAFETY: the caller's word.
+    // SAFETY: there is room for `features` columns, and none has been found before.
     unsafe { columns_from(0, pixels, features, columns, 0) }
 }
 
-/// The same of the columns from `first` on, after `count` that have been found
-/// before; returns how many there are then.
+/// Finds the columns from `first` on, and writes them after `count` that have been found before.
+/// Returns how many there are then.
 ///
 /// # Safety
-/// There is room for as many more as an image has pixels from `first` on.
+/// There is room for `count + features - first` columns.
 pub(super) unsafe fn columns_from(
     first: usize,
     pixels: &[u8],
@@ -39,7 +38,8 @@ pub(super) unsafe fn columns_from(
             }
         }
         for (column, &any) in (first as u32..).zip(&*any) {
-            // SAFETY: no more have been found than there are columns before this one.
+            // SAFETY: at most one has been found for each column from `first` on, so this is
+            // one of the places that there is room for.
             unsafe { *columns.add(count) = column };
             count += usize::from(any != 0);
         }
@@ -47,27 +47,25 @@ pub(super) unsafe fn columns_from(
     count
 }
 
-/// For each of `ends`, one after another, writes the places of `masks` that have
-/// its bit to `places`, in ascending order, and there where they end. The first has
-/// the lowest bit.
+/// See [`Scanner::lists`].
 ///
 /// # Safety
-/// There is room for as many places as there are masks for each of `ends`.
+/// There is room for as many places as there are masks for each of `ends`, at most 16.
 unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
     let mut count = 0;
     for (bit, end) in ends.iter_mut().enumerate() {
-        // SAFETY: the caller's word.
+        // SAFETY: at most all masks have been found for each bit before, so there is room for
+        // all of them once more.
         count = unsafe { list_from(0, masks, 1 << bit, places, count) };
         *end = count;
     }
 }
 
-/// The places of the masks that have one bit, the first of which is at `first`,
-/// after `count` places that have been found before; returns how many there are
-/// then.
+/// Finds the masks that have a bit of `bit`, the first mask at place `first`, and writes their
+/// places after `count` that have been found before. Returns how many there are then.
 ///
 /// # Safety
-/// There is room for as many more as there are masks.
+/// There is room for `count + masks.len()` places.
 pub(super) unsafe fn list_from(
     first: usize,
     masks: &[u16],
@@ -76,21 +74,21 @@ pub(super) unsafe fn list_from(
     mut count: usize,
 ) -> usize {
     for (place, mask) in (first as u32..).zip(masks) {
-        // SAFETY: no more have been found than there are masks before this one.
+        // SAFETY: at most one has been found for each mask before, so this is one of the places
+        // that there is room for.
         unsafe { *places.add(count) = place };
         count += usize::from(mask & bit != 0);
     }
     count
 }
 
-/// The first [`BLOCK`] pixels of each row of so many, but of one that has fewer.
+/// The first [`BLOCK`] pixels of each row, which begins every `row` pixels, if it has as many.
 #[inline]
 pub(super) fn blocks(pixels: &[u8], row: usize) -> impl Iterator<Item = &[u8]> {
     pixels.windows(BLOCK).step_by(row)
 }
 
-/// For each row, a bit for each group of four of its first pixels in which one is
-/// not zero.
+/// See [`Scanner::groups`].
 fn groups(pixels: &[u8], row: usize, masks: &mut [u16]) {
     for (block, mask) in blocks(pixels, row).zip(masks) {
         let (groups, _) = block.as_chunks();

@@ -1,12 +1,17 @@
-//! 3×32 and 6×16 micro-kernels for AVX2 with FMA.
+//! 3×32 and 6×16 micro-kernel for AVX2 with FMA.
 //!
-//! Twelve of sixteen YMM registers hold the tile. Of 3×32, for packed panels of B
-//! and listed steps, three hold the elements of A and one a vector of B: seven
-//! loads for twelve multiply-adds. Of 6×16, two hold the row of B and one an
-//! element of A, as in BLIS (`config/haswell`): eight loads.
+//! Registers, 16 YMM: either tile takes 12. Of 3×32, for packed panels of B and listed
+//! k-indices, the elements of A take three and a vector of B one, 16: seven loads for
+//! twelve multiply-adds. Of 6×16 a row of B takes two and an element of A one, 15, as in
+//! BLIS (`config/haswell`): eight loads. docs/performance.md compares the two.
 
-use super::tile::{CACHE_LINE, FAR, RawTiles, define_panels, define_tiles, listed, panels, tiles};
-use super::{Kernel, SparseK, transpose};
+mod transpose;
+
+use super::panel::{define_panels, panels};
+use super::sparse::{PREFETCH_DISTANCE, define_sparse, sparse};
+use super::tile::{define_parts, define_tiles, tiles};
+use super::{Kernel, RawTiles, SparseK};
+use crate::compute::aligned::CACHE_LINE;
 use core::arch::x86_64::*;
 
 pub(super) static KERNEL: Kernel = Kernel {
@@ -28,50 +33,24 @@ pub(super) static KERNEL: Kernel = Kernel {
         5: 1 2;
         6: 1 2;
     },
-    listed: listed! {
+    sparse: sparse! {
         1: 1 2 3 4;
         2: 1 2 3 4;
         3: 1 2 3 4;
         4: 1 2;
     },
     images_per_list: 3,
-    transpose: transpose_block,
+    transpose: transpose::block,
     narrow: &[],
-    mul_add: scalar_mul_add,
 };
 
 type Vector = __m256;
 const LANES: usize = 8;
 
-define_tiles! {
-    #[target_feature(enable = "avx2,fma")]
-}
-
-define_panels! {
-    #[target_feature(enable = "avx2,fma")]
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn zero() -> Vector {
-    _mm256_setzero_ps()
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn splat(x: f32) -> Vector {
-    _mm256_set1_ps(x)
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
-    _mm256_fmadd_ps(a, b, c)
-}
-
-/// The first lanes of a vector, and how many they are. Masked loads cost some
-/// time, so that whole vectors go without; masked stores cost so much that none
-/// is made.
+/// The first lanes of a vector.
+///
+/// A masked load costs some time, so whole vectors go without; a masked store costs a
+/// dozen cycles, so there is none.
 #[derive(Clone, Copy)]
 struct Mask {
     is_whole: bool,
@@ -79,6 +58,44 @@ struct Mask {
     lanes: __m256i,
 }
 
+define_parts! {
+    #[target_feature(enable = "avx2,fma")]
+}
+
+define_tiles! {
+    #[target_feature(enable = "avx2,fma")]
+}
+
+define_sparse! {
+    #[target_feature(enable = "avx2,fma")]
+}
+
+define_panels! {
+    #[target_feature(enable = "avx2,fma")]
+}
+
+/// Zero in each lane.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn zero() -> Vector {
+    _mm256_setzero_ps()
+}
+
+/// `x` in each lane.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn splat(x: f32) -> Vector {
+    _mm256_set1_ps(x)
+}
+
+/// `a · b + c` in each lane.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
+    _mm256_fmadd_ps(a, b, c)
+}
+
+/// The first `lanes` of a vector.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn mask(lanes: usize) -> Mask {
@@ -90,93 +107,106 @@ fn mask(lanes: usize) -> Mask {
     }
 }
 
+/// Hints that the cache line of `p` will be read.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn prefetch(p: *const f32) {
     _mm_prefetch::<_MM_HINT_T0>(p.cast());
 }
 
+/// Loads a whole vector.
+///
 /// # Safety
-/// `p` is followed by a whole vector.
+/// A whole vector at `p` is readable.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn load(p: *const f32) -> Vector {
-    // SAFETY: the caller's word.
+    // SAFETY: `# Safety` makes a whole vector readable, at any address.
     unsafe { _mm256_loadu_ps(p) }
 }
 
+/// Stores a whole vector.
+///
 /// # Safety
-/// `p` is followed by a whole vector that nothing else refers to.
+/// A whole vector at `p` is writable, and nothing else refers to it.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn store(p: *mut f32, x: Vector) {
-    // SAFETY: the caller's word.
+    // SAFETY: `# Safety` makes a whole vector writable, at any address.
     unsafe { _mm256_storeu_ps(p, x) }
 }
 
+/// Loads the lanes of the mask; the others are zero.
+///
 /// # Safety
-/// `p` is followed by the lanes that `mask` names.
+/// The lanes of the mask at `p` are readable.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn load_part(p: *const f32, mask: Mask) -> Vector {
     if mask.is_whole {
-        // SAFETY: the mask names all lanes.
+        // SAFETY: the mask names all lanes, which `# Safety` makes readable.
         unsafe { load(p) }
     } else {
-        // SAFETY: the caller's word; lanes outside the mask are not touched.
+        // SAFETY: `# Safety` makes the lanes of the mask readable; no other is touched.
         unsafe { _mm256_maskload_ps(p, mask.lanes) }
     }
 }
 
-/// The last vector of a row of B.
+/// Loads the last vector of a row of B.
 ///
 /// # Safety
-/// `p` is followed by the lanes that `mask` names.
+/// The lanes of the mask at `p` are readable: [`Kernel::partial_loads`] is true.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn load_last(p: *const f32, mask: Mask) -> Vector {
-    // SAFETY: the caller's word.
+    // SAFETY: `# Safety` makes the lanes of the mask readable.
     unsafe { load_part(p, mask) }
 }
 
-/// Whether the last vector of a row is loaded and stored as the others are.
+/// Whether the last vector of a row is loaded and stored as fast as the others.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn is_direct(mask: Mask) -> bool {
     mask.is_whole
 }
 
+/// Loads the lanes of a direct mask.
+///
 /// # Safety
-/// `p` is followed by the lanes that `mask` names; the mask is direct.
+/// The lanes of the mask at `p` are readable; the mask is direct.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn load_direct(p: *const f32, _: Mask) -> Vector {
-    // SAFETY: the caller's word.
+    // SAFETY: a direct mask names all lanes, which `# Safety` makes readable.
     unsafe { load(p) }
 }
 
+/// Stores the lanes of a direct mask.
+///
 /// # Safety
-/// `p` is followed by the lanes that `mask` names, and nothing else refers to
-/// them; the mask is direct.
+/// The lanes of the mask at `p` are writable, and nothing else refers to them; the mask is
+/// direct.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn store_direct(p: *mut f32, _: Mask, x: Vector) {
-    // SAFETY: the caller's word.
+    // SAFETY: a direct mask names all lanes, which `# Safety` makes writable.
     unsafe { store(p, x) }
 }
 
+/// Stores the lanes of the mask.
+///
 /// # Safety
-/// `p` is followed by the lanes that `mask` names, and nothing else refers to
-/// them.
+/// The lanes of the mask at `p` are writable, and nothing else refers to them.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn store_part(p: *mut f32, mask: Mask, x: Vector) {
     if mask.is_whole {
-        // SAFETY: the mask names all lanes.
+        // SAFETY: the mask names all lanes, which `# Safety` makes writable.
         return unsafe { store(p, x) };
     }
     let (mut left, mut at) = (_mm256_castps256_ps128(x), p);
-    // SAFETY: four, two and one lane as the mask names them, one after another.
+    // SAFETY: four, two and one lanes one after another add up to those of the mask, the
+    // first ones, which `# Safety` makes writable.
     unsafe {
         if mask.count & 4 != 0 {
             _mm_storeu_ps(at, left);
@@ -190,53 +220,6 @@ unsafe fn store_part(p: *mut f32, mask: Mask, x: Vector) {
         }
         if mask.count & 1 != 0 {
             _mm_store_ss(at, left);
-        }
-    }
-}
-
-/// See [`Kernel::mul_add`].
-#[target_feature(enable = "fma")]
-fn scalar_mul_add(a: f32, b: f32, c: f32) -> f32 {
-    let [a, b, c] = [_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c)];
-    _mm_cvtss_f32(_mm_fmadd_ss(a, b, c))
-}
-
-/// See [`Kernel::transpose`]: eight rows in registers, exchanged in pairs,
-/// fours and eights of lanes.
-///
-/// # Safety
-/// As [`transpose::Block`] says.
-#[target_feature(enable = "avx2,fma")]
-unsafe fn transpose_block(block: &transpose::Block) {
-    let (columns, rows) = (mask(block.columns), mask(block.rows));
-    let mut x = [zero(); LANES];
-    for (i, x) in x.iter_mut().enumerate() {
-        if i < block.rows {
-            // SAFETY: row `i` has `columns` elements.
-            *x = unsafe { load_part(block.from.add(i * block.from_row), columns) };
-        }
-    }
-    let mut y = [zero(); LANES];
-    for i in 0..4 {
-        y[2 * i] = _mm256_unpacklo_ps(x[2 * i], x[2 * i + 1]);
-        y[2 * i + 1] = _mm256_unpackhi_ps(x[2 * i], x[2 * i + 1]);
-    }
-    for i in 0..2 {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|j| y[4 * i + j]);
-        x[4 * i] = _mm256_shuffle_ps::<0x44>(a, c);
-        x[4 * i + 1] = _mm256_shuffle_ps::<0xee>(a, c);
-        x[4 * i + 2] = _mm256_shuffle_ps::<0x44>(b, d);
-        x[4 * i + 3] = _mm256_shuffle_ps::<0xee>(b, d);
-    }
-    // x[4i + j] holds in half h the columns 4h + j of rows 4i to 4i + 3.
-    for j in 0..4 {
-        y[j] = _mm256_permute2f128_ps::<0x20>(x[j], x[4 + j]);
-        y[4 + j] = _mm256_permute2f128_ps::<0x31>(x[j], x[4 + j]);
-    }
-    for (j, y) in y.iter().enumerate() {
-        if j < block.columns {
-            // SAFETY: row `j` of the transpose has `rows` elements.
-            unsafe { store_part(block.to.add(j * block.to_row), rows, *y) };
         }
     }
 }

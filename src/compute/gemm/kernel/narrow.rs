@@ -1,12 +1,15 @@
-//! Products with few columns, whose rows fill the vectors.
+//! The operands of products with few columns, whose vectors lie along the columns of C.
 
-/// Addresses and distances, in elements, of such a product.
+/// A product of m rows, k k-indices and as many columns as the function is for, as
+/// [`Kernel::narrow`](super::Kernel::narrow) takes it: pointers, and strides in elements.
 ///
-/// Row `i` of A is at `a + i·a_row` and has `k` elements, row `p` of B at
-/// `b + p·b_row` and row `i` of C at `c + i·c_row`. The chains start from row
-/// `i` at `start + i·start_row`, or from zero where `start` is null. For the
-/// functions that take it to be sound, all of it must lie inside live
-/// allocations, and C must not overlap the others.
+/// Row `i` of A is at `a + i·a_row` and has `k` elements, row `p` of B at `b + p·b_row` and
+/// row `i` of C at `c + i·c_row`. The chains start from row `i` at `start + i·start_row`, or
+/// from zero where `start` is null.
+///
+/// The functions that take it are sound if all of these rows lie inside live allocations, C
+/// overlaps neither A nor B, nor the start unless it is the start at the same stride, and
+/// there is at least one row.
 #[cfg_attr(
     not(target_arch = "x86_64"),
     expect(dead_code, reason = "only AVX-512 has the registers")

@@ -1,10 +1,12 @@
 //! 6×16 micro-kernel for NEON.
 //!
-//! Twenty-four of 32 registers hold the tile, four a row of B and one an
-//! element of A.
+//! Registers, 32: the tile takes 24, a row of B four and an element of A one, 29; listed
+//! k-indices the same. The 8×12 tile of BLIS (`config/cortexa57`) takes 24 too.
 
-use super::tile::{CACHE_LINE, FAR, RawTiles, define_tiles, listed, tiles};
-use super::{Kernel, SparseK, transpose};
+use super::sparse::{PREFETCH_DISTANCE, define_sparse, sparse};
+use super::tile::{define_parts, define_tiles, tiles};
+use super::{Kernel, RawTiles, SparseK, transpose};
+use crate::compute::aligned::CACHE_LINE;
 use core::arch::aarch64::*;
 
 pub(super) static KERNEL: Kernel = Kernel {
@@ -19,7 +21,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         6: 1 2 3 4;
     },
     panels: &[],
-    listed: listed! {
+    sparse: sparse! {
         1: 1 2 3 4;
         2: 1 2 3 4;
         3: 1 2 3 4;
@@ -30,29 +32,39 @@ pub(super) static KERNEL: Kernel = Kernel {
     images_per_list: 6,
     transpose: transpose::plain,
     narrow: &[],
-    mul_add: scalar_mul_add,
 };
 
 type Vector = float32x4_t;
 type Mask = usize;
 const LANES: usize = 4;
 
+define_parts! {
+    #[target_feature(enable = "neon")]
+}
+
 define_tiles! {
     #[target_feature(enable = "neon")]
 }
 
+define_sparse! {
+    #[target_feature(enable = "neon")]
+}
+
+/// Zero in each lane.
 #[inline]
 #[target_feature(enable = "neon")]
 fn zero() -> Vector {
     vdupq_n_f32(0.0)
 }
 
+/// `x` in each lane.
 #[inline]
 #[target_feature(enable = "neon")]
 fn splat(x: f32) -> Vector {
     vdupq_n_f32(x)
 }
 
+/// `a · b + c` in each lane.
 #[inline]
 #[target_feature(enable = "neon")]
 fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
@@ -61,105 +73,116 @@ fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
 
 /// The first `lanes` of a vector.
 #[inline]
-fn mask(lanes: usize) -> usize {
+#[target_feature(enable = "neon")]
+fn mask(lanes: usize) -> Mask {
     lanes
 }
 
-/// The processor's own prefetcher follows the rows of A.
+/// Hints that the cache line of `p` will be read.
 #[inline]
-fn prefetch(_: *const f32) {}
+#[target_feature(enable = "neon")]
+fn prefetch(_: *const f32) {
+    // The processor's own prefetcher follows the rows of A.
+}
 
+/// Loads a whole vector.
+///
 /// # Safety
-/// `p` is followed by a whole vector.
+/// A whole vector at `p` is readable.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn load(p: *const f32) -> Vector {
-    // SAFETY: the caller's word.
+    // SAFETY: `# Safety` makes a whole vector readable, at any address of an `f32`.
     unsafe { vld1q_f32(p) }
 }
 
+/// Stores a whole vector.
+///
 /// # Safety
-/// `p` is followed by a whole vector that nothing else refers to.
+/// A whole vector at `p` is writable, and nothing else refers to it.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn store(p: *mut f32, x: Vector) {
-    // SAFETY: the caller's word.
+    // SAFETY: `# Safety` makes a whole vector writable, at any address of an `f32`.
     unsafe { vst1q_f32(p, x) }
 }
 
+/// Loads the lanes of the mask; the others are zero.
+///
 /// # Safety
-/// `p` is followed by the first `lanes`.
+/// The lanes of the mask at `p` are readable.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn load_part(p: *const f32, lanes: usize) -> Vector {
-    if lanes == LANES {
-        // SAFETY: the caller's word.
+unsafe fn load_part(p: *const f32, mask: Mask) -> Vector {
+    if mask == LANES {
+        // SAFETY: the mask names all lanes, which `# Safety` makes readable.
         return unsafe { load(p) };
     }
     let mut whole = [0.0; LANES];
-    // SAFETY: the caller's word.
-    whole[..lanes].copy_from_slice(unsafe { core::slice::from_raw_parts(p, lanes) });
+    // SAFETY: `# Safety` makes the lanes of the mask, the first ones, readable.
+    whole[..mask].copy_from_slice(unsafe { core::slice::from_raw_parts(p, mask) });
     // SAFETY: `whole` is one vector.
     unsafe { load(whole.as_ptr()) }
 }
 
-/// The last vector of a row of B, which is whole: see [`Kernel::partial_loads`].
+/// Loads the last vector of a row of B.
 ///
 /// # Safety
-/// `p` is followed by a whole vector.
+/// A whole vector at `p` is readable: [`Kernel::partial_loads`] is false.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn load_last(p: *const f32, _: usize) -> Vector {
-    // SAFETY: the caller's word.
+unsafe fn load_last(p: *const f32, _: Mask) -> Vector {
+    // SAFETY: `# Safety` makes a whole vector readable.
     unsafe { load(p) }
 }
 
-/// Whether the last vector of a row is loaded and stored as the others are.
+/// Whether the last vector of a row is loaded and stored as fast as the others.
 #[inline]
 #[target_feature(enable = "neon")]
-fn is_direct(lanes: usize) -> bool {
-    lanes == LANES
+fn is_direct(mask: Mask) -> bool {
+    mask == LANES
 }
 
+/// Loads the lanes of a direct mask.
+///
 /// # Safety
-/// `p` is followed by the lanes that `mask` names; the mask is direct.
+/// The lanes of the mask at `p` are readable; the mask is direct.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn load_direct(p: *const f32, _: usize) -> Vector {
-    // SAFETY: the caller's word.
+unsafe fn load_direct(p: *const f32, _: Mask) -> Vector {
+    // SAFETY: a direct mask names all lanes, which `# Safety` makes readable.
     unsafe { load(p) }
 }
 
+/// Stores the lanes of a direct mask.
+///
 /// # Safety
-/// `p` is followed by the lanes that `mask` names, and nothing else refers to
-/// them; the mask is direct.
+/// The lanes of the mask at `p` are writable, and nothing else refers to them; the mask is
+/// direct.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn store_direct(p: *mut f32, _: usize, x: Vector) {
-    // SAFETY: the caller's word.
+unsafe fn store_direct(p: *mut f32, _: Mask, x: Vector) {
+    // SAFETY: a direct mask names all lanes, which `# Safety` makes writable.
     unsafe { store(p, x) }
 }
 
+/// Stores the lanes of the mask.
+///
 /// # Safety
-/// `p` is followed by the first `lanes`, and nothing else refers to them.
+/// The lanes of the mask at `p` are writable, and nothing else refers to them.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn store_part(p: *mut f32, lanes: usize, x: Vector) {
-    if lanes == LANES {
-        // SAFETY: the caller's word.
+unsafe fn store_part(p: *mut f32, mask: Mask, x: Vector) {
+    if mask == LANES {
+        // SAFETY: the mask names all lanes, which `# Safety` makes writable.
         return unsafe { store(p, x) };
     }
     let mut whole = [0.0; LANES];
-    // SAFETY: `whole` is one vector, and `p` is followed by `lanes` elements.
+    // SAFETY: `whole` is one vector, and `# Safety` makes the lanes of the mask, the first
+    // ones, writable for us alone.
     let to = unsafe {
         store(whole.as_mut_ptr(), x);
-        core::slice::from_raw_parts_mut(p, lanes)
+        core::slice::from_raw_parts_mut(p, mask)
     };
-    to.copy_from_slice(&whole[..lanes]);
-}
-
-/// See [`Kernel::mul_add`].
-#[target_feature(enable = "neon")]
-fn scalar_mul_add(a: f32, b: f32, c: f32) -> f32 {
-    vgetq_lane_f32::<0>(mul_add(splat(a), splat(b), splat(c)))
+    to.copy_from_slice(&whole[..mask]);
 }

@@ -1,11 +1,15 @@
 //! 4×8 micro-kernel on crate `wide`, for every target.
 //!
-//! With SSE2 the tile takes eight of sixteen registers, a row of B two and an
-//! element of A one. `wide` chooses its registers when it is compiled, so this
-//! kernel is as wide as the build's target allows, not the machine.
+//! Registers, 16 XMM with SSE2: the tile takes eight, a row of B two and an element of A
+//! one, 11. `wide` chooses its registers when it is compiled, so this kernel is as wide as
+//! the build's target allows, not as the machine does.
 
-use super::tile::{CACHE_LINE, FAR, RawTiles, define_panels, define_tiles, listed, panels, tiles};
-use super::{Kernel, SparseK, transpose};
+use super::panel::{define_panels, panels};
+use super::sparse::{PREFETCH_DISTANCE, define_sparse, sparse};
+use super::tile::{define_parts, define_tiles, tiles};
+use super::{Kernel, RawTiles, SparseK, transpose};
+use crate::compute::aligned::CACHE_LINE;
+#[cfg(vfma)]
 use crate::compute::fma;
 use wide::f32x8;
 
@@ -24,7 +28,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         3: 1;
         4: 1;
     },
-    listed: listed! {
+    sparse: sparse! {
         1: 1;
         2: 1;
         3: 1;
@@ -33,27 +37,33 @@ pub(super) static KERNEL: Kernel = Kernel {
     images_per_list: 6,
     transpose: transpose::plain,
     narrow: &[],
-    mul_add: fma::mul_add,
 };
 
 type Vector = f32x8;
 type Mask = usize;
 const LANES: usize = 8;
 
+define_parts! {}
+
 define_tiles! {}
+
+define_sparse! {}
 
 define_panels! {}
 
+/// Zero in each lane.
 #[inline]
 fn zero() -> Vector {
     f32x8::ZERO
 }
 
+/// `x` in each lane.
 #[inline]
 fn splat(x: f32) -> Vector {
     f32x8::splat(x)
 }
 
+/// `a · b + c` in each lane.
 #[inline]
 fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
     #[cfg(vfma)]
@@ -68,86 +78,106 @@ fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
 
 /// The first `lanes` of a vector.
 #[inline]
-fn mask(lanes: usize) -> usize {
+fn mask(lanes: usize) -> Mask {
     lanes
 }
 
-/// There is no portable prefetch.
+/// Hints that the cache line of `p` will be read.
 #[inline]
-fn prefetch(_: *const f32) {}
+fn prefetch(_: *const f32) {
+    // There is no portable prefetch.
+}
 
+/// Loads a whole vector.
+///
 /// # Safety
-/// `p` is followed by a whole vector.
+/// A whole vector at `p` is readable.
 #[inline]
 unsafe fn load(p: *const f32) -> Vector {
-    // SAFETY: the caller's word; an array of f32 is aligned as f32 is.
+    // SAFETY: `# Safety` makes a whole vector readable, at any address of an `f32`.
     f32x8::new(unsafe { *p.cast::<[f32; LANES]>() })
 }
 
+/// Stores a whole vector.
+///
 /// # Safety
-/// `p` is followed by a whole vector that nothing else refers to.
+/// A whole vector at `p` is writable, and nothing else refers to it.
 #[inline]
 unsafe fn store(p: *mut f32, x: Vector) {
-    // SAFETY: the caller's word; an array of f32 is aligned as f32 is.
+    // SAFETY: `# Safety` makes a whole vector writable, at any address of an `f32`.
     unsafe { *p.cast::<[f32; LANES]>() = x.to_array() }
 }
 
+/// Loads the lanes of the mask; the others are zero.
+///
 /// # Safety
-/// `p` is followed by the first `lanes`.
+/// The lanes of the mask at `p` are readable.
 #[inline]
-unsafe fn load_part(p: *const f32, lanes: usize) -> Vector {
-    if lanes == LANES {
-        // SAFETY: the caller's word.
+unsafe fn load_part(p: *const f32, mask: Mask) -> Vector {
+    if mask == LANES {
+        // SAFETY: the mask names all lanes, which `# Safety` makes readable.
         return unsafe { load(p) };
     }
     let mut whole = [0.0; LANES];
-    // SAFETY: the caller's word.
-    whole[..lanes].copy_from_slice(unsafe { core::slice::from_raw_parts(p, lanes) });
-    f32x8::new(whole)
+    // SAFETY: `# Safety` makes the lanes of the mask, the first ones, readable.
+    whole[..mask].copy_from_slice(unsafe { core::slice::from_raw_parts(p, mask) });
+    // SAFETY: `whole` is one vector.
+    unsafe { load(whole.as_ptr()) }
 }
 
-/// The last vector of a row of B, which is whole: see [`Kernel::partial_loads`].
+/// Loads the last vector of a row of B.
 ///
 /// # Safety
-/// `p` is followed by a whole vector.
+/// A whole vector at `p` is readable: [`Kernel::partial_loads`] is false.
 #[inline]
-unsafe fn load_last(p: *const f32, _: usize) -> Vector {
-    // SAFETY: the caller's word.
+unsafe fn load_last(p: *const f32, _: Mask) -> Vector {
+    // SAFETY: `# Safety` makes a whole vector readable.
     unsafe { load(p) }
 }
 
-/// Whether the last vector of a row is loaded and stored as the others are.
+/// Whether the last vector of a row is loaded and stored as fast as the others.
 #[inline]
-fn is_direct(lanes: usize) -> bool {
-    lanes == LANES
+fn is_direct(mask: Mask) -> bool {
+    mask == LANES
 }
 
+/// Loads the lanes of a direct mask.
+///
 /// # Safety
-/// `p` is followed by the lanes that `mask` names; the mask is direct.
+/// The lanes of the mask at `p` are readable; the mask is direct.
 #[inline]
-unsafe fn load_direct(p: *const f32, _: usize) -> Vector {
-    // SAFETY: the caller's word.
+unsafe fn load_direct(p: *const f32, _: Mask) -> Vector {
+    // SAFETY: a direct mask names all lanes, which `# Safety` makes readable.
     unsafe { load(p) }
 }
 
+/// Stores the lanes of a direct mask.
+///
 /// # Safety
-/// `p` is followed by the lanes that `mask` names, and nothing else refers to
-/// them; the mask is direct.
+/// The lanes of the mask at `p` are writable, and nothing else refers to them; the mask is
+/// direct.
 #[inline]
-unsafe fn store_direct(p: *mut f32, _: usize, x: Vector) {
-    // SAFETY: the caller's word.
+unsafe fn store_direct(p: *mut f32, _: Mask, x: Vector) {
+    // SAFETY: a direct mask names all lanes, which `# Safety` makes writable.
     unsafe { store(p, x) }
 }
 
+/// Stores the lanes of the mask.
+///
 /// # Safety
-/// `p` is followed by the first `lanes`, and nothing else refers to them.
+/// The lanes of the mask at `p` are writable, and nothing else refers to them.
 #[inline]
-unsafe fn store_part(p: *mut f32, lanes: usize, x: Vector) {
-    if lanes == LANES {
-        // SAFETY: the caller's word.
+unsafe fn store_part(p: *mut f32, mask: Mask, x: Vector) {
+    if mask == LANES {
+        // SAFETY: the mask names all lanes, which `# Safety` makes writable.
         return unsafe { store(p, x) };
     }
-    // SAFETY: the caller's word.
-    let to = unsafe { core::slice::from_raw_parts_mut(p, lanes) };
-    to.copy_from_slice(&x.to_array()[..lanes]);
+    let mut whole = [0.0; LANES];
+    // SAFETY: `whole` is one vector, and `# Safety` makes the lanes of the mask, the first
+    // ones, writable for us alone.
+    let to = unsafe {
+        store(whole.as_mut_ptr(), x);
+        core::slice::from_raw_parts_mut(p, mask)
+    };
+    to.copy_from_slice(&whole[..mask]);
 }

@@ -1,11 +1,14 @@
-//! Small transpositions, a block that registers hold.
+//! Transposing a block of at most as many rows and columns as a vector has lanes.
 
-/// Addresses and distances, in elements, of a block and its transpose.
+/// A block and its transpose, as [`Kernel::transpose`](super::Kernel::transpose) takes
+/// them: pointers, and strides in elements.
 ///
-/// Row `i` of the block is at `from + i·from_row`, row `j` of its transpose
-/// at `to + j·to_row`. Rows and columns are at most the arm's lanes. For the
-/// functions that take a block to be sound, all of it must lie inside live
-/// allocations that do not overlap.
+/// Row `i` of the block is at `from + i·from_row` and has `columns` elements; row `j` of its
+/// transpose is at `to + j·to_row` and has `rows` elements.
+///
+/// The functions that take a block are sound if all of these rows lie inside live
+/// allocations, nothing else refers to those of the transpose, and `rows` and `columns` are
+/// from 1 to the lanes of a vector.
 #[derive(Clone, Copy)]
 pub(super) struct Block {
     pub(super) from: *const f32,
@@ -16,14 +19,15 @@ pub(super) struct Block {
     pub(super) to_row: usize,
 }
 
-/// The transposition of arms without one of their own.
+/// Transposes a block element by element, for instruction sets without a function of their
+/// own.
 ///
 /// # Safety
-/// As [`Block`] says.
+/// The block is as [`Block`] says.
 pub(super) unsafe fn plain(block: &Block) {
     for j in 0..block.columns {
         for i in 0..block.rows {
-            // SAFETY: the caller's word.
+            // SAFETY: `i < rows` and `j < columns`, and [`Block`] says where they lie.
             unsafe { *block.to.add(j * block.to_row + i) = *block.from.add(i * block.from_row + j) }
         }
     }

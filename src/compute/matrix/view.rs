@@ -1,12 +1,21 @@
-//! Row-major matrices of `f32`, shape-checked: one that owns its elements and
-//! two that borrow them.
+//! Matrices that borrow their elements.
 
-#[cfg(feature = "alloc")]
-use crate::compute::aligned::Aligned;
+use core::fmt;
 use core::ops::Range;
 
-/// A matrix that borrows its elements; transposing it moves none of them.
-#[derive(Clone, Copy, Debug)]
+/// A matrix of `f32` that borrows its elements to read them, at any strides.
+///
+/// [`MatRef::t`] and [`MatRef::block`] are views of the same elements and move none of them.
+///
+/// ```
+/// use handwritten::MatRef;
+///
+/// let m = MatRef::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3);
+/// assert_eq!(m.row(1), [4.0, 5.0, 6.0]);
+/// assert_eq!(m.t().at(2, 1), 6.0);
+/// assert_eq!(m.block(0..2, 1..3).row(0), [2.0, 3.0]);
+/// ```
+#[derive(Clone, Copy)]
 pub struct MatRef<'a> {
     data: &'a [f32],
     rows: usize,
@@ -38,7 +47,7 @@ impl<'a> MatRef<'a> {
             data,
             rows,
             cols,
-            row_stride,
+            row_stride: counted_stride(rows, cols, row_stride),
             col_stride: 1,
         }
     }
@@ -53,25 +62,25 @@ impl<'a> MatRef<'a> {
         self.cols
     }
 
-    /// From an element to the one below it.
+    /// The distance from an element to the one below it.
     pub(crate) fn row_stride(&self) -> usize {
         self.row_stride
     }
 
-    /// From an element to the one at its right.
+    /// The distance from an element to the one at its right.
     pub(crate) fn col_stride(&self) -> usize {
         self.col_stride
     }
 
-    /// The elements from that in row `i` and column `j` on, with whatever lies
-    /// between the rows; none if it is past the end.
+    /// The elements from row `i` and column `j` on, with whatever lies between the rows; none
+    /// if that is past the end.
     #[inline]
     pub(crate) fn tail(&self, i: usize, j: usize) -> &'a [f32] {
         let first = i * self.row_stride + j * self.col_stride;
         self.data.get(first..).unwrap_or_default()
     }
 
-    /// The transpose, a view of the same elements.
+    /// The transpose, cols × rows, a view of the same elements.
     #[inline]
     pub fn t(self) -> Self {
         Self {
@@ -97,7 +106,7 @@ impl<'a> MatRef<'a> {
         self.data[i * self.row_stride + j * self.col_stride]
     }
 
-    /// Row `i`.
+    /// The elements of row `i`.
     ///
     /// # Panics
     /// Panics if there is no such row, or if this is a transposed view, whose
@@ -128,7 +137,7 @@ impl<'a> MatRef<'a> {
         &self.data[..self.rows * self.cols]
     }
 
-    /// The block in the given rows and columns.
+    /// The block in the given rows and columns, a view of the same elements.
     ///
     /// # Panics
     /// Panics if the block reaches outside the matrix.
@@ -149,8 +158,7 @@ impl<'a> MatRef<'a> {
     }
 }
 
-/// A matrix that borrows its elements to write them; its rows are contiguous.
-#[derive(Debug)]
+/// A matrix of `f32` that borrows its elements to write them; its rows are contiguous.
 pub struct MatMut<'a> {
     data: &'a mut [f32],
     rows: usize,
@@ -186,7 +194,7 @@ impl<'a> MatMut<'a> {
             data,
             rows,
             cols,
-            row_stride,
+            row_stride: counted_stride(rows, cols, row_stride),
         }
     }
 
@@ -205,7 +213,7 @@ impl<'a> MatMut<'a> {
         MatRef::with_row_stride(self.data, self.rows, self.cols, self.row_stride)
     }
 
-    /// A view of the same elements to write them for a while.
+    /// A view of the same elements to write them, borrowed from this one.
     pub fn as_mut(&mut self) -> MatMut<'_> {
         MatMut {
             data: self.data,
@@ -213,7 +221,7 @@ impl<'a> MatMut<'a> {
         }
     }
 
-    /// Row `i`.
+    /// The elements of row `i`.
     ///
     /// # Panics
     /// Panics if there is no such row.
@@ -226,7 +234,7 @@ impl<'a> MatMut<'a> {
         &mut self.data[i * self.row_stride..][..self.cols]
     }
 
-    /// All elements: the rows, or one slice where there are no gaps between them.
+    /// The rows, or all elements as one slice where there are no gaps between the rows.
     #[inline]
     pub(crate) fn runs(&mut self) -> impl Iterator<Item = &mut [f32]> {
         let (runs, stride, len) = match self.row_stride == self.cols {
@@ -237,20 +245,20 @@ impl<'a> MatMut<'a> {
         runs.map(move |run| &mut run[..len])
     }
 
-    /// From an element to the one below it.
+    /// The distance from an element to the one below it.
     pub(crate) fn row_stride(&self) -> usize {
         self.row_stride
     }
 
-    /// The elements from that in row `i` and column `j` on, with whatever lies
-    /// between the rows; none if it is past the end.
+    /// The elements from row `i` and column `j` on, with whatever lies between the rows; none
+    /// if that is past the end.
     #[inline]
     pub(crate) fn tail_mut(&mut self, i: usize, j: usize) -> &mut [f32] {
         let first = i * self.row_stride + j;
         self.data.get_mut(first..).unwrap_or_default()
     }
 
-    /// The block in the given rows and columns, to write it for a while.
+    /// The block in the given rows and columns, borrowed from this view.
     ///
     /// # Panics
     /// Panics if the block reaches outside the matrix.
@@ -270,7 +278,7 @@ impl<'a> MatMut<'a> {
         }
     }
 
-    /// The first `above` rows and the others.
+    /// Splits off the first `above` rows: these and the others.
     ///
     /// # Panics
     /// Panics if there are fewer rows than `above`.
@@ -292,7 +300,7 @@ impl<'a> MatMut<'a> {
         )
     }
 
-    /// The first `left` columns of a matrix of one row, and the others.
+    /// Splits off the first `left` columns of a matrix of one row: these and the others.
     ///
     /// # Panics
     /// Panics if there are several rows, or fewer columns than `left`.
@@ -311,64 +319,30 @@ impl<'a> MatMut<'a> {
     }
 }
 
-/// A row-major matrix that owns its elements.
-///
-/// ```
-/// use handwritten::{Beta, Context, Matrix, gemm};
-///
-/// let a = Matrix::from_fn(2, 3, |i, j| (3 * i + j) as f32);
-/// let mut square = Matrix::zeros(2, 2);
-/// let mut packing = Context::packing(1);
-/// let mut ctx = Context::new(1, &mut packing);
-/// gemm(a.view(), a.view().t(), Beta::Zero, square.view_mut(), &mut ctx);
-/// assert_eq!(square.as_slice(), [5.0, 14.0, 14.0, 50.0]);
-/// ```
-#[cfg(feature = "alloc")]
-#[derive(Clone, PartialEq, Debug)]
-pub struct Matrix {
-    data: Aligned,
-    rows: usize,
-    cols: usize,
-}
-
-#[cfg(feature = "alloc")]
-impl Matrix {
-    /// A `rows × cols` matrix of zeros.
-    pub fn zeros(rows: usize, cols: usize) -> Self {
-        Self {
-            data: Aligned::zeros(rows * cols),
-            rows,
-            cols,
-        }
-    }
-
-    /// A `rows × cols` matrix with `element(i, j)` in row `i` and column `j`.
-    pub fn from_fn(rows: usize, cols: usize, mut element: impl FnMut(usize, usize) -> f32) -> Self {
-        let mut matrix = Self::zeros(rows, cols);
-        for i in 0..rows {
-            for j in 0..cols {
-                matrix.data[i * cols + j] = element(i, j);
-            }
-        }
-        matrix
-    }
-
-    /// A view to read it.
-    pub fn view(&self) -> MatRef<'_> {
-        MatRef::new(&self.data, self.rows, self.cols)
-    }
-
-    /// A view to write it.
-    pub fn view_mut(&mut self) -> MatMut<'_> {
-        MatMut::new(&mut self.data, self.rows, self.cols)
-    }
-
-    /// All elements, row after row.
-    pub fn as_slice(&self) -> &[f32] {
-        &self.data
+impl fmt::Debug for MatRef<'_> {
+    /// Prints the shape and the strides, not the elements.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MatRef")
+            .field("rows", &self.rows)
+            .field("cols", &self.cols)
+            .field("row_stride", &self.row_stride)
+            .field("col_stride", &self.col_stride)
+            .finish_non_exhaustive()
     }
 }
 
+impl fmt::Debug for MatMut<'_> {
+    /// Prints the shape and the stride, not the elements.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MatMut")
+            .field("rows", &self.rows)
+            .field("cols", &self.cols)
+            .field("row_stride", &self.row_stride)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Asserts that a block lies inside a `height × width` matrix.
 #[inline]
 fn assert_block(rows: &Range<usize>, cols: &Range<usize>, height: usize, width: usize) {
     assert!(
@@ -377,6 +351,7 @@ fn assert_block(rows: &Range<usize>, cols: &Range<usize>, height: usize, width: 
     );
 }
 
+/// Asserts that `len` elements are a `rows × cols` matrix without gaps.
 #[inline]
 fn assert_len(len: usize, rows: usize, cols: usize) {
     assert!(
@@ -385,6 +360,7 @@ fn assert_len(len: usize, rows: usize, cols: usize) {
     );
 }
 
+/// Asserts that `len` elements hold a `rows × cols` matrix of that row stride.
 #[inline]
 fn assert_stride(len: usize, rows: usize, cols: usize, row_stride: usize) {
     assert!(
@@ -404,63 +380,12 @@ fn assert_stride(len: usize, rows: usize, cols: usize, row_stride: usize) {
     );
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_transposed_block_is_the_block_of_the_transpose() {
-        let data: [f32; 12] = core::array::from_fn(|i| i as f32);
-        let m = MatRef::with_row_stride(&data, 3, 3, 4);
-        assert_eq!(m.row(2), [8.0, 9.0, 10.0]);
-        assert_eq!(m.block(1..2, 1..3).as_slice(), m.row(1)[1..].to_vec());
-        let block = m.block(1..3, 0..2);
-        assert_eq!((block.rows(), block.cols()), (2, 2));
-        for i in 0..2 {
-            for j in 0..2 {
-                assert_eq!(block.at(i, j), m.at(1 + i, j));
-                assert_eq!(block.t().at(j, i), m.t().block(0..2, 1..3).at(j, i));
-            }
-        }
-    }
-
-    #[test]
-    fn the_last_row_may_end_where_the_data_end() {
-        let mut data = [0.0; 7];
-        let mut m = MatMut::with_row_stride(&mut data, 2, 3, 4);
-        (0..2).for_each(|i| m.row_mut(i).copy_from_slice(&[1.0, 2.0, 3.0]));
-        let (top, bottom) = m.split_rows(1);
-        assert_eq!(top.as_ref().row(0), [1.0, 2.0, 3.0]);
-        assert_eq!(bottom.as_ref().row(0), [1.0, 2.0, 3.0]);
-        assert_eq!(data[3], 0.0);
-    }
-
-    #[test]
-    fn empty_matrices_have_their_shapes() {
-        let none = MatRef::new(&[], 0, 5);
-        assert_eq!((none.t().rows(), none.t().cols()), (5, 0));
-        assert_eq!(none.block(0..0, 1..3).cols(), 2);
-        let thin = MatRef::new(&[], 3, 0);
-        assert!(thin.row(2).is_empty());
-        let (top, bottom) = MatMut::new(&mut [], 3, 0).split_rows(2);
-        assert_eq!((top.rows(), bottom.rows()), (2, 1));
-    }
-
-    #[test]
-    #[should_panic(expected = "5 elements for a 2×3 matrix")]
-    fn a_wrong_length_is_refused() {
-        MatRef::new(&[0.0; 5], 2, 3);
-    }
-
-    #[test]
-    #[should_panic(expected = "at a row stride of 4")]
-    fn a_stride_beyond_the_data_is_refused() {
-        MatRef::with_row_stride(&[0.0; 6], 2, 3, 4);
-    }
-
-    #[test]
-    #[should_panic(expected = "9 elements")]
-    fn an_overflowing_shape_is_refused() {
-        MatRef::new(&[0.0; 9], usize::MAX, 3);
+/// The row stride, or the width where no element is that far from another: then the stride
+/// may be any number, with which nothing must be multiplied.
+#[inline]
+fn counted_stride(rows: usize, cols: usize, row_stride: usize) -> usize {
+    match rows <= 1 || cols == 0 {
+        true => cols,
+        false => row_stride,
     }
 }

@@ -1,0 +1,154 @@
+//! The table of loop orders on the page of `gemm`, and every loop order on every instruction
+//! set against the definition.
+
+extern crate std;
+use super::*;
+use crate::compute::gemm::{Beta, Context, naive};
+use crate::compute::isa::{InstructionSet, Isa};
+use std::{vec, vec::Vec};
+
+/// A product of some shape, whose A and B may be transposed views.
+type Shape = ((usize, usize, usize), (bool, bool));
+
+/// Numbers of which all sums round.
+fn numbers(len: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((state >> 24) as f32 - 128.0) / 97.0
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// A view of `data`, rows × cols, that may be transposed.
+fn view(data: &[f32], (rows, cols): (usize, usize), is_transposed: bool) -> MatRef<'_> {
+    match is_transposed {
+        true => MatRef::new(data, cols, rows).t(),
+        false => MatRef::new(data, rows, cols),
+    }
+}
+
+fn task<'a>(a: MatRef<'a>, b: MatRef<'a>) -> Task<'a> {
+    Task {
+        a,
+        b,
+        sparse_k: None,
+        start: Start::C,
+        epilogue: None,
+        first_row: 0,
+        first_column: 0,
+    }
+}
+
+#[test]
+fn the_loop_order_is_that_of_the_table() {
+    use LoopOrder::*;
+    const NO: (bool, bool) = (false, false);
+    // For AVX-512, for instruction sets with panels of B, and for NEON.
+    let table: [(Shape, [LoopOrder; 3]); 14] = [
+        // Forward 1: one image, a few, a mini-batch.
+        (((1, 784, 128), NO), [InPlace, InPlace, InPlace]),
+        (((15, 784, 128), NO), [InPlace, InPlace, InPlace]),
+        (((16, 784, 128), NO), [InPlace, PackedB, InPlace]),
+        // A that streams by once is longer than the caches.
+        (((6_000, 784, 3), NO), [Narrow, InPlace, Transposed]),
+        // Forward 2.
+        (((128, 128, 10), NO), [Narrow, PackedB, InPlace]),
+        (((15, 128, 10), NO), [InPlace, InPlace, InPlace]),
+        (((128, 128, 12), NO), [Narrow, PackedB, InPlace]),
+        (((128, 128, 13), NO), [InPlace, PackedB, InPlace]),
+        (((128, 128, 20), NO), [Transposed, PackedB, InPlace]),
+        // Gradient of W2.
+        (
+            ((128, 128, 10), (true, false)),
+            [Transposed, Transposed, InPlace],
+        ),
+        (
+            ((128, 64, 10), (true, false)),
+            [Transposed, PackedB, InPlace],
+        ),
+        // Back to the hidden layer.
+        (((128, 10, 128), (false, true)), [InPlace, PackedB, InPlace]),
+        (((128, 7, 128), (false, true)), [InPlace, InPlace, InPlace]),
+        // Gradient of W1.
+        (
+            ((784, 128, 128), (true, false)),
+            [InPlace, PackedB, InPlace],
+        ),
+    ];
+    let data = vec![0.0; 6_000 * 784];
+    for (((m, k, n), (a_transposed, b_transposed)), expected) in table {
+        let a = view(&data[..m * k], (m, k), a_transposed);
+        let b = view(&data[..k * n], (k, n), b_transposed);
+        for isa in Isa::available() {
+            let expected = match isa.instruction_set() {
+                InstructionSet::Avx512 => expected[0],
+                InstructionSet::Neon => expected[2],
+                _ => expected[1],
+            };
+            let found = task(a, b).loop_order(MicroKernel::of(isa));
+            assert_eq!(found, expected, "{m}×{k}×{n} on {}", isa.name());
+        }
+    }
+}
+
+/// Shapes of each loop order, with every start, an epilogue, and a k that is cut.
+#[test]
+fn every_loop_order_is_the_definition() {
+    let shapes = [
+        (1, 20, 40),
+        (20, 5, 3),
+        (35, 70, 5),
+        (33, 70, 10),
+        (16, 810, 21),
+        (16, 1030, 25),
+    ];
+    for isa in Isa::available() {
+        let kernel = MicroKernel::of(isa);
+        let mut seen = Vec::new();
+        for (m, k, n) in shapes {
+            for (a_transposed, b_transposed) in
+                [(false, false), (true, false), (false, true), (true, true)]
+            {
+                let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
+                let a = view(&a, (m, k), a_transposed);
+                let b = view(&b, (k, n), b_transposed);
+                seen.push(task(a, b).loop_order(kernel));
+                let (c, row) = (numbers(m * n, 3), numbers(n, 4));
+                for start in [Start::Zero, Start::C, Start::Row(&row)] {
+                    let mut expected = match start {
+                        Start::Zero => vec![0.0; m * n],
+                        Start::C => c.clone(),
+                        Start::Row(row) => row.repeat(m),
+                    };
+                    naive::gemm(a, b, Beta::One, MatMut::new(&mut expected, m, n), isa);
+                    // Part of a larger product, from row 7 and column 9 on.
+                    let place = |i: usize, j: usize| ((i + 7) * 1000 + j + 9) as f32;
+                    for (e, x) in expected.iter_mut().enumerate() {
+                        *x -= place(e / n, e % n);
+                    }
+                    let epilogue = |i: usize, j: usize, part: &mut [f32]| {
+                        for (j, x) in (j..).zip(part) {
+                            *x -= (i * 1000 + j) as f32;
+                        }
+                    };
+                    let task = Task {
+                        start,
+                        epilogue: Some(&epilogue),
+                        first_row: 7,
+                        first_column: 9,
+                        ..task(a, b)
+                    };
+                    let mut found = c.clone();
+                    let mut packing = vec![f32::NAN; Context::packing_len(1)];
+                    task.compute(MatMut::new(&mut found, m, n), kernel, &mut packing);
+                    assert_eq!(found, expected, "{m}×{k}×{n} {start:?} on {}", isa.name());
+                }
+            }
+        }
+        let is_seen = |order| seen.contains(&order);
+        assert!(is_seen(LoopOrder::InPlace) && is_seen(LoopOrder::Transposed));
+        assert_eq!(is_seen(LoopOrder::Narrow), kernel.has_narrow(1));
+        assert_eq!(is_seen(LoopOrder::PackedB), kernel.has_panels());
+    }
+}
