@@ -23,8 +23,10 @@ use crate::net::optimizer::Momentum;
 use crate::net::schedule::{LearningRate, Schedule};
 use crate::net::{Net, checked_params_len};
 use crate::training::codec::{Reader, Writer};
-use crate::training::{Batch, Checkpoint, Config, EpochReport};
-use alloc::vec::Vec;
+use crate::training::config::{Batch, Config};
+use crate::training::crc32::crc32;
+use crate::training::report::EpochReport;
+use alloc::{vec, vec::Vec};
 use core::fmt;
 
 const MAGIC: [u8; 8] = *b"\x89HWCKPT\n";
@@ -34,48 +36,66 @@ const VERSION: u32 = 4;
 const HEAD: usize = 8 + 4 + 8;
 const TAIL: usize = 4;
 
-/// Why bytes are no checkpoint.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum CheckpointError {
-    /// They begin otherwise.
-    Magic,
-    /// A later version of this crate has written them.
-    Version {
-        /// Its version of the format.
-        found: u32,
-    },
-    /// They are cut off, or there are too many.
-    Length {
-        /// How many there should be.
-        expected: u64,
-        /// How many there are.
-        found: usize,
-    },
-    /// Some of them have changed.
-    Checksum,
-    /// They are whole, but what they say makes no sense.
-    Content,
+/// A run between two of its steps: everything that the next one depends on.
+///
+/// [`resume`] goes on from it, and what comes of that has the bits of a run that
+/// was never interrupted. [`Checkpoint::to_bytes`] makes a file of it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Checkpoint {
+    /// How the net is trained.
+    pub config: Config,
+    /// The net as it is.
+    pub net: Net,
+    /// The velocity of each of its parameters.
+    pub velocity: Vec<f32>,
+    /// The net that is kept: that of the lowest validation loss so far, and
+    /// before the first epoch ends the net that training began with.
+    pub best: Net,
+    /// The epoch after which that was; 0 for none yet.
+    pub best_epoch: usize,
+    /// The epochs that are over. With the seed of the configuration their
+    /// number says where the generator of the shuffles is.
+    pub history: Vec<EpochReport>,
+    /// The steps that have been made of the epoch after these: the place in its
+    /// order of the examples.
+    pub step: usize,
+    /// The sum of their losses.
+    pub loss: f64,
 }
 
-impl fmt::Display for CheckpointError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Magic => f.write_str("it does not begin as a checkpoint does"),
-            Self::Version { found } => write!(
-                f,
-                "its format has version {found}, this program knows {VERSION}: a newer one wrote it"
-            ),
-            Self::Length { expected, found } => {
-                write!(f, "it has {found} bytes instead of {expected}")
-            }
-            Self::Checksum => f.write_str("its checksum is wrong: some bytes have changed"),
-            Self::Content => f.write_str("its content makes no sense"),
+impl Checkpoint {
+    /// A run of `net` that has not begun.
+    pub fn new(net: Net, config: Config) -> Self {
+        Self {
+            config,
+            velocity: vec![0.0; net.view().params().len()],
+            best: net.clone(),
+            net,
+            best_epoch: 0,
+            history: vec![],
+            step: 0,
+            loss: 0.0,
         }
     }
-}
 
-impl core::error::Error for CheckpointError {}
+    /// Whether nothing is left to do: all epochs are over, or there has been no
+    /// better one for as long as the configuration waits.
+    pub fn is_complete(&self) -> bool {
+        let epochs = self.history.len();
+        let since = epochs - self.best_epoch.min(epochs);
+        let waited = self
+            .config
+            .patience
+            .is_some_and(|patience| since >= patience);
+        epochs > 0 && (epochs >= self.config.epochs || waited)
+    }
+
+    /// The lowest validation loss so far.
+    pub(super) fn lowest(&self) -> f64 {
+        let best = self.best_epoch.checked_sub(1);
+        best.map_or(f64::INFINITY, |best| self.history[best].val_loss)
+    }
+}
 
 impl Checkpoint {
     /// The run as bytes, with whatever the caller needs to know it again.
@@ -148,6 +168,49 @@ impl Checkpoint {
         read.ok_or(CheckpointError::Content)
     }
 }
+
+/// Why bytes are no checkpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// They begin otherwise.
+    Magic,
+    /// A later version of this crate has written them.
+    Version {
+        /// Its version of the format.
+        found: u32,
+    },
+    /// They are cut off, or there are too many.
+    Length {
+        /// How many there should be.
+        expected: u64,
+        /// How many there are.
+        found: usize,
+    },
+    /// Some of them have changed.
+    Checksum,
+    /// They are whole, but what they say makes no sense.
+    Content,
+}
+
+impl fmt::Display for CheckpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Magic => f.write_str("it does not begin as a checkpoint does"),
+            Self::Version { found } => write!(
+                f,
+                "its format has version {found}, this program knows {VERSION}: a newer one wrote it"
+            ),
+            Self::Length { expected, found } => {
+                write!(f, "it has {found} bytes instead of {expected}")
+            }
+            Self::Checksum => f.write_str("its checksum is wrong: some bytes have changed"),
+            Self::Content => f.write_str("its content makes no sense"),
+        }
+    }
+}
+
+impl core::error::Error for CheckpointError {}
 
 fn read_run(r: &mut Reader<'_>, version: u32) -> Option<(Checkpoint, Vec<u8>)> {
     let config = read_config(r, version)?;
@@ -264,71 +327,4 @@ fn read_config(r: &mut Reader<'_>, version: u32) -> Option<Config> {
 fn position<T: PartialEq>(all: &[T], choice: T) -> u8 {
     let found = all.iter().position(|other| *other == choice);
     found.expect("a choice is among all choices") as u8
-}
-
-/// CRC-32 as of gzip and PNG, eight bytes at a time (Kounavis and Berry, *A
-/// Systematic Approach to Building High Performance Software-Based CRC
-/// Generators*, 2005).
-fn crc32(bytes: &[u8]) -> u32 {
-    let (eights, rest) = bytes.as_chunks::<8>();
-    let crc = eights.iter().fold(!0, |crc: u32, eight| {
-        let word = u64::from_le_bytes(*eight) ^ u64::from(crc);
-        let (word, mut sum) = (word.to_le_bytes(), 0);
-        for (table, byte) in TABLES.iter().rev().zip(word) {
-            sum ^= table[usize::from(byte)];
-        }
-        sum
-    });
-    let next = |crc: u32, byte: &u8| TABLES[0][usize::from(crc as u8 ^ byte)] ^ (crc >> 8);
-    !rest.iter().fold(crc, next)
-}
-
-/// What a byte makes of the sum when so many bytes follow it.
-const TABLES: [[u32; 256]; 8] = {
-    let mut tables = [[0; 256]; 8];
-    let mut i = 0;
-    while i < 256 {
-        let (mut crc, mut bit) = (i as u32, 0);
-        while bit < 8 {
-            crc = (crc >> 1) ^ ((crc & 1) * 0xEDB8_8320);
-            bit += 1;
-        }
-        tables[0][i] = crc;
-        i += 1;
-    }
-    let mut following = 1;
-    while following < 8 {
-        let mut i = 0;
-        while i < 256 {
-            let crc = tables[following - 1][i];
-            tables[following][i] = tables[0][crc as usize & 255] ^ (crc >> 8);
-            i += 1;
-        }
-        following += 1;
-    }
-    tables
-};
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_checksum_is_that_of_the_standard() {
-        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
-        assert_eq!(crc32(b""), 0);
-        // However the bytes fall into eights.
-        let bytes: Vec<u8> = (0..100_u8).map(|i| i.wrapping_mul(37)).collect();
-        let plain = |bytes: &[u8]| {
-            let next = |crc: u32, &byte: &u8| {
-                (0..8).fold(crc ^ u32::from(byte), |crc, _| {
-                    (crc >> 1) ^ ((crc & 1) * 0xEDB8_8320)
-                })
-            };
-            !bytes.iter().fold(!0, next)
-        };
-        for len in 0..bytes.len() {
-            assert_eq!(crc32(&bytes[..len]), plain(&bytes[..len]));
-        }
-    }
 }

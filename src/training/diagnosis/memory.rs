@@ -1,9 +1,11 @@
 //! What a watch remembers, as bytes: for a run that is interrupted.
 
-use super::{Finding, Indicators, LayerIndicators, Monitor, Observation};
 use crate::net::Tensor;
 use crate::net::activation::Activation;
 use crate::training::codec::{Reader, Writer};
+use crate::training::diagnosis::finding::Finding;
+use crate::training::diagnosis::indicators::{Indicators, LayerIndicators};
+use crate::training::diagnosis::monitor::{Monitor, Observation};
 use alloc::vec::Vec;
 
 impl Monitor {

@@ -1,0 +1,164 @@
+//! The mistakes that a diagnosis finds, and what to do about each.
+
+use crate::net::Tensor;
+use crate::net::activation::Activation;
+use core::fmt;
+
+/// Something that looks wrong.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum Finding {
+    /// The gradient is that of a squared error of the logits.
+    RawLogitGradient,
+    /// The gradient is not that of the loss.
+    WrongGradient {
+        /// The output-most tensor where that is so: what is behind it is wrong
+        /// because it is.
+        tensor: Tensor,
+        /// How far off it is, as a share of the largest derivative.
+        error: f64,
+    },
+    /// Almost all sigmoids or tanhs are at their ends.
+    Saturated {
+        /// Which it is.
+        activation: Activation,
+        /// The share of their activations.
+        share: f64,
+    },
+    /// Almost all relu units are 0 whatever the image.
+    Dead {
+        /// Their share.
+        share: f64,
+    },
+    /// A hidden layer has too few units for the number of classes.
+    Narrow {
+        /// The units.
+        units: usize,
+        /// The classes.
+        classes: usize,
+    },
+    /// The weights lose length that no weight decay takes from them.
+    Shrinking {
+        /// The share that they lost in an epoch.
+        lost: f64,
+    },
+    /// The loss is normalised over all images at once.
+    WholeMatrixSoftmax {
+        /// The mean loss of an image.
+        loss: f64,
+        /// The classes.
+        classes: usize,
+    },
+    /// The best net has changed although this epoch was not the best.
+    AliasedBest {
+        /// The epoch.
+        epoch: usize,
+    },
+    /// The weights hardly move.
+    Standing {
+        /// By which share of their length, in an epoch.
+        moved: f64,
+    },
+    /// The loss is no better than that of guessing.
+    Guessing {
+        /// The mean loss of an image.
+        loss: f64,
+        /// The epochs so far.
+        epochs: usize,
+        /// The classes.
+        classes: usize,
+    },
+}
+
+impl Finding {
+    /// Its name in histories.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::RawLogitGradient => "raw-logit-gradient",
+            Self::WrongGradient { .. } => "wrong-gradient",
+            Self::Saturated { .. } => "saturated",
+            Self::Dead { .. } => "dead",
+            Self::Narrow { .. } => "narrow",
+            Self::Shrinking { .. } => "shrinking",
+            Self::WholeMatrixSoftmax { .. } => "whole-matrix-softmax",
+            Self::AliasedBest { .. } => "aliased-best",
+            Self::Standing { .. } => "standing",
+            Self::Guessing { .. } => "guessing",
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    /// What looks wrong, and what to try.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::RawLogitGradient => write!(
+                f,
+                "the gradient by the logits z is z − t, that of a squared error, while the loss is \
+                 a cross-entropy: take softmax(z) − t"
+            ),
+            Self::WrongGradient { tensor, error } => write!(
+                f,
+                "the gradient by {tensor} is not that of the loss, central differences say \
+                 otherwise by {:.0} %: mend the derivatives, from the loss backwards",
+                100.0 * error
+            ),
+            Self::Saturated { activation, share } => write!(
+                f,
+                "{:.0} % of the hidden activations are at an end of {}, where it has no slope to \
+                 learn by: draw smaller weights around 0 (Glorot's), or take a lower learning rate",
+                100.0 * share,
+                activation.name()
+            ),
+            Self::Dead { share } => write!(
+                f,
+                "{:.0} % of the hidden relu units are 0 for every image, so they learn nothing: \
+                 draw weights around 0 (He's), or take a lower learning rate",
+                100.0 * share
+            ),
+            Self::Narrow { units, classes } => write!(
+                f,
+                "{units} hidden {} too few to tell {classes} classes apart: try {classes} and more",
+                if units == 1 { "unit is" } else { "units are" }
+            ),
+            Self::Shrinking { lost } => write!(
+                f,
+                "the weights lost {:.0} % of their length in an epoch and no weight decay does \
+                 that: let the momentum multiply the velocity, not the weights",
+                100.0 * lost
+            ),
+            Self::WholeMatrixSoftmax { loss, classes } => write!(
+                f,
+                "guessing costs ln {classes} = {:.2} an image and this loss is {loss:.2}, higher \
+                 by the logarithm of the number of images: normalise the softmax over the classes \
+                 of each image",
+                ln(classes)
+            ),
+            Self::AliasedBest { epoch } => write!(
+                f,
+                "the net kept as the best became that of epoch {epoch}, which was not the best: \
+                 keep a copy, not a reference"
+            ),
+            Self::Standing { moved } => write!(
+                f,
+                "the weights moved by {moved:.0e} of their length in an epoch: take a higher \
+                 learning rate"
+            ),
+            Self::Guessing {
+                loss,
+                epochs,
+                classes,
+            } => write!(
+                f,
+                "after {epochs} epochs the loss of {loss:.3} is no better than guessing, ln \
+                 {classes} = {:.3}: try another learning rate, or other first weights",
+                ln(classes)
+            ),
+        }
+    }
+}
+
+/// The loss of guessing among so many classes.
+pub(super) fn ln(classes: usize) -> f64 {
+    (classes as f64).ln()
+}
