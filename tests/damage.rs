@@ -75,7 +75,7 @@ fn read(file: &[u8], kind: Kind) -> Result<Vec<u8>, String> {
             let len = images.count * images.rows * images.columns;
             assert_eq!(images.pixels.len(), len);
         }
-        Kind::Labels => {
+        _ => {
             idx::labels(&content).map_err(|error| one_line(&error))?;
         }
     }

@@ -51,7 +51,7 @@ impl Observer for Watched {
     }
 
     fn on_epoch(&mut self, epoch: &EpochReport, now: &TrainingState<'_>) -> Control {
-        self.watch.look(epoch, now);
+        self.watch.observe(epoch, now);
         Control::Continue
     }
 }
@@ -117,7 +117,7 @@ impl Run {
     fn names(&self) -> Vec<&'static str> {
         self.watch()
             .watch
-            .found()
+            .findings()
             .iter()
             .map(Finding::name)
             .collect()
@@ -243,10 +243,14 @@ fn one_thing_is_said_an_epoch_and_each_once() {
         return;
     }
     let watched = question().watch();
-    let said = watched.watch.looks().iter().filter_map(|look| look.finding);
+    let said = watched
+        .watch
+        .observations()
+        .iter()
+        .filter_map(|look| look.finding);
     let said: Vec<Finding> = said.collect();
-    assert_eq!(watched.watch.looks().len(), 12);
-    assert_eq!(said, watched.watch.found());
+    assert_eq!(watched.watch.observations().len(), 12);
+    assert_eq!(said, watched.watch.findings());
     assert!(said.len() >= 7);
     for (i, finding) in said.iter().enumerate() {
         assert!(!finding.to_string().contains('\n'));
@@ -254,7 +258,7 @@ fn one_thing_is_said_an_epoch_and_each_once() {
     }
     // What is wrong before the first step is said first.
     assert_eq!(
-        watched.watch.looks()[0].finding,
+        watched.watch.observations()[0].finding,
         Some(Finding::RawLogitGradient)
     );
 }
@@ -286,8 +290,8 @@ fn learn_in_peace(seed: u64) {
             run.config.seed = seed;
             run.config.learning_rate.peak = rate;
             let watched = run.watch();
-            assert_eq!(watched.watch.found(), [], "{run:?}");
-            let mut looks = watched.watch.looks().iter();
+            assert_eq!(watched.watch.findings(), [], "{run:?}");
+            let mut looks = watched.watch.observations().iter();
             assert!(looks.all(|look| look.finding.is_none()));
         }
     }
@@ -322,7 +326,7 @@ fn signals_are_what_their_names_say() {
         watch: Monitor::new(workspace.clone()),
     };
     train(&mut net, &few, &val, &config, &mut workspace, &mut watched).unwrap();
-    let signals = &watched.watch.looks()[0].signals;
+    let signals = &watched.watch.observations()[0].indicators;
 
     let length =
         |xs: &mut dyn Iterator<Item = f32>| xs.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();

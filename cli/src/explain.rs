@@ -187,7 +187,7 @@ impl Observer for Notes {
     }
 
     fn on_epoch(&mut self, epoch: &EpochReport, now: &TrainingState<'_>) -> Control {
-        self.watch.look(epoch, now);
+        self.watch.observe(epoch, now);
         self.history.push(*epoch);
         Control::Continue
     }
@@ -269,8 +269,8 @@ fn train_one(
         line: line.to_string(),
         hidden: settings.hidden.clone(),
         history: notes.history,
-        found: notes.watch.found().to_vec(),
-        error: outcome.err(),
+        found: notes.watch.findings().to_vec(),
+        error: outcome.err().and_then(|error| error.non_finite()),
     })
 }
 

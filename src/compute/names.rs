@@ -44,6 +44,7 @@ pub(crate) use named;
 
 /// A name that none of the choices has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct UnknownNameError {
     /// What was to be chosen, such as `activation`.
     pub(crate) what: &'static str,

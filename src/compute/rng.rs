@@ -7,6 +7,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 /// What random numbers are drawn for. Each purpose has a stream of its own, so
 /// drawing more for one changes nothing of another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Stream {
     /// The first weights.
     Weights,

@@ -19,6 +19,7 @@ use core::fmt;
 
 /// What an IDX file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// Images, three dimensions: number, rows, columns.
     Images,
@@ -122,6 +123,7 @@ impl fmt::Display for Kind {
 
 /// The images of an IDX file, borrowed from its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Images<'a> {
     /// Number of images; may be 0.
     pub count: usize,

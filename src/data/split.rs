@@ -74,6 +74,7 @@ fn shares(labels: &[u8], part: usize) -> [u64; 256] {
 
 /// Which images train, which validate, which test.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Split {
     /// All of the training file trains; the test file, halved, validates and
     /// tests: 60 000, 5 000 and 5 000 of MNIST.

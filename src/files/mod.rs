@@ -22,6 +22,7 @@ use crate::data::{Dataset, DatasetError};
 
 /// Which data set a folder holds, by the content of its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KnownDataset {
     /// The handwritten digits of LeCun, Cortes and Burges.
     Mnist,
@@ -84,6 +85,7 @@ fn hex(hash: &Hash) -> String {
 
 /// What a data folder holds.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Corpus {
     /// The images of the training file, in its order.
     pub train: Dataset,

@@ -9,6 +9,7 @@ use crate::compute::vector;
 /// How the losses of many examples become one number, and so what the
 /// gradient is the gradient of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Reduction {
     /// Their mean: the learning rate does not depend on how many there are.
     Mean,

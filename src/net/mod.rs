@@ -50,6 +50,7 @@ pub struct NetRef<'a> {
 
 /// The parameters of one layer.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Layer<'a> {
     /// W, inputs×outputs.
     pub weights: MatRef<'a>,

@@ -101,6 +101,15 @@ pub struct LearningRate {
 }
 
 impl LearningRate {
+    /// A rate that begins at `peak`, without warm-up.
+    pub const fn new(peak: f64, schedule: Schedule) -> Self {
+        Self {
+            peak,
+            schedule,
+            warmup_epochs: 0,
+        }
+    }
+
     /// The rate of step `step` (counted from 0) of a run of `epochs` epochs of
     /// `steps` steps each.
     ///

@@ -41,6 +41,7 @@ const TAIL: usize = 4;
 /// [`resume`] goes on from it, and what comes of that has the bits of a run that
 /// was never interrupted. [`Checkpoint::to_bytes`] makes a file of it.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Checkpoint {
     /// How the net is trained.
     pub config: Config,
@@ -320,7 +321,7 @@ fn read_config(r: &mut Reader<'_>, version: u32) -> Option<Config> {
             _ => Defects::from_bits(r.u8()?)?,
         },
     })
-    .filter(|config| config.nonsense().is_none())
+    .filter(|config| config.validate().is_ok())
 }
 
 /// The place of a choice among all: its number in the file.

@@ -48,6 +48,7 @@ const ROUNDING: f64 = 16.0;
 
 /// A gradient beside central differences, at some parameters.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Comparison {
     /// How many parameters were compared.
     pub checked: usize,

@@ -1,5 +1,8 @@
-//! The training loop: epochs of mini-batches, validation after each, and a
-//! copy of the best network.
+//! The training loop: epochs of mini-batches, validation after each, and a copy
+//! of the best net.
+//!
+//! [`train`] makes a run from a net, and [`resume`] goes on with one from a
+//! [`Checkpoint`]. A [`Config`] says how, an [`Observer`] follows.
 
 pub mod checkpoint;
 #[doc(hidden)]
@@ -23,31 +26,35 @@ use crate::step::autotune::Autotuner;
 use crate::step::thread_team::Team;
 use crate::step::workspace::Workspace;
 pub use checkpoint::Checkpoint;
-pub use config::{Batch, Config};
+pub use config::{Batch, Config, ConfigError};
+use core::ops::ControlFlow;
 pub use observer::{Control, Observer, TrainingState};
 use order::Order;
-pub use outcome::{NonFiniteError, Outcome};
+pub use outcome::{NonFiniteError, Outcome, TrainError};
 pub use report::{EpochReport, StepReport};
 
 /// Trains `net` on the examples of `train` and returns the net that had the
 /// lowest loss on those of `val`. `workspace` must have been made for nets of
 /// its widths.
 ///
+/// [`resume`] says what threads do meanwhile.
+///
 /// # Errors
-/// Ends within the step whose loss is infinite or NaN.
+/// A configuration that [`Config::validate`] refuses and a subset without examples,
+/// before the first step; a loss that is infinite or NaN, within the step that shows
+/// it. `net` is left as the last step made it.
 ///
 /// # Panics
-/// Panics if the configuration makes no sense (a number is not in the range that
-/// [`Config`] and [`LearningRate`] give it), if there are no examples, or where
-/// [`Workspace::compute_gradient`] does.
+/// Panics where [`Workspace::compute_gradient`] does: if widths, images or labels do
+/// not fit one another.
 pub fn train(
     net: &mut Net,
     train: &Subset<'_>,
     val: &Subset<'_>,
     config: &Config,
     workspace: &mut Workspace,
-    observer: &mut impl Observer,
-) -> Result<Outcome, NonFiniteError> {
+    observer: &mut (impl Observer + ?Sized),
+) -> Result<Outcome, TrainError> {
     let mut run = Checkpoint::new(net.clone(), *config);
     let result = resume(&mut run, train, val, workspace, observer);
     net.copy_from(&run.net);
@@ -59,153 +66,242 @@ pub fn train(
 }
 
 /// Goes on with a run from where it is, until it is complete or an observer
-/// stops it. Examples and `workspace` must be those that it began with, up to
-/// the number of threads; then the result has the same bits as if the run had
-/// never been interrupted.
+/// stops it.
+///
+/// Examples and `workspace` must be those that the run began with, up to the number
+/// of threads; then the result has the same bits as if the run had never been
+/// interrupted.
+///
+/// # Threads
+/// The steps are made on the calling thread and on up to one thread less than
+/// `workspace` was made for, of the rayon pool that the caller is in. Those threads
+/// belong to the run until it ends: between two steps they wait for work, awake at
+/// first and later in short sleeps. The observer is called on the calling thread
+/// meanwhile, so whatever else is asked of the same pool, by an observer or by
+/// another thread, waits for the threads that are left over. A run whose steps are
+/// too small to gain from several threads still holds them; make its workspace for
+/// one thread, and it touches no pool. Without the feature `rayon` there is one
+/// thread.
 ///
 /// # Errors
-/// Ends within the step whose loss is infinite or NaN.
+/// As [`train`], and [`TrainError::StepBeyondEpoch`] if the run was saved in the
+/// middle of a longer epoch than these examples make.
 ///
 /// # Panics
-/// Panics where [`train`] does, or if the run has made more steps of its epoch
-/// than there are.
+/// Panics where [`train`] does, and if the parts of `run` do not fit one another.
 pub fn resume(
     run: &mut Checkpoint,
     train: &Subset<'_>,
     val: &Subset<'_>,
     workspace: &mut Workspace,
-    observer: &mut impl Observer,
-) -> Result<(), NonFiniteError> {
-    Team::with(workspace.threads(), |team| {
-        resume_with(team, run, (train, val), workspace, observer)
-    })
-}
-
-/// The same with a team that stays together for the whole run.
-fn resume_with(
-    team: &mut Team<'_>,
-    run: &mut Checkpoint,
-    (train, val): (&Subset<'_>, &Subset<'_>),
-    workspace: &mut Workspace,
-    observer: &mut impl Observer,
-) -> Result<(), NonFiniteError> {
-    let config = run.config;
-    if let Some(nonsense) = config.nonsense() {
-        panic!("{nonsense}");
+    observer: &mut (impl Observer + ?Sized),
+) -> Result<(), TrainError> {
+    run.config.validate()?;
+    if train.is_empty() || val.is_empty() {
+        return Err(TrainError::NoExamples);
     }
-    assert!(
-        !train.is_empty() && !val.is_empty(),
-        "training on no examples"
-    );
-    let rate = config.learning_rate;
-    let batch = match config.batch {
+    let batch = match run.config.batch {
         Batch::Full => train.len(),
         Batch::Mini(batch) => batch,
     };
     let steps = train.len().div_ceil(batch);
-    assert!(run.step <= steps, "step {} of {steps}", run.step);
+    if run.step > steps {
+        let step = run.step;
+        return Err(TrainError::StepBeyondEpoch { step, steps });
+    }
+    Team::with(workspace.threads(), |team| {
+        let (net, defects) = (run.net.view(), run.config.defects);
+        let tuner = Autotuner::new(workspace, net, team.threads(), batch, defects);
+        let mut training = Training {
+            team,
+            tuner,
+            workspace,
+            run,
+            train,
+            val,
+            batch,
+            steps,
+        };
+        training.run(observer)
+    })
+}
 
-    let mut order = Order::new(train, &config);
-    order.skip(run.history.len());
-    let mut ways = Autotuner::new(
-        workspace,
-        run.net.view(),
-        team.threads(),
-        batch,
-        config.defects,
-    );
-    observer.on_start(&state(run, train));
+/// A run in progress, and all that its steps need.
+struct Training<'a, 'team> {
+    /// Stays together for the whole run.
+    team: &'a mut Team<'team>,
+    tuner: Autotuner,
+    workspace: &'a mut Workspace,
+    run: &'a mut Checkpoint,
+    train: &'a Subset<'a>,
+    val: &'a Subset<'a>,
+    /// Examples of a mini-batch; the last one of an epoch may have fewer.
+    batch: usize,
+    /// Mini-batches of an epoch.
+    steps: usize,
+}
 
-    while !run.is_complete() {
-        let epoch = run.history.len() + 1;
-        let rate_of = |step| rate.at((epoch - 1) * steps + step - 1, steps, config.epochs);
-        let order = order.next_epoch(batch);
-        let batches = (1..).zip(order.chunks(batch));
-        let mut batches = batches.skip(run.step).peekable();
+impl Training<'_, '_> {
+    /// Makes the epochs that are left.
+    fn run(&mut self, observer: &mut (impl Observer + ?Sized)) -> Result<(), TrainError> {
+        let mut order = Order::new(self.train, &self.run.config);
+        order.skip(self.run.history.len());
+        observer.on_start(&self.state());
+        while !self.run.is_complete() {
+            let order = order.next_epoch(self.batch);
+            if self.steps(order, observer)?.is_break() {
+                break;
+            }
+            let row = self.end_epoch()?;
+            let control = observer.on_epoch(&row, &self.state());
+            if self.obey(control, observer).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the steps that are left of an epoch which takes the examples in this
+    /// order.
+    fn steps(
+        &mut self,
+        order: &[u32],
+        observer: &mut (impl Observer + ?Sized),
+    ) -> Result<ControlFlow<()>, NonFiniteError> {
+        let batches = (1..).zip(order.chunks(self.batch));
+        let mut batches = batches.skip(self.run.step).peekable();
         while let Some((step, batch)) = batches.next() {
-            let data = train.dataset();
-            let update = Update {
-                rule: config.optimizer,
-                learning_rate: rate_of(step) as f32,
-                reduction: config.reduction,
-                label_smoothing: config.label_smoothing,
-            };
             let next = batches.peek().map_or(&[][..], |&(_, next)| next);
-            let kept = (&mut run.net, &mut run.velocity[..]);
-            let sum = ways.step(team, workspace, kept, data, (batch, next), &update);
-            if !sum.is_finite() {
-                ways.store(&mut run.net, &mut run.velocity);
-                // Shards leave nothing in the workspace.
-                workspace.compute_gradient(run.net.view(), data, batch, config.objective());
-                let tensor = workspace.first_not_finite(run.net.view());
-                return Err(NonFiniteError {
-                    epoch,
-                    step,
-                    tensor,
-                });
+            let report = self.step(step, batch, next)?;
+            let control = observer.on_step(&report);
+            if control != Control::Continue {
+                self.take_back();
             }
-            run.loss += sum;
-            run.step = step;
-            let then = observer.on_step(&StepReport {
-                epoch,
-                step,
-                steps,
-                examples: batch.len(),
-                loss: sum * config.reduction.scale(batch.len()),
-            });
-            if then != Control::Continue {
-                ways.store(&mut run.net, &mut run.velocity);
-                observer.on_save(run);
-            }
-            if then == Control::SaveAndStop {
-                return Ok(());
+            if self.obey(control, observer).is_break() {
+                return Ok(ControlFlow::Break(()));
             }
         }
+        Ok(ControlFlow::Continue(()))
+    }
 
-        ways.store(&mut run.net, &mut run.velocity);
-        let net = run.net.view();
-        let validation = workspace.evaluate_with(team, net, val, config.objective());
-        if !validation.loss.is_finite() {
-            let tensor = workspace.first_not_finite(net);
-            return Err(NonFiniteError {
-                epoch,
-                step: steps,
-                tensor,
-            });
+    /// Makes step `step` of the epoch, counted from 1, with the examples `batch`;
+    /// those of `next` come after them.
+    fn step(
+        &mut self,
+        step: usize,
+        batch: &[u32],
+        next: &[u32],
+    ) -> Result<StepReport, NonFiniteError> {
+        let config = self.run.config;
+        let update = Update {
+            rule: config.optimizer,
+            learning_rate: self.learning_rate(step) as f32,
+            reduction: config.reduction,
+            label_smoothing: config.label_smoothing,
+        };
+        let data = self.train.dataset();
+        let kept = (&mut self.run.net, &mut self.run.velocity[..]);
+        let (team, workspace) = (&mut *self.team, &mut *self.workspace);
+        let sum = self
+            .tuner
+            .step(team, workspace, kept, data, (batch, next), &update);
+        if !sum.is_finite() {
+            self.take_back();
+            // Shards leave nothing in the workspace.
+            let net = self.run.net.view();
+            self.workspace
+                .compute_gradient(net, data, batch, config.objective());
+            return Err(self.overflow(step));
         }
-        let is_best = validation.loss < run.lowest();
+        self.run.loss += sum;
+        self.run.step = step;
+        Ok(StepReport {
+            epoch: self.epoch(),
+            step,
+            steps: self.steps,
+            examples: batch.len(),
+            loss: sum * config.reduction.scale(batch.len()),
+        })
+    }
+
+    /// Validates after the last step of an epoch, keeps the net if it is the best so
+    /// far, and adds the epoch to the history.
+    fn end_epoch(&mut self) -> Result<EpochReport, NonFiniteError> {
+        self.take_back();
+        let config = self.run.config;
+        let (net, objective) = (self.run.net.view(), config.objective());
+        let validation = self
+            .workspace
+            .evaluate_with(self.team, net, self.val, objective);
+        if !validation.loss.is_finite() {
+            return Err(self.overflow(self.steps));
+        }
+        let epoch = self.epoch();
+        let is_best = validation.loss < self.run.lowest();
+        let row = EpochReport {
+            epoch,
+            train_loss: self.run.loss * config.reduction.scale(self.train.len()),
+            val_loss: validation.loss,
+            val_accuracy: validation.confusion.accuracy(),
+            learning_rate: self.learning_rate(self.steps),
+            is_best,
+        };
+        let run = &mut *self.run;
         if is_best || config.defects.has(Defect::AliasedBest) {
             run.best.copy_from(&run.net);
         }
         if is_best {
             run.best_epoch = epoch;
         }
-        let row = EpochReport {
-            epoch,
-            train_loss: run.loss * config.reduction.scale(train.len()),
-            val_loss: validation.loss,
-            val_accuracy: validation.confusion.accuracy(),
-            learning_rate: rate_of(steps),
-            is_best,
-        };
         run.history.push(row);
         (run.step, run.loss) = (0, 0.0);
-        let then = observer.on_epoch(&row, &state(run, train));
-        if then != Control::Continue {
-            observer.on_save(run);
+        Ok(row)
+    }
+
+    /// Does what an observer wants.
+    fn obey(&self, control: Control, observer: &mut (impl Observer + ?Sized)) -> ControlFlow<()> {
+        if control != Control::Continue {
+            observer.on_save(self.run);
         }
-        if then == Control::SaveAndStop {
-            return Ok(());
+        match control {
+            Control::Continue | Control::Save => ControlFlow::Continue(()),
+            Control::SaveAndStop => ControlFlow::Break(()),
         }
     }
-    Ok(())
-}
 
-fn state<'a>(run: &'a Checkpoint, train: &'a Subset<'a>) -> TrainingState<'a> {
-    TrainingState {
-        net: run.net.view(),
-        best: run.best.view(),
-        train,
-        config: &run.config,
+    /// Has the parameters and velocities in the run, wherever the steps keep them.
+    fn take_back(&mut self) {
+        self.tuner.store(&mut self.run.net, &mut self.run.velocity);
+    }
+
+    /// The epoch that is being made, counted from 1.
+    fn epoch(&self) -> usize {
+        self.run.history.len() + 1
+    }
+
+    /// The learning rate of a step of this epoch, counted from 1.
+    fn learning_rate(&self, step: usize) -> f64 {
+        let config = &self.run.config;
+        let before = (self.epoch() - 1) * self.steps;
+        let rate = config.learning_rate;
+        rate.at(before + step - 1, self.steps, config.epochs)
+    }
+
+    /// The error of a pass that has just been made, in this step of the epoch.
+    fn overflow(&self, step: usize) -> NonFiniteError {
+        NonFiniteError {
+            epoch: self.epoch(),
+            step,
+            tensor: self.workspace.first_not_finite(self.run.net.view()),
+        }
+    }
+
+    fn state(&self) -> TrainingState<'_> {
+        TrainingState {
+            net: self.run.net.view(),
+            best: self.run.best.view(),
+            train: self.train,
+            config: &self.run.config,
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::training::report::{EpochReport, StepReport};
 
 /// A run between two of its steps, as an observer sees it.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct TrainingState<'a> {
     /// The net as it is.
     pub net: NetRef<'a>,
@@ -21,6 +22,7 @@ pub struct TrainingState<'a> {
 
 /// What an observer wants to happen before the next step.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
 pub enum Control {
     /// The next step.
     #[default]
@@ -51,3 +53,21 @@ pub trait Observer {
 
 /// Watches nothing.
 impl Observer for () {}
+
+impl<O: Observer + ?Sized> Observer for &mut O {
+    fn on_start(&mut self, now: &TrainingState<'_>) {
+        (**self).on_start(now);
+    }
+
+    fn on_step(&mut self, step: &StepReport) -> Control {
+        (**self).on_step(step)
+    }
+
+    fn on_epoch(&mut self, epoch: &EpochReport, now: &TrainingState<'_>) -> Control {
+        (**self).on_epoch(epoch, now)
+    }
+
+    fn on_save(&mut self, run: &Checkpoint) {
+        (**self).on_save(run);
+    }
+}

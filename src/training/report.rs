@@ -2,6 +2,7 @@
 
 /// What a step did.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct StepReport {
     /// The epoch, counted from 1.
     pub epoch: usize,
@@ -17,6 +18,7 @@ pub struct StepReport {
 
 /// What an epoch did: a row of the history.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct EpochReport {
     /// The epoch, counted from 1.
     pub epoch: usize,

@@ -16,6 +16,7 @@ const FLAT: f32 = 0.05;
 
 /// What a look at a net shows.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Indicators {
     /// The length of the gradient of the mean loss of some training images.
     pub gradient_norm: f64,
@@ -30,6 +31,7 @@ pub struct Indicators {
 
 /// What a look at a layer's weights shows.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct LayerIndicators {
     /// Their length ‖W‖.
     pub norm: f64,

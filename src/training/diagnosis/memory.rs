@@ -20,13 +20,17 @@ impl Monitor {
             .iter()
             .for_each(|found| write_finding(&mut w, found));
         w.usize(self.said);
-        w.usize(self.looks.len());
-        for Observation { signals, finding } in &self.looks {
-            w.f64(signals.gradient_norm);
-            w.f64(signals.saturated);
-            w.f64(signals.dead);
-            w.usize(signals.layers.len());
-            for layer in &signals.layers {
+        w.usize(self.observations.len());
+        for Observation {
+            indicators,
+            finding,
+        } in &self.observations
+        {
+            w.f64(indicators.gradient_norm);
+            w.f64(indicators.saturated);
+            w.f64(indicators.dead);
+            w.usize(indicators.layers.len());
+            for layer in &indicators.layers {
                 w.f64(layer.norm);
                 w.f64(layer.moved);
             }
@@ -53,14 +57,14 @@ impl Monitor {
         let found = r.many(len, 1, read_finding)?;
         let said = r.usize().filter(|&said| said <= found.len())?;
         let len = r.usize()?;
-        let looks = r.many(len, 33, |r| {
+        let observations = r.many(len, 33, |r| {
             let (gradient_norm, saturated, dead) = (r.f64()?, r.f64()?, r.f64()?);
             let len = r.usize()?;
             let layer = |r: &mut Reader<'_>| {
                 let (norm, moved) = (r.f64()?, r.f64()?);
                 Some(LayerIndicators { norm, moved })
             };
-            let signals = Indicators {
+            let indicators = Indicators {
                 gradient_norm,
                 saturated,
                 dead,
@@ -70,13 +74,16 @@ impl Monitor {
                 true => Some(read_finding(r)?),
                 false => None,
             };
-            Some(Observation { signals, finding })
+            Some(Observation {
+                indicators,
+                finding,
+            })
         })?;
         if !r.0.is_empty() {
             return None;
         }
         (self.before, self.length) = (before, length);
-        (self.found, self.said, self.looks) = (found, said, looks);
+        (self.found, self.said, self.observations) = (found, said, observations);
         Some(())
     }
 }
@@ -229,7 +236,7 @@ mod tests {
         watch.before = vec![0.5, -0.0, f32::MIN_POSITIVE, 1e30, -2.0, 7.0];
         (watch.length, watch.said) = (2.5, 3);
         let look = |finding| Observation {
-            signals: Indicators {
+            indicators: Indicators {
                 gradient_norm: 0.25,
                 saturated: 0.5,
                 dead: 0.0,
@@ -243,7 +250,7 @@ mod tests {
             },
             finding,
         };
-        watch.looks = vec![look(None), look(Some(Finding::Dead { share: 0.5 }))];
+        watch.observations = vec![look(None), look(Some(Finding::Dead { share: 0.5 }))];
         watch
     }
 
@@ -254,7 +261,7 @@ mod tests {
         other.restore(&watch.to_bytes()).unwrap();
         assert_eq!((&other.before, other.length), (&watch.before, watch.length));
         assert_eq!((&other.found, other.said), (&watch.found, watch.said));
-        assert_eq!(other.looks, watch.looks);
+        assert_eq!(other.observations, watch.observations);
     }
 
     #[test]
@@ -266,6 +273,6 @@ mod tests {
         }
         let longer = [&bytes[..], &[0]].concat();
         assert_eq!(other.restore(&longer), None);
-        assert!(other.before.is_empty() && other.looks.is_empty());
+        assert!(other.before.is_empty() && other.observations.is_empty());
     }
 }

@@ -37,9 +37,10 @@ const MOVED: f64 = 1e-5;
 
 /// What a look after an epoch gave.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Observation {
     /// What it saw.
-    pub signals: Indicators,
+    pub indicators: Indicators,
     /// What is said about it: at most one thing an epoch, and each once.
     pub finding: Option<Finding>,
 }
@@ -55,7 +56,7 @@ pub struct Monitor {
     /// What has been found, and how much of it has been said.
     pub(super) found: Vec<Finding>,
     pub(super) said: usize,
-    pub(super) looks: Vec<Observation>,
+    pub(super) observations: Vec<Observation>,
 }
 
 impl Monitor {
@@ -68,17 +69,17 @@ impl Monitor {
             length: 0.0,
             found: vec![],
             said: 0,
-            looks: vec![],
+            observations: vec![],
         }
     }
 
     /// What it has seen after each epoch.
-    pub fn looks(&self) -> &[Observation] {
-        &self.looks
+    pub fn observations(&self) -> &[Observation] {
+        &self.observations
     }
 
     /// Everything found so far, said or not.
-    pub fn found(&self) -> &[Finding] {
+    pub fn findings(&self) -> &[Finding] {
         &self.found
     }
 
@@ -89,9 +90,9 @@ impl Monitor {
         }
         self.before = now.net.params().to_vec();
         self.check_gradient(now);
-        let signals = Indicators::measure(&mut self.workspace, now, &self.before);
-        self.length = total_length(&signals.layers);
-        self.find_stuck(now.net.activation(), &signals);
+        let indicators = Indicators::measure(&mut self.workspace, now, &self.before);
+        self.length = total_length(&indicators.layers);
+        self.find_stuck(now.net.activation(), &indicators);
         let (widths, depth) = (now.net.widths(), now.net.depth());
         let (narrowest, classes) = (widths[1..depth].iter().min(), widths[depth]);
         // Fewer units than that, at 0 or 1 each, have no pattern for each class.
@@ -106,9 +107,9 @@ impl Monitor {
     /// # Panics
     /// Panics if it has not looked at the start of the run, nor remembers a run, or
     /// if nets and images do not fit its workspace.
-    pub fn look(&mut self, epoch: &EpochReport, now: &TrainingState<'_>) -> &Observation {
-        let signals = Indicators::measure(&mut self.workspace, now, &self.before);
-        self.find_in_progress(epoch, now, &signals);
+    pub fn observe(&mut self, epoch: &EpochReport, now: &TrainingState<'_>) -> &Observation {
+        let indicators = Indicators::measure(&mut self.workspace, now, &self.before);
+        self.find_in_progress(epoch, now, &indicators);
         // Right after an epoch that is not the best, the best is another net.
         if !epoch.is_best
             && now.best.params() == now.net.params()
@@ -119,8 +120,11 @@ impl Monitor {
         self.before.copy_from_slice(now.net.params());
         let finding = self.found.get(self.said).copied();
         self.said += usize::from(finding.is_some());
-        self.looks.push(Observation { signals, finding });
-        &self.looks[self.looks.len() - 1]
+        self.observations.push(Observation {
+            indicators,
+            finding,
+        });
+        &self.observations[self.observations.len() - 1]
     }
 
     /// Notes a finding, unless there is one of its kind.
@@ -156,10 +160,10 @@ impl Monitor {
         }
     }
 
-    fn find_stuck(&mut self, activation: Activation, signals: &Indicators) {
+    fn find_stuck(&mut self, activation: Activation, indicators: &Indicators) {
         let &Indicators {
             saturated, dead, ..
-        } = signals;
+        } = indicators;
         if saturated > MOST {
             let share = saturated;
             self.find(Finding::Saturated { activation, share });
@@ -173,14 +177,14 @@ impl Monitor {
         &mut self,
         epoch: &EpochReport,
         now: &TrainingState<'_>,
-        signals: &Indicators,
+        indicators: &Indicators,
     ) {
         let (images, classes) = (now.train.len(), now.net.widths()[now.net.depth()]);
         // Of the mean, whatever is trained.
         let loss = epoch.train_loss / (now.config.reduction.scale(images) * images as f64);
         let guess = ln(classes);
         if loss > UNLEARNT * guess {
-            self.find_stuck(now.net.activation(), signals);
+            self.find_stuck(now.net.activation(), indicators);
         }
         let (batch, steps) = match now.config.batch {
             Batch::Full => (images, 1),
@@ -195,14 +199,14 @@ impl Monitor {
         // velocity repeats 1 / (1 − μ) times.
         let (rate, rule) = (now.config.learning_rate.peak, now.config.optimizer);
         let decay = rate * f64::from(rule.weight_decay / (1.0 - rule.momentum));
-        let length = total_length(&signals.layers);
+        let length = total_length(&indicators.layers);
         let kept = length / self.length;
         if kept < KEPT * (-decay * steps as f64).exp() {
             self.find(Finding::Shrinking { lost: 1.0 - kept });
         }
         self.length = length;
 
-        let moved = signals
+        let moved = indicators
             .layers
             .iter()
             .map(|layer| layer.moved)
