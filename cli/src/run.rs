@@ -8,7 +8,7 @@ use super::report::{self, dashed, grouped};
 use super::saving::{CHECKPOINT, HISTORY, Identity, MODEL, Saved, Saver};
 use super::settings::Settings;
 use super::signals::Signals;
-use super::{Failure, folder, isa, output};
+use super::{Failure, find_data, folder, isa, output};
 use handwritten::compute::rng::{Stream, generator};
 use handwritten::data::{Dataset, Splits};
 use handwritten::files::model::{self, Metadata};
@@ -57,7 +57,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
         }
     };
     args.common.pool()?.install(|| {
-        let dir = files::find(settings.data.as_deref()).map_err(Failure::new)?;
+        let dir = find_data(settings.data.as_deref())?;
         let loaded = files::load(&dir).map_err(Failure::new)?;
         // So that config.toml repeats the run from any folder.
         settings.data = Some(std::path::absolute(&dir).unwrap_or(dir));
