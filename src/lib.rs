@@ -19,6 +19,8 @@ pub mod training;
 #[cfg(feature = "std")]
 pub mod files;
 
+pub use rand_core;
+
 pub use compute::gemm::{Beta, Context, Product, SparseK, Start, gemm};
 pub use compute::isa::{InstructionSet, Isa};
 pub use compute::matrix::{MatMut, MatRef};

@@ -1,10 +1,12 @@
 //! Random numbers: generators, shuffles, uniform and normal draws.
 
-use super::vector;
-use rand_core::{Rng, SeedableRng};
+use crate::compute::names::named;
+use crate::compute::vector;
+use core::convert::Infallible;
+use rand_core::{Rng, SeedableRng, TryRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// What random numbers are drawn for. Each purpose has a stream of its own, so
+/// The purpose that random numbers are drawn for. Each has a stream of its own, so
 /// drawing more for one changes nothing of another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -17,15 +19,55 @@ pub enum Stream {
     Shuffle,
 }
 
-/// The generator of one stream of a seed: xoshiro256++ (Blackman and Vigna,
-/// *Scrambled Linear Pseudorandom Number Generators*, 2021), streams 2¹²⁸
-/// numbers apart.
-pub fn generator(seed: u64, stream: Stream) -> Xoshiro256PlusPlus {
+named! { Stream, "stream":
+    Weights = "weights",
+    Split = "split",
+    Shuffle = "shuffle",
+}
+
+/// A generator of random numbers: xoshiro256++ (Blackman and Vigna, *Scrambled Linear
+/// Pseudorandom Number Generators*, 2021). [`generator`] makes one.
+///
+/// It implements [`Rng`](rand_core::Rng), and gives the same numbers on every target.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Generator(Xoshiro256PlusPlus);
+
+impl TryRng for Generator {
+    type Error = Infallible;
+
+    #[inline]
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.0.try_next_u32()
+    }
+
+    #[inline]
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.0.try_next_u64()
+    }
+
+    #[inline]
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.try_fill_bytes(bytes)
+    }
+}
+
+/// The generator of one stream of a seed. Streams of one seed lie 2¹²⁸ numbers apart.
+///
+/// ```
+/// use handwritten::compute::rng::{Stream, generator};
+/// use handwritten::rand_core::Rng;
+///
+/// let mut rng = generator(1, Stream::Weights);
+/// let first = rng.next_u64();
+/// assert_eq!(generator(1, Stream::Weights).next_u64(), first);
+/// assert_ne!(generator(1, Stream::Shuffle).next_u64(), first);
+/// ```
+pub fn generator(seed: u64, stream: Stream) -> Generator {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     for _ in 0..stream as usize {
         rng.jump();
     }
-    rng
+    Generator(rng)
 }
 
 /// Uniform on [0, 1), a multiple of 2⁻²⁴.

@@ -113,6 +113,18 @@ impl Dataset {
         self.classes
     }
 
+    /// All pixels, image after image, row after row: `len · features` bytes, 0 is the
+    /// background.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// All images in order, each its `features` pixels and its label.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], u8)> {
+        let images = self.pixels.chunks_exact(self.features());
+        images.zip(self.labels.iter().copied())
+    }
+
     /// The `features` pixels of image `i`, row after row.
     ///
     /// # Panics
@@ -163,7 +175,7 @@ impl Dataset {
 }
 
 impl fmt::Debug for Dataset {
-    /// The sizes; megabytes of pixels help nobody.
+    /// The sizes, without pixels and labels.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dataset")
             .field("len", &self.len())
@@ -175,7 +187,7 @@ impl fmt::Debug for Dataset {
 }
 
 /// Some images of a [`Dataset`], in an order of their own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Subset<'a> {
     dataset: &'a Dataset,
     indices: Vec<u32>,
@@ -225,6 +237,13 @@ impl<'a> Subset<'a> {
         &self.indices
     }
 
+    /// The images in this order, each its pixels and its label.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a [u8], u8)> {
+        let dataset = self.dataset;
+        let images = self.indices.iter().map(|&i| i as usize);
+        images.map(|i| (dataset.image(i), dataset.label(i)))
+    }
+
     /// Number of images of each class of the data set.
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.dataset.classes()];
@@ -232,6 +251,16 @@ impl<'a> Subset<'a> {
             counts[usize::from(self.dataset.label(i as usize))] += 1;
         }
         counts
+    }
+}
+
+impl fmt::Debug for Subset<'_> {
+    /// The number of images, without their indices.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subset")
+            .field("len", &self.len())
+            .field("dataset", &self.dataset)
+            .finish_non_exhaustive()
     }
 }
 
@@ -344,4 +373,11 @@ impl fmt::Display for DatasetError {
     }
 }
 
-impl core::error::Error for DatasetError {}
+impl core::error::Error for DatasetError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Images(error) | Self::Labels(error) => Some(error),
+            _ => None,
+        }
+    }
+}

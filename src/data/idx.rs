@@ -15,6 +15,7 @@
 //! Source: LeCun, Cortes and Burges, *The MNIST database of handwritten
 //! digits*, "File formats".
 
+use crate::compute::names::named;
 use core::fmt;
 
 /// What an IDX file holds.
@@ -25,6 +26,11 @@ pub enum Kind {
     Images,
     /// Labels, one dimension.
     Labels,
+}
+
+named! { Kind, "kind of IDX file":
+    Images = "images",
+    Labels = "labels",
 }
 
 impl Kind {
@@ -112,17 +118,8 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Images => "images",
-            Self::Labels => "labels",
-        })
-    }
-}
-
 /// The images of an IDX file, borrowed from its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Images<'a> {
     /// Number of images; may be 0.
@@ -134,6 +131,17 @@ pub struct Images<'a> {
     /// `count · rows · columns` pixels, image after image, row after row; 0 is
     /// the background.
     pub pixels: &'a [u8],
+}
+
+impl fmt::Debug for Images<'_> {
+    /// The sizes, without the pixels.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Images")
+            .field("count", &self.count)
+            .field("rows", &self.rows)
+            .field("columns", &self.columns)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Reads a whole file of images.

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The operations that saving a file is made of, so that each of them can be
-/// made to fail.
+/// The operations that saving a file is made of, so that a test can have each of
+/// them fail.
+///
+/// Every operation fails as the system's does.
+#[expect(clippy::missing_errors_doc, reason = "as of the system's operations")]
 pub trait Disk {
     /// A file that is open for writing.
     type File: Write;

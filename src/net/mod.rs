@@ -26,13 +26,16 @@ pub mod single_image;
 #[cfg(feature = "alloc")]
 use crate::compute::aligned::Aligned;
 use crate::compute::gemm::{Context, Product, Start};
+#[cfg(feature = "alloc")]
+use crate::compute::isa::Isa;
 use crate::compute::matrix::{MatMut, MatRef};
 use crate::compute::vector;
 use crate::net::activation::Activation;
 #[cfg(feature = "alloc")]
 use crate::net::init::Init;
 #[cfg(feature = "alloc")]
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
+use core::fmt;
 pub(crate) use layout::{LayerLayout, are_widths, assert_widths, layers};
 pub use layout::{MAX_DEPTH, Tensor, activations_len, checked_params_len, params_len};
 
@@ -41,7 +44,7 @@ pub use layout::{MAX_DEPTH, Tensor, activations_len, checked_params_len, params_
 /// The parameters of all layers lie in one slice, for each layer its weights W
 /// (inputs×outputs, row-major) and then its biases b (outputs). A gradient or
 /// a velocity has the same layout.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct NetRef<'a> {
     widths: &'a [usize],
     activation: Activation,
@@ -49,13 +52,33 @@ pub struct NetRef<'a> {
 }
 
 /// The parameters of one layer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Layer<'a> {
     /// W, inputs×outputs.
     pub weights: MatRef<'a>,
     /// b, one for each output.
     pub biases: &'a [f32],
+}
+
+impl fmt::Debug for NetRef<'_> {
+    /// Widths and activation, without the parameters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetRef")
+            .field("widths", &self.widths)
+            .field("activation", &self.activation)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Layer<'_> {
+    /// The shape, without the parameters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Layer")
+            .field("inputs", &self.weights.rows())
+            .field("outputs", &self.weights.cols())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> NetRef<'a> {
@@ -255,11 +278,22 @@ impl<'a> NetRef<'a> {
 
 /// A net that owns its parameters.
 #[cfg(feature = "alloc")]
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq)]
 pub struct Net {
     widths: Vec<usize>,
     activation: Activation,
     params: Aligned,
+}
+
+#[cfg(feature = "alloc")]
+impl fmt::Debug for Net {
+    /// Widths and activation, without the parameters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Net")
+            .field("widths", &self.widths)
+            .field("activation", &self.activation)
+            .finish_non_exhaustive()
+    }
 }
 
 #[cfg(feature = "alloc")]
@@ -301,7 +335,71 @@ impl Net {
         }
     }
 
-    /// The net to read.
+    /// The widths of the layers, from the inputs to the classes.
+    pub fn widths(&self) -> &[usize] {
+        &self.widths
+    }
+
+    /// The activation of the hidden layers.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// The number of layers with parameters: hidden ones and the output.
+    pub fn depth(&self) -> usize {
+        self.view().depth()
+    }
+
+    /// All parameters, laid out as in [`NetRef`].
+    pub fn params(&self) -> &[f32] {
+        &self.params
+    }
+
+    /// The parameters of layer `l`, counted from 0.
+    ///
+    /// # Panics
+    /// Panics if there is no such layer.
+    pub fn layer(&self, l: usize) -> Layer<'_> {
+        self.view().layer(l)
+    }
+
+    /// The logits of one image, one for each class, on the fastest instruction set.
+    /// Memory is allocated for the activations; [`NetRef::logits`] takes them lent.
+    ///
+    /// Shapes: `image` holds a byte for each input, which is divided by 255.
+    ///
+    /// # Panics
+    /// Panics if the image has another number of pixels than the net has inputs.
+    pub fn logits(&self, image: &[u8]) -> Vec<f32> {
+        let mut activations = vec![0.0; activations_len(&self.widths, 1)];
+        let logits = (self.view()).logits(Isa::detect(), image, &mut activations);
+        let inputs = self.widths[0];
+        assert!(
+            logits.is_some(),
+            "{} pixels for {inputs} inputs",
+            image.len()
+        );
+        let classes = self.widths[self.widths.len() - 1];
+        activations.split_off(activations.len() - classes)
+    }
+
+    /// The class of one image: its largest logit.
+    ///
+    /// ```
+    /// use handwritten::{Activation, Net};
+    ///
+    /// let params = vec![4.0, -4.0, 0.0, 6.0, -6.0, -3.0, 3.0];
+    /// let net = Net::new(&[2, 1, 2], Activation::Sigmoid, params);
+    /// assert_eq!((net.classify(&[255, 0]), net.classify(&[0, 255])), (0, 1));
+    /// ```
+    ///
+    /// # Panics
+    /// Panics where [`Net::logits`] does.
+    pub fn classify(&self, image: &[u8]) -> usize {
+        vector::argmax(&self.logits(image))
+    }
+
+    /// The net, borrowed: what passes and evaluations take.
     pub fn view(&self) -> NetRef<'_> {
         NetRef {
             widths: &self.widths,
@@ -310,12 +408,12 @@ impl Net {
         }
     }
 
-    /// All parameters, to write them.
+    /// All parameters, to be changed.
     pub fn params_mut(&mut self) -> &mut [f32] {
         &mut self.params
     }
 
-    /// Takes over the parameters of `other`.
+    /// Copies the parameters of `other`.
     ///
     /// # Panics
     /// Panics if the nets differ in shape.

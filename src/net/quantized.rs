@@ -20,6 +20,7 @@ use crate::compute::vector;
 use crate::net::activation::Activation;
 use crate::net::single_image::take;
 use crate::net::{NetRef, activations_len, are_widths};
+use core::fmt;
 
 /// The largest |q|.
 const WEIGHT_MAX: f32 = 127.0;
@@ -57,13 +58,23 @@ pub const fn sums_len(widths: &[usize]) -> usize {
 ///
 /// The weights of all layers lie in one slice, each layer's inputs×outputs,
 /// row-major; so do scales and biases, one for each output of each layer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct QuantizedRef<'a> {
     widths: &'a [usize],
     activation: Activation,
     weights: &'a [i8],
     scales: &'a [f32],
     biases: &'a [f32],
+}
+
+impl fmt::Debug for QuantizedRef<'_> {
+    /// Widths and activation, without weights, scales and biases.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QuantizedRef")
+            .field("widths", &self.widths)
+            .field("activation", &self.activation)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> QuantizedRef<'a> {
@@ -101,6 +112,11 @@ impl<'a> QuantizedRef<'a> {
     /// The widths of the layers, from the inputs to the classes.
     pub fn widths(&self) -> &'a [usize] {
         self.widths
+    }
+
+    /// The activation of the hidden layers.
+    pub fn activation(&self) -> Activation {
+        self.activation
     }
 
     /// The forward pass of one image: fills `activations`, layer after layer,

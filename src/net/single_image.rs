@@ -19,6 +19,7 @@ use crate::net::activation::Activation;
 use crate::net::loss::softmax_cross_entropy;
 use crate::net::optimizer::Update;
 use crate::net::{LayerLayout, NetRef, activations_len, layers, params_len};
+use core::fmt;
 
 impl NetRef<'_> {
     /// The forward pass of one image: fills `activations`, layer after layer,
@@ -173,7 +174,6 @@ pub(crate) fn take<'a, T>(slice: &mut &'a [T], len: usize) -> Option<&'a [T]> {
 }
 
 /// A net that trains in memory that the caller lends.
-#[derive(Debug)]
 pub struct NetMut<'a> {
     widths: &'a [usize],
     activation: Activation,
@@ -182,6 +182,16 @@ pub struct NetMut<'a> {
     gradient: &'a mut [f32],
     activations: &'a mut [f32],
     deltas: &'a mut [f32],
+}
+
+impl fmt::Debug for NetMut<'_> {
+    /// Widths and activation, without parameters and scratch memory.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetMut")
+            .field("widths", &self.widths)
+            .field("activation", &self.activation)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> NetMut<'a> {

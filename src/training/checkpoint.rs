@@ -40,7 +40,7 @@ const TAIL: usize = 4;
 ///
 /// [`resume`] goes on from it, and what comes of that has the bits of a run that
 /// was never interrupted. [`Checkpoint::to_bytes`] makes a file of it.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Checkpoint {
     /// How the net is trained.
@@ -62,6 +62,20 @@ pub struct Checkpoint {
     pub step: usize,
     /// The sum of their losses.
     pub loss: f64,
+}
+
+impl fmt::Debug for Checkpoint {
+    /// Where the run is, without parameters and velocities.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checkpoint")
+            .field("config", &self.config)
+            .field("net", &self.net)
+            .field("best_epoch", &self.best_epoch)
+            .field("epochs", &self.history.len())
+            .field("step", &self.step)
+            .field("loss", &self.loss)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Checkpoint {

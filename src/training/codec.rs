@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 /// Bytes to be written.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct Writer(pub Vec<u8>);
 
 impl Writer {
@@ -41,6 +41,7 @@ impl Writer {
 }
 
 /// Bytes to be read. What is not there is `None`, and so is all after it.
+#[derive(Debug)]
 pub struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {

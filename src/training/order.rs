@@ -1,10 +1,9 @@
 //! The order in which an epoch takes the examples.
 
-use crate::compute::rng::{Stream, generator, shuffle};
+use crate::compute::rng::{Generator, Stream, generator, shuffle};
 use crate::data::{Dataset, Subset};
 use crate::training::config::{Batch, Config};
 use alloc::{vec, vec::Vec};
-use rand_xoshiro::Xoshiro256PlusPlus;
 
 /// In which order an epoch takes the examples.
 pub(super) struct Order<'a> {
@@ -13,7 +12,7 @@ pub(super) struct Order<'a> {
     /// A mini-batch before it is sorted.
     shuffled: Vec<u32>,
     /// None where the order stays.
-    rng: Option<Xoshiro256PlusPlus>,
+    rng: Option<Generator>,
 }
 
 impl<'a> Order<'a> {

@@ -10,6 +10,7 @@ use crate::training::gradcheck::{Comparison, TOLERANCE, check_net};
 use crate::training::observer::TrainingState;
 use crate::training::report::EpochReport;
 use alloc::{vec, vec::Vec};
+use core::fmt;
 use core::mem::discriminant;
 
 /// Images and parameters of each tensor of the check against central
@@ -46,7 +47,7 @@ pub struct Observation {
 }
 
 /// Looks at a training run, as its [`Observer`](crate::Observer) does.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Monitor {
     pub(super) workspace: Workspace,
     /// The parameters at the last look.
@@ -57,6 +58,17 @@ pub struct Monitor {
     pub(super) found: Vec<Finding>,
     pub(super) said: usize,
     pub(super) observations: Vec<Observation>,
+}
+
+impl fmt::Debug for Monitor {
+    /// What has been found, without the parameters that are compared.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Monitor")
+            .field("workspace", &self.workspace)
+            .field("findings", &self.found)
+            .field("observations", &self.observations.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Monitor {
