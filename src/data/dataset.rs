@@ -1,8 +1,8 @@
 //! Labelled images in memory, and choices of them.
 
-use super::Split;
-use super::idx::{self, IdxError};
 use crate::compute::vector::scaled;
+use crate::data::error::DatasetError;
+use crate::data::idx;
 use alloc::{vec, vec::Vec};
 use core::fmt;
 
@@ -267,117 +267,4 @@ impl fmt::Debug for Subset<'_> {
 /// `0, 1, …, len − 1`.
 pub(super) fn numbers(len: usize) -> Vec<u32> {
     (0..len).map(|i| i as u32).collect()
-}
-
-/// Why bytes are no data set, or data sets cannot be parted.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DatasetError {
-    /// The file of images is no such file.
-    Images(IdxError),
-    /// The file of labels is no such file.
-    Labels(IdxError),
-    /// The pixels are not a whole number of images.
-    Pixels {
-        /// Number of pixels.
-        found: usize,
-        /// Rows of an image.
-        rows: usize,
-        /// Columns of an image.
-        columns: usize,
-    },
-    /// There are more images than labels, or fewer.
-    Counts {
-        /// Number of images.
-        images: usize,
-        /// Number of labels.
-        labels: usize,
-    },
-    /// There is no image.
-    Empty,
-    /// The images of the two files differ in size.
-    Sizes {
-        /// Rows and columns in the training file.
-        train: (usize, usize),
-        /// Rows and columns in the test file.
-        test: (usize, usize),
-    },
-    /// The test file has a label that the training file has not.
-    Label {
-        /// Number of the image, from 0.
-        index: usize,
-        /// Its label.
-        label: u8,
-        /// Classes of the training file.
-        classes: usize,
-    },
-    /// The file to be cut has too few images for two parts.
-    TooFew {
-        /// The split asked for.
-        split: Split,
-        /// Images it takes.
-        expected: usize,
-        /// Images there are.
-        found: usize,
-    },
-}
-
-impl fmt::Display for DatasetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Images(error) => write!(f, "images: {error}"),
-            Self::Labels(error) => write!(f, "labels: {error}"),
-            Self::Pixels {
-                found,
-                rows,
-                columns,
-            } => write!(
-                f,
-                "{found} pixels are no whole number of images of {rows} by {columns}"
-            ),
-            Self::Counts { images, labels } => {
-                write!(f, "{images} images but {labels} labels")
-            }
-            Self::Empty => f.write_str("no images; at least 1 expected"),
-            Self::Sizes { train, test } => write!(
-                f,
-                "the training images are {} by {} pixels, the test images {} by {}",
-                train.0, train.1, test.0, test.1
-            ),
-            Self::Label {
-                index,
-                label,
-                classes,
-            } => write!(
-                f,
-                "test image {index} has label {label}, \
-                 but the training labels go from 0 to {}",
-                classes - 1
-            ),
-            Self::TooFew {
-                split,
-                expected,
-                found,
-            } => {
-                let file = match split {
-                    Split::Question => "test",
-                    Split::Standard => "training",
-                };
-                write!(
-                    f,
-                    "the split \"{split}\" cuts the {file} file in two and needs \
-                     {expected} images there at least, but found {found}"
-                )
-            }
-        }
-    }
-}
-
-impl core::error::Error for DatasetError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Images(error) | Self::Labels(error) => Some(error),
-            _ => None,
-        }
-    }
 }

@@ -85,8 +85,9 @@ pub fn check(
     mut loss: impl FnMut(&[f64]) -> f64,
 ) -> Comparison {
     assert_eq!(params.len(), gradient.len(), "derivatives by parameters");
-    let mut moved: Vec<f64> = params.iter().map(|&w| f64::from(w)).collect();
+    let moved: Vec<f64> = params.iter().map(|&w| f64::from(w)).collect();
     let here = loss(&moved);
+    let mut differences = Differences { moved, here, loss };
     let mut result = Comparison {
         checked: 0,
         largest: 0.0,
@@ -98,37 +99,7 @@ pub fn check(
     let mut farthest = -1.0;
     for i in indices {
         let analytic = f64::from(gradient[i]);
-        // To either side.
-        let mut differences = |step: f64| {
-            let w = moved[i];
-            moved[i] = w + step;
-            let above = loss(&moved);
-            moved[i] = w - step;
-            let below = loss(&moved);
-            moved[i] = w;
-            [(here - below) / step, (above - here) / step]
-        };
-        let sides = differences(step);
-        let numeric = (sides[0] + sides[1]) / 2.0;
-        let mut distance = (analytic - numeric).abs();
-        // A kink, or what rounding hides? Several kinks can lead astray, but not
-        // from wherever one looks.
-        if distance > NEAR * analytic.abs().max(numeric.abs()) {
-            let nearer = step / 32.0;
-            for (step, [left, right]) in [(step, sides), (nearer, differences(nearer))] {
-                let is_kink = (right - left).abs() > NEAR * left.abs().max(right.abs());
-                let off = match is_kink {
-                    true => (left.min(right) - analytic).max(analytic - left.max(right)),
-                    false => (analytic - (left + right) / 2.0).abs(),
-                };
-                let hidden = ROUNDING * f64::EPSILON * here.abs() / step;
-                distance = distance.min((off - hidden).max(0.0));
-            }
-        }
-        // What is not a number is as far off as can be.
-        if !(analytic - numeric).is_finite() {
-            distance = f64::INFINITY;
-        }
+        let (numeric, distance) = differences.compare(i, analytic, step);
         result.checked += 1;
         result.largest = result.largest.max(analytic.abs()).max(numeric.abs());
         if distance > farthest {
@@ -142,6 +113,56 @@ pub fn check(
         _ => 0.0,
     };
     result
+}
+
+/// A loss, and the parameters at which its differences are taken.
+struct Differences<L> {
+    /// The parameters, of which one at a time is moved.
+    moved: Vec<f64>,
+    /// The loss where none is.
+    here: f64,
+    loss: L,
+}
+
+impl<L: FnMut(&[f64]) -> f64> Differences<L> {
+    /// The derivative by parameter `i` by central differences of step `step`, and how
+    /// far `analytic` is from it: not at all within what a kink or rounding explains,
+    /// and infinitely if one of them is not finite.
+    fn compare(&mut self, i: usize, analytic: f64, step: f64) -> (f64, f64) {
+        let sides = self.sides(i, step);
+        let numeric = (sides[0] + sides[1]) / 2.0;
+        if !(analytic - numeric).is_finite() {
+            return (numeric, f64::INFINITY);
+        }
+        let mut distance = (analytic - numeric).abs();
+        // A large difference: a kink or rounding is told from a wrong derivative by
+        // taking a smaller step as well. Several kinks can mislead one step, but not
+        // every step.
+        if distance > NEAR * analytic.abs().max(numeric.abs()) {
+            let nearer = step / 32.0;
+            for (step, [left, right]) in [(step, sides), (nearer, self.sides(i, nearer))] {
+                let is_kink = (right - left).abs() > NEAR * left.abs().max(right.abs());
+                let off = match is_kink {
+                    true => (left.min(right) - analytic).max(analytic - left.max(right)),
+                    false => (analytic - (left + right) / 2.0).abs(),
+                };
+                let hidden = ROUNDING * f64::EPSILON * self.here.abs() / step;
+                distance = distance.min((off - hidden).max(0.0));
+            }
+        }
+        (numeric, distance)
+    }
+
+    /// The slopes below and above parameter `i`.
+    fn sides(&mut self, i: usize, step: f64) -> [f64; 2] {
+        let w = self.moved[i];
+        self.moved[i] = w + step;
+        let above = (self.loss)(&self.moved);
+        self.moved[i] = w - step;
+        let below = (self.loss)(&self.moved);
+        self.moved[i] = w;
+        [(self.here - below) / step, (above - self.here) / step]
+    }
 }
 
 /// Compares the gradient of the loss of a mini-batch, the examples of `data`

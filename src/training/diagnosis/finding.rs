@@ -90,6 +90,7 @@ impl Finding {
 
 impl fmt::Display for Finding {
     /// What looks wrong, and what to try.
+    // Long: a sentence for each finding.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::RawLogitGradient => write!(
