@@ -70,13 +70,13 @@ pub fn generator(seed: u64, stream: Stream) -> Generator {
     Generator(rng)
 }
 
-/// Uniform on [0, 1), a multiple of 2⁻²⁴.
+/// Draws a number uniform on [0, 1), a multiple of 2⁻²⁴.
 pub(crate) fn uniform<R: Rng + ?Sized>(rng: &mut R) -> f32 {
     (rng.next_u32() >> 8) as f32 / 16_777_216.0
 }
 
-/// Fills a slice with normal numbers, two at a time by Marsaglia's polar
-/// method.
+/// Fills a slice with normal numbers, two at a time (Marsaglia and Bray, *A Convenient
+/// Method for Generating Normal Variables*, 1964).
 pub(crate) fn fill_normal<R: Rng + ?Sized>(xs: &mut [f32], mean: f32, deviation: f32, rng: &mut R) {
     for pair in xs.chunks_mut(2) {
         let (u, v, square) = loop {
@@ -94,8 +94,8 @@ pub(crate) fn fill_normal<R: Rng + ?Sized>(xs: &mut [f32], mean: f32, deviation:
     }
 }
 
-/// Puts the elements in an order drawn uniformly from all orders (Fisher and
-/// Yates).
+/// Shuffles a slice: every order is equally likely (Fisher and Yates; Knuth, *The Art of
+/// Computer Programming*, volume 2, algorithm P).
 ///
 /// # Panics
 /// Panics if there are 2³² elements or more.
@@ -106,7 +106,7 @@ pub fn shuffle<R: Rng + ?Sized>(indices: &mut [u32], rng: &mut R) {
     }
 }
 
-/// Uniform on 0, 1, …, `bound` − 1, without bias (Lemire, *Fast Random Integer
+/// Draws an integer uniform on 0, 1, …, `bound` − 1, without bias (Lemire, *Fast Random Integer
 /// Generation in an Interval*, 2019).
 fn below<R: Rng + ?Sized>(bound: u32, rng: &mut R) -> u32 {
     let mut product = u64::from(rng.next_u32()) * u64::from(bound);

@@ -1,4 +1,4 @@
-//! Labelled images in memory, and choices of them.
+//! Labelled images in memory, and selections of them.
 
 use crate::compute::vector::scaled;
 use crate::data::error::DatasetError;
@@ -6,7 +6,16 @@ use crate::data::idx;
 use alloc::{vec, vec::Vec};
 use core::fmt;
 
-/// Images of one size with a label each, at least one of them.
+/// Images of equal size with a label each; at least one image.
+///
+/// ```
+/// use handwritten::data::Dataset;
+///
+/// let data = Dataset::new(vec![0, 255, 255, 0], 1, 2, vec![0, 1])?;
+/// assert_eq!((data.len(), data.features(), data.classes()), (2, 2, 2));
+/// assert_eq!(data.image(1), [255, 0]);
+/// # Ok::<(), handwritten::data::DatasetError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Dataset {
     pixels: Vec<u8>,
@@ -17,7 +26,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Takes `labels.len()` images of `rows` by `columns` pixels: image after
+    /// Makes a data set of `labels.len()` images of `rows` × `columns` pixels, image after
     /// image, row after row.
     ///
     /// # Errors
@@ -67,7 +76,7 @@ impl Dataset {
         })
     }
 
-    /// Copies the images and labels out of two whole IDX files.
+    /// Makes a data set of the bytes of two IDX files, images and labels.
     ///
     /// # Errors
     /// Bytes that are not such files, and everything that [`Dataset::new`]
@@ -83,43 +92,43 @@ impl Dataset {
         )
     }
 
-    /// Number of images, at least 1.
+    /// The number of images, at least 1.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// `false`: a data set has at least one image.
+    /// Always `false`: a data set has at least one image.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// Rows of an image.
+    /// The number of rows of an image.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Columns of an image.
+    /// The number of columns of an image.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// Pixels of an image, `rows · columns`: the inputs of a net.
+    /// The number of pixels of an image, `rows · columns`: the inputs of a net.
     pub fn features(&self) -> usize {
         self.rows * self.columns
     }
 
-    /// The largest label plus 1: the outputs of a net.
+    /// The number of classes, the largest label plus 1: the outputs of a net.
     pub fn classes(&self) -> usize {
         self.classes
     }
 
-    /// All pixels, image after image, row after row: `len · features` bytes, 0 is the
-    /// background.
+    /// The pixels of all images, image after image, row after row: `len · features` bytes,
+    /// where 0 is the background.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
 
-    /// All images in order, each its `features` pixels and its label.
+    /// Iterates over the images in order: `features` pixels and the label of each.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], u8)> {
         let images = self.pixels.chunks_exact(self.features());
         images.zip(self.labels.iter().copied())
@@ -142,19 +151,18 @@ impl Dataset {
         self.labels[i]
     }
 
-    /// All labels, in the order of the images.
+    /// The labels of all images, in order.
     pub fn labels(&self) -> &[u8] {
         &self.labels
     }
 
-    /// Writes the images named by `indices` as rows of `f32` in [0, 1], and
-    /// their labels.
+    /// Writes the images with these indices as rows of `f32` in [0, 1], and their labels.
     ///
     /// Shapes: `pixels` is `indices.len() × features`, row-major; `labels` has
     /// a place for each index.
     ///
     /// # Panics
-    /// Panics if the shapes differ or there is no image of that number.
+    /// Panics if the shapes differ or an index is not below the number of images.
     pub fn gather(&self, indices: &[u32], pixels: &mut [f32], labels: &mut [u8]) {
         let (count, features) = (indices.len(), self.features());
         assert!(
@@ -186,7 +194,7 @@ impl fmt::Debug for Dataset {
     }
 }
 
-/// Some images of a [`Dataset`], in an order of their own.
+/// A selection of images of a [`Dataset`], in any order.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Subset<'a> {
     dataset: &'a Dataset,
@@ -194,10 +202,10 @@ pub struct Subset<'a> {
 }
 
 impl<'a> Subset<'a> {
-    /// The images of `dataset` that `indices` name, in that order.
+    /// Selects the images of `dataset` with these indices, in that order.
     ///
     /// # Panics
-    /// Panics if an index names no image.
+    /// Panics if an index is not below the number of images.
     pub fn new(dataset: &'a Dataset, indices: Vec<u32>) -> Self {
         if let Some(&largest) = indices.iter().max() {
             assert!(
@@ -209,7 +217,7 @@ impl<'a> Subset<'a> {
         Self { dataset, indices }
     }
 
-    /// All images of `dataset`, in its order.
+    /// Selects all images of `dataset`, in order.
     pub fn all(dataset: &'a Dataset) -> Self {
         Self {
             dataset,
@@ -217,34 +225,34 @@ impl<'a> Subset<'a> {
         }
     }
 
-    /// Number of images.
+    /// The number of selected images.
     pub fn len(&self) -> usize {
         self.indices.len()
     }
 
-    /// Whether there is no image.
+    /// Whether no image is selected.
     pub fn is_empty(&self) -> bool {
         self.indices.is_empty()
     }
 
-    /// The data set that the images belong to.
+    /// The data set that images are selected from.
     pub fn dataset(&self) -> &'a Dataset {
         self.dataset
     }
 
-    /// The numbers of the images in their data set.
+    /// The indices of the selected images in their data set.
     pub fn indices(&self) -> &[u32] {
         &self.indices
     }
 
-    /// The images in this order, each its pixels and its label.
+    /// Iterates over the selected images: pixels and label of each.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a [u8], u8)> {
         let dataset = self.dataset;
         let images = self.indices.iter().map(|&i| i as usize);
         images.map(|i| (dataset.image(i), dataset.label(i)))
     }
 
-    /// Number of images of each class of the data set.
+    /// The number of selected images of each class of the data set.
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.dataset.classes()];
         for &i in &self.indices {

@@ -1,16 +1,16 @@
-//! What is wrong with a data set.
+//! Errors of data sets.
 
 use crate::data::idx::IdxError;
 use crate::data::split::Split;
 use core::fmt;
 
-/// Why bytes are no data set, or data sets cannot be parted.
+/// The error of making a data set, or of splitting one.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatasetError {
-    /// The file of images is no such file.
+    /// The bytes of the images are no IDX file of images.
     Images(IdxError),
-    /// The file of labels is no such file.
+    /// The bytes of the labels are no IDX file of labels.
     Labels(IdxError),
     /// The pixels are not a whole number of images.
     Pixels {
@@ -37,22 +37,22 @@ pub enum DatasetError {
         /// Rows and columns in the test file.
         test: (usize, usize),
     },
-    /// The test file has a label that the training file has not.
+    /// The test file has a label that the training file does not have.
     Label {
-        /// Number of the image, from 0.
+        /// The index of the image in the test file.
         index: usize,
-        /// Its label.
+        /// The label of that image.
         label: u8,
-        /// Classes of the training file.
+        /// The number of classes of the training file.
         classes: usize,
     },
-    /// The file to be cut has too few images for two parts.
+    /// The file to be split has too few images for two parts.
     TooFew {
         /// The split asked for.
         split: Split,
-        /// Images it takes.
+        /// The number of images that it needs.
         expected: usize,
-        /// Images there are.
+        /// The number of images there are.
         found: usize,
     },
 }

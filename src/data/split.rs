@@ -2,16 +2,18 @@
 
 use crate::compute::names::named;
 
-/// Which images train, which validate, which test.
+/// The rule by which the images of two files become training, validation and test
+/// images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Split {
-    /// All of the training file trains; the test file, halved, validates and
-    /// tests: 60 000, 5 000 and 5 000 of MNIST.
+    /// The training file trains; half of the test file validates and half tests: 60 000,
+    /// 5 000 and 5 000 images of MNIST. The split of the run that did not learn.
     #[default]
     Question,
-    /// A twelfth of the training file validates, the rest of it trains; all of
-    /// the test file tests, as in the literature: 55 000, 5 000 and 10 000.
+    /// A twelfth of the training file validates, the rest of it trains, and the test
+    /// file tests: 55 000, 5 000 and 10 000 images of MNIST. Comparable to the
+    /// literature.
     Standard,
 }
 

@@ -1,4 +1,4 @@
-//! Parting images into those that train, validate and test.
+//! Splitting images into training, validation and test images.
 
 use crate::compute::rng::shuffle;
 use crate::data::dataset::{Dataset, Subset, numbers};
@@ -7,12 +7,12 @@ use crate::data::split::Split;
 use alloc::vec::Vec;
 use rand_core::Rng;
 
-/// Parts the examples at random, each class in its share: the numbers of
-/// `labels.len() − second` examples, then those of `second`.
+/// Splits examples at random into two parts with equal shares of each class: returns the
+/// indices of `labels.len() − second` examples, then those of `second`.
 ///
-/// Of a class that is n of all N examples, the second part has `n·second/N`,
-/// rounded down or up: up for the largest remainders, ties by class number.
-/// Both parts are shuffled, so their beginnings show all classes too.
+/// If a class has n of all N examples, the second part has `n·second/N` of them, rounded
+/// down or up: up for the largest remainders, ties by class number. Both parts are
+/// shuffled, so every prefix mixes the classes.
 ///
 /// # Panics
 /// Panics if `second` is more than there are labels, or there are 2³² labels
@@ -29,7 +29,7 @@ pub fn stratified_split<R: Rng + ?Sized>(
     );
     let mut wanted = shares(labels, second);
 
-    // The first of each class in random order are a random choice of it.
+    // In random order, the first examples of a class are a random choice of it.
     let mut order = numbers(total);
     shuffle(&mut order, rng);
     let (mut rest, mut taken) = (
@@ -45,13 +45,13 @@ pub fn stratified_split<R: Rng + ?Sized>(
             rest.push(i);
         }
     }
-    // The rest begins with the classes whose share was filled first.
+    // Unshuffled, the rest would begin with the classes whose share was filled first.
     shuffle(&mut rest, rng);
     shuffle(&mut taken, rng);
     (rest, taken)
 }
 
-/// How many of each class make up a part of `part` examples.
+/// The number of examples of each class in a part of `part` examples.
 fn shares(labels: &[u8], part: usize) -> [u64; 256] {
     let mut counts = [0u64; 256];
     for &label in labels {
@@ -73,28 +73,27 @@ fn shares(labels: &[u8], part: usize) -> [u64; 256] {
     shares
 }
 
-/// The three parts of the data of one run, none of them empty, no image in two
-/// of them.
+/// The training, validation and test images of a run: none is empty, and no image is in
+/// two of them.
 #[derive(Clone, Debug)]
 pub struct Splits<'a> {
-    /// What the net learns from.
+    /// The images that the net learns from.
     pub train: Subset<'a>,
-    /// What chooses among nets.
+    /// The images that choose the best epoch.
     pub val: Subset<'a>,
-    /// What the chosen net is measured with, once.
+    /// The images that measure the chosen net, once.
     pub test: Subset<'a>,
 }
 
 impl<'a> Splits<'a> {
-    /// Parts the images of a training file and a test file.
+    /// Splits the images of a training file and a test file.
     ///
-    /// The file that `split` cuts in two is cut at random, each class in its
-    /// share, as by [`stratified_split`]: the halves of MNIST's test file as it
-    /// stands differ by a factor of two in error.
+    /// One of the two files is split in two, by [`stratified_split`]: the first and the
+    /// last half of MNIST's test file differ by a factor of two in error.
     ///
     /// # Errors
     /// Images of two sizes, a label in the test file beyond those of the
-    /// training file, and a file too small to be cut.
+    /// training file, and a file too small to be split.
     pub fn new<R: Rng + ?Sized>(
         train_file: &'a Dataset,
         test_file: &'a Dataset,

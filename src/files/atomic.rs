@@ -16,19 +16,19 @@ pub trait Disk {
     /// A file that is open for writing.
     type File: Write;
 
-    /// Makes a file of a name that nothing has.
+    /// Creates a file; fails if there is anything of that name.
     fn create_new(&self, path: &Path) -> io::Result<Self::File>;
 
-    /// Has what was written to a file reach the disk.
+    /// Flushes the content of a file to the disk.
     fn sync(&self, file: &Self::File) -> io::Result<()>;
 
-    /// Gives a file another name, in place of the file that has it.
+    /// Renames a file, and replaces the file of the new name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Has the names in a folder reach the disk.
+    /// Flushes the names in a folder to the disk.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
 }
 
@@ -60,8 +60,8 @@ impl Disk for Os {
             return Ok(());
         }
         match File::open(folder).and_then(|folder| folder.sync_all()) {
-            // Folders that may not be read, and file systems that cannot do
-            // it: nothing is lost unless the power fails.
+            // A folder that may not be read, or a file system that cannot flush one:
+            // only a power failure can lose the rename.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -75,19 +75,18 @@ impl Disk for Os {
     }
 }
 
-/// Writes a file so that `path` holds its old content or all of `bytes`, never
-/// a part, even if the power fails.
+/// Writes a file atomically: `path` holds its old content or all of `bytes`, never a part,
+/// even if the power fails.
 ///
-/// The bytes go into a temporary file in the same folder, reach the disk, and
-/// take the name then. A file of that name is replaced rather than rewritten:
-/// its permissions are those of a new file, and other hard links to it keep the
-/// old content, as does what it points to if it is a symbolic link.
+/// The bytes are written to a temporary file in the same folder, flushed to the disk, and
+/// renamed to `path`. A file of that name is replaced, not rewritten: it gets the
+/// permissions of a new file, and other hard links to it, or the target of a symbolic
+/// link, keep the old content.
 ///
 /// # Errors
-/// A folder that is missing or cannot be written to, a full disk, or something
-/// at `path` that is no regular file. The temporary file is removed. Where it is
-/// only the folder that cannot be made to reach the disk, `path` already holds
-/// the new content.
+/// A folder that is missing or cannot be written to, a full disk, or something at `path`
+/// that is no regular file. The temporary file is removed. If only flushing the folder
+/// fails, `path` already holds the new content.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
     write_atomic_on(&Os, path, bytes)
 }
@@ -95,9 +94,9 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
 /// Writes a file as [`write_atomic`] does, on a disk of any kind.
 ///
 /// # Errors
-/// As [`write_atomic`].
+/// Everything that [`write_atomic`] finds.
 pub fn write_atomic_on(disk: &impl Disk, path: &Path, bytes: &[u8]) -> Result<(), IoError> {
-    // A rename would take the place of a device or pipe, too.
+    // A rename would replace a device or pipe, too.
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(IoError::NotAFile { path: path.into() });
     }
@@ -111,14 +110,14 @@ pub fn write_atomic_on(disk: &impl Disk, path: &Path, bytes: &[u8]) -> Result<()
     };
     let (temporary, file) = create_temporary(disk, folder).map_err(failed)?;
     if let Err(error) = fill_and_rename(disk, file, bytes, &temporary, path) {
-        // What matters is the first error; a second one changes nothing.
+        // The first error is reported; an error of removing is of no use to the caller.
         let _ = disk.remove(&temporary);
         return Err(failed(error));
     }
     disk.sync_folder(folder).map_err(failed)
 }
 
-/// What temporary files are called.
+/// The beginning and the end of the names of temporary files.
 const TEMPORARY: (&str, &str) = (".handwritten-", ".tmp");
 
 /// A new empty file in `folder`, under a name that nothing else has.
@@ -129,7 +128,7 @@ fn create_temporary<D: Disk>(disk: &D, folder: &Path) -> io::Result<(PathBuf, D:
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = folder.join(format!("{before}{}-{number}{after}", process::id()));
         match disk.create_new(&path) {
-            // Left by a process of the same number that was killed.
+            // Left by a process of the same id that was killed.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
             Ok(file) => return Ok((path, file)),
@@ -146,14 +145,14 @@ fn fill_and_rename<D: Disk>(
 ) -> io::Result<()> {
     file.write_all(bytes)?;
     file.flush()?;
-    // Before the rename, or a power failure leaves the new name on no content.
+    // Flushed before the rename, or a power failure may leave an empty file of the name.
     disk.sync(&file)?;
     drop(file);
     disk.rename(from, to)
 }
 
-/// Removes the temporary files that processes have left in `folder` which were
-/// killed while they wrote. Nobody else may be writing there.
+/// Removes the temporary files of processes that were killed while they wrote into
+/// `folder`. No other process may be writing there.
 pub fn sweep(folder: &Path) {
     let (before, after) = TEMPORARY;
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -163,7 +162,7 @@ pub fn sweep(folder: &Path) {
             .to_str()
             .is_some_and(|name| name.starts_with(before) && name.ends_with(after));
         if is_left {
-            // One that cannot be removed is in nobody's way.
+            // A file that cannot be removed does no harm.
             let _ = fs::remove_file(entry.path());
         }
     }

@@ -1,4 +1,4 @@
-//! Data sets in folders: looking for them, and loading them.
+//! Finding and loading data sets.
 
 use crate::data::Dataset;
 use crate::data::idx::{self, Kind};
@@ -12,34 +12,46 @@ use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// What a data folder holds.
+/// The data set of a folder.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Corpus {
-    /// The images of the training file, in its order.
+    /// The images and labels of the training files, in file order.
     pub train: Dataset,
-    /// The images of the test file, in its order.
+    /// The images and labels of the test files, in file order.
     pub test: Dataset,
-    /// Which data set it is.
+    /// The data set, if it is known by its content.
     pub source: KnownDataset,
-    /// Names the data, however they are compressed: the SHA-256, in hex, over
-    /// the SHA-256 (32 bytes each) of the decompressed training images,
-    /// training labels, test images and test labels.
+    /// The fingerprint of the decompressed data: the SHA-256, in hexadecimal digits, of
+    /// the four SHA-256 (32 bytes each) of training images, training labels, test images
+    /// and test labels.
     pub fingerprint: String,
-    /// The folder they come from.
+    /// The folder that the files were read from.
     pub dir: PathBuf,
 }
 
-/// Reads the four files of the folder `dir`.
+/// Loads the four files of the folder `dir`.
 ///
-/// A file is gz or raw by its content, whatever its name. Its name is
-/// `train-images-idx3-ubyte` or `train-images.idx3-ubyte`, with or without
-/// `.gz`; of several spellings the first in this order counts. Images may have
+/// The names are `train-images-idx3-ubyte` or `train-images.idx3-ubyte`, and so on, with
+/// or without `.gz`; if there are several spellings of a name, the first in this order
+/// counts. Whether a file is gz is told by its content, not by its name. Images may have
 /// any size and labels any value.
 ///
+/// ```no_run
+/// use handwritten::data::{Split, Splits};
+/// use handwritten::compute::rng::{Stream, generator};
+/// use handwritten::files;
+///
+/// let corpus = files::load(&files::find(None, &[])?)?;
+/// let mut rng = generator(1, Stream::Split);
+/// let splits = Splits::new(&corpus.train, &corpus.test, Split::Standard, &mut rng)?;
+/// println!("{}: {} images to train", corpus.source, splits.train.len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
-/// A folder or file that is missing, cannot be read or is something else; gz
-/// or IDX that is damaged; images and labels that differ in number.
+/// A folder or file that is missing, cannot be read or is something else; gz or IDX that
+/// is damaged; images and labels that differ in number.
 pub fn load(dir: &Path) -> Result<Corpus, IoError> {
     let folder = fs::metadata(dir).map_err(|error| IoError::read(dir, error))?;
     if !folder.is_dir() {
@@ -58,7 +70,7 @@ pub fn load(dir: &Path) -> Result<Corpus, IoError> {
     })
 }
 
-/// The images and labels of the files `part-…`, and the hash of each.
+/// Loads the images and labels of a part (`train` or `t10k`), and hashes each file.
 fn load_pair(dir: &Path, part: &str) -> Result<(Dataset, [Hash; 2]), IoError> {
     let images = locate(dir, part, Kind::Images)?;
     let labels = locate(dir, part, Kind::Labels)?;
@@ -75,7 +87,7 @@ fn load_pair(dir: &Path, part: &str) -> Result<(Dataset, [Hash; 2]), IoError> {
     let (mut pixels, images_hash) = pixels?;
     let parsed = idx::images(&pixels).map_err(|error| IoError::idx(&images, error))?;
     let (rows, columns) = (parsed.rows, parsed.columns);
-    // In place: two copies of the pixels would be the peak of a whole run.
+    // In place: two copies of the pixels would be the peak memory of a whole run.
     pixels.drain(..Kind::Images.header_len());
     let (bytes, labels_hash) = bytes?;
     let parsed = idx::labels(&bytes).map_err(|error| IoError::idx(&labels, error))?;
@@ -89,7 +101,7 @@ fn load_pair(dir: &Path, part: &str) -> Result<(Dataset, [Hash; 2]), IoError> {
     Ok((dataset, [images_hash, labels_hash]))
 }
 
-/// Does both, at the same time where there are threads.
+/// Calls both, in parallel with the feature `rayon`.
 fn both<A: Send, B: Send>(
     one: impl FnOnce() -> A + Send,
     other: impl FnOnce() -> B + Send,
@@ -100,13 +112,13 @@ fn both<A: Send, B: Send>(
     return (one(), other());
 }
 
-/// The first of a file's names that is there.
+/// The path of a file, by the first of its names that exists.
 fn locate(dir: &Path, part: &str, kind: Kind) -> Result<PathBuf, IoError> {
     let names = idx_names(part, kind);
     for name in &names {
         let path = dir.join(name);
         match fs::metadata(&path) {
-            // Asked before opening: to open a pipe is to wait for its writer.
+            // Checked before opening: opening a pipe waits for its writer.
             Ok(found) if !found.is_file() => return Err(IoError::NotAFile { path }),
             Ok(_) => return Ok(path),
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -154,9 +166,9 @@ pub fn find(explicit: Option<&Path>, before: &[&Path]) -> Result<PathBuf, IoErro
     first_with_data(folders)
 }
 
-/// Where the user's cache folder keeps the files.
+/// The folder of the files in the user's cache folder.
 fn cache_folder() -> Option<PathBuf> {
-    // A relative folder would depend on where the program is started.
+    // A relative folder would depend on the working directory.
     let folder = |name| {
         env::var_os(name)
             .map(PathBuf::from)
@@ -175,8 +187,8 @@ fn cache_folder() -> Option<PathBuf> {
     cache.map(|cache| cache.join("handwritten").join("mnist"))
 }
 
-/// The first folder that holds any of the four files: one that lacks another
-/// deserves a message about that, not a silent look elsewhere.
+/// The first folder that holds any of the four files. If it lacks another of them,
+/// [`load`] says so, which is better than a silent look elsewhere.
 fn first_with_data(folders: Vec<PathBuf>) -> Result<PathBuf, IoError> {
     let holds_data = |dir: &PathBuf| {
         ["train", "t10k"].iter().any(|part| {

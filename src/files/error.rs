@@ -1,4 +1,4 @@
-//! What goes wrong with folders and files.
+//! Errors of folders and files.
 
 use crate::data::DatasetError;
 use crate::data::idx::{IdxError, Kind};
@@ -8,80 +8,80 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a folder or file cannot be read or written.
+/// The error of finding, reading or writing a folder or file.
 ///
 /// The message is one line, which names the file and says the cause as well.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum IoError {
-    /// No folder that is looked into by default holds any of the four files.
+    /// None of the default folders holds any of the four files.
     NoData {
-        /// The folders, in order.
+        /// The folders that were searched, in order.
         looked: Vec<PathBuf>,
     },
-    /// A folder lacks a file.
+    /// A data folder lacks a file.
     Missing {
-        /// The folder.
+        /// The data folder.
         dir: PathBuf,
-        /// The names that the file goes by.
+        /// The names that the file may have.
         names: [String; 4],
     },
-    /// What should be a folder is something else.
+    /// The path of a data folder is not a folder.
     NotAFolder {
-        /// What was to be read.
+        /// The path that was to be read.
         path: PathBuf,
     },
-    /// What should be a file is a folder, a pipe or a device.
+    /// The path of a file is a folder, a pipe or a device.
     NotAFile {
-        /// What was to be read or written.
+        /// The path that was to be read or written.
         path: PathBuf,
     },
-    /// A symbolic link leads nowhere.
+    /// A symbolic link points to nothing.
     BrokenLink {
         /// The link.
         path: PathBuf,
     },
-    /// The system refuses to read.
+    /// The system fails to read.
     Read {
-        /// What was to be read.
+        /// The path that was to be read.
         path: PathBuf,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
     /// A gz file ends early, or its checksum or code is wrong.
     Gz {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The cause.
         source: io::Error,
     },
-    /// The content is not the IDX file that its name says.
+    /// The content is not the kind of IDX file that the name says.
     Idx {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The cause.
         source: IdxError,
     },
-    /// Images and labels do not make up a data set.
+    /// Images and labels do not make a data set.
     Data {
         /// The file of images.
         images: PathBuf,
         /// The file of labels.
         labels: PathBuf,
-        /// What is wrong.
+        /// The cause.
         source: DatasetError,
     },
-    /// The system refuses to write.
+    /// The system fails to write.
     Write {
-        /// What was to be written.
+        /// The path that was to be written.
         path: PathBuf,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
 impl IoError {
-    /// The system refuses to read `path`.
+    /// The system fails to read `path`.
     pub(super) fn read(path: &Path, source: io::Error) -> Self {
         Self::Read {
             path: path.into(),
@@ -89,7 +89,7 @@ impl IoError {
         }
     }
 
-    /// What stops the reading of the file at `path`.
+    /// The error of reading the file at `path`.
     pub(super) fn unread(path: &Path, error: ReadError) -> Self {
         let path = path.into();
         match error {

@@ -1,4 +1,4 @@
-//! The names that the files of a data set go by.
+//! Names of the files of a data set.
 
 use crate::data::idx::Kind;
 

@@ -1,17 +1,17 @@
-//! Data sets that are known by their content.
+//! Data sets that are recognised by their content.
 
 use crate::compute::names::named;
 use std::fmt::Write as _;
 
-/// Which data set a folder holds, by the content of its files.
+/// A data set, recognised by the content of its four files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KnownDataset {
-    /// The handwritten digits of LeCun, Cortes and Burges.
+    /// MNIST: handwritten digits (LeCun, Cortes and Burges).
     Mnist,
-    /// The articles of clothing of Xiao, Rasul and Vollgraf.
+    /// Fashion-MNIST: articles of clothing (Xiao, Rasul and Vollgraf).
     FashionMnist,
-    /// Anything else, even if a single byte differs.
+    /// Any other data, even if a single byte differs.
     Unknown,
 }
 

@@ -5,22 +5,23 @@ use flate2::bufread::MultiGzDecoder;
 use std::fmt;
 use std::io::{self, BufRead, ErrorKind, Read};
 
-/// Reads an IDX file, gz or raw by its content, that is `len` bytes long:
-/// returns its decompressed content, header included, as [`idx::images`] and
-/// [`idx::labels`] take it.
+/// Reads an IDX file of `len` bytes, gz or raw by its content, and returns its
+/// decompressed content, header included, as [`idx::images`] and [`idx::labels`] take it.
 ///
-/// Reading stops one byte after what the header promises, which shows whether
-/// the file goes on. That much memory is taken at once if it is no more than 16
-/// times `len`; else it grows as bytes arrive.
+/// Reading stops one byte after the length that the header states, which shows whether
+/// the file goes on. That much memory is allocated at once if it is at most 16 times
+/// `len`; otherwise the buffer grows as bytes arrive.
 ///
 /// # Errors
-/// A header that is none of this kind, gz that is damaged, and whatever stops
-/// the reader. That the content is shorter or longer than its header promises
-/// is found by those who parse it.
+/// A header that is not of this kind, damaged gz, and errors of the reader. Content that
+/// is shorter or longer than its header states is no error here; the parsers find it.
+///
+/// [`idx::images`]: crate::data::idx::images()
+/// [`idx::labels`]: crate::data::idx::labels()
 pub fn read_idx(mut file: impl BufRead, len: u64, kind: Kind) -> Result<Vec<u8>, ReadError> {
     let is_gz = loop {
         match file.fill_buf() {
-            // Every later call is made again by the standard library.
+            // Later calls are repeated by the standard library.
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             start => break start.map_err(ReadError::System)?.starts_with(&[0x1f, 0x8b]),
         }
@@ -31,7 +32,7 @@ pub fn read_idx(mut file: impl BufRead, len: u64, kind: Kind) -> Result<Vec<u8>,
         Box::new(file)
     };
 
-    // The gz decoder's errors are told from the system's by their kind.
+    // Errors of the gz decoder are told from those of the system by their kind.
     let stopped = |source: io::Error| match source.kind() {
         ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof if is_gz => {
             ReadError::Gz(source)
@@ -50,9 +51,9 @@ pub fn read_idx(mut file: impl BufRead, len: u64, kind: Kind) -> Result<Vec<u8>,
     // One byte more shows whether the file goes on, and reading up to the end
     // has the gz checksum verified.
     let limit = expected - header_len + 1;
-    // What the header promises is taken from memory at once only as far as the
-    // file bears it out; beyond that the buffer grows as bytes arrive. MNIST
-    // shrinks to a fifth, its labels to a half.
+    // Memory is not allocated on the word of a header: at once only up to 16 times the
+    // length of the file, beyond that as bytes arrive. Compression shrinks the images of
+    // MNIST to a fifth, its labels to a half.
     let likely = limit.min(len.saturating_mul(16));
     bytes
         .try_reserve_exact(usize::try_from(likely).unwrap_or(usize::MAX))
@@ -64,15 +65,15 @@ pub fn read_idx(mut file: impl BufRead, len: u64, kind: Kind) -> Result<Vec<u8>,
     Ok(bytes)
 }
 
-/// Why [`read_idx`] stops.
+/// The error of [`read_idx`].
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum ReadError {
-    /// The system refuses to read, or has no memory.
+    /// The system fails to read, or has no memory.
     System(io::Error),
-    /// The gz ends early, or its checksum or code is wrong.
+    /// The gz data end early, or their checksum or code is wrong.
     Gz(io::Error),
-    /// The header is not that of the IDX file asked for.
+    /// The header is not that of the kind of IDX file asked for.
     Idx(IdxError),
 }
 

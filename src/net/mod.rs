@@ -1,4 +1,4 @@
-//! The net: fully connected layers, and their two passes over a mini-batch.
+//! Fully connected nets, and their forward and backward pass over a mini-batch.
 //!
 //! With B examples, D inputs, H hidden units and C classes (one hidden layer;
 //! more of them repeat its lines):
@@ -35,7 +35,7 @@ pub use layout::{MAX_DEPTH, Tensor, activations_len, checked_params_len, params_
 #[cfg(feature = "alloc")]
 pub use owned::Net;
 
-/// A net whose parameters are borrowed.
+/// A net with borrowed parameters.
 ///
 /// The parameters of all layers lie in one slice, for each layer its weights W
 /// (inputs×outputs, row-major) and then its biases b (outputs). A gradient or
@@ -99,8 +99,8 @@ impl<'a> NetRef<'a> {
         }
     }
 
-    /// The same, or `None` where [`NetRef::new`] panics: for a net in a
-    /// constant, such as one in flash.
+    /// A net as by [`NetRef::new`], or `None` where that panics. Usable in constants, such
+    /// as a net in flash.
     pub const fn try_new(
         widths: &'a [usize],
         activation: Activation,
@@ -137,12 +137,12 @@ impl<'a> NetRef<'a> {
         self.activation
     }
 
-    /// All parameters.
+    /// The parameters of all layers.
     pub fn params(&self) -> &'a [f32] {
         self.params
     }
 
-    /// The number of layers with parameters: hidden ones and the output.
+    /// The number of layers with parameters: hidden layers and output layer.
     pub fn depth(&self) -> usize {
         self.widths.len() - 1
     }
@@ -160,7 +160,7 @@ impl<'a> NetRef<'a> {
         }
     }
 
-    /// What layer `l` made of each example, out of all the activations.
+    /// The activations of layer `l`, examples×outputs, out of those of all layers.
     ///
     /// # Panics
     /// Panics if there is no such layer, or if `activations` does not hold
@@ -173,8 +173,8 @@ impl<'a> NetRef<'a> {
         MatRef::new(&block[..examples * width], examples, width)
     }
 
-    /// The forward pass: fills `activations`, layer after layer, and returns
-    /// the logits, B×C.
+    /// Makes the forward pass: fills `activations`, layer after layer, and returns the
+    /// logits, B×C.
     ///
     /// Shapes: `x` B×D; `activations` holds [`activations_len`] elements.
     ///
@@ -198,7 +198,7 @@ impl<'a> NetRef<'a> {
         input
     }
 
-    /// A = σ(b + input·W) of layer `l`; no σ in the last one.
+    /// Computes A = σ(b + input·W) of layer `l`, without σ in the last layer.
     pub(crate) fn layer_forward(
         &self,
         l: usize,
@@ -207,8 +207,8 @@ impl<'a> NetRef<'a> {
         ctx: &mut Context<'_>,
     ) {
         let (isa, Layer { weights, biases }) = (ctx.isa(), self.layer(l));
-        // The chains of the product start from the biases, and σ comes part by
-        // part as the sums are complete.
+        // The chains of the product start from the biases; σ is applied to each part
+        // of Z as soon as its sums are complete.
         let sigma = |_, _, z: &mut [f32]| self.activation.apply(isa, z);
         let mut z = Product::new(input, weights).start(Start::Row(biases));
         if l + 1 < self.depth() {
@@ -217,8 +217,8 @@ impl<'a> NetRef<'a> {
         z.compute(MatMut::new(a, input.rows(), biases.len()), ctx);
     }
 
-    /// dZ of the layer below layer `l`, whose activations are `a`:
-    /// dZ·Wᵀ ⊙ σ′(Z).
+    /// Computes dZ of the layer below layer `l`, from dZ of layer `l` and the
+    /// activations `a` between them: dZ·Wᵀ ⊙ σ′(Z).
     pub(crate) fn layer_backward(
         &self,
         l: usize,
@@ -237,7 +237,7 @@ impl<'a> NetRef<'a> {
             .compute(MatMut::new(below, a.rows(), a.cols()), ctx);
     }
 
-    /// The backward pass: adds the gradient of the loss by every parameter to
+    /// Makes the backward pass: adds the gradient of the loss by every parameter to
     /// `gradient`.
     ///
     /// Shapes: `x` B×D and `activations` as [`NetRef::forward`] had and left

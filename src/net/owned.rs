@@ -10,6 +10,8 @@ use alloc::{vec, vec::Vec};
 use core::fmt;
 
 /// A net that owns its parameters.
+///
+/// Passes, evaluations and checks take it borrowed, as [`Net::view`] gives it.
 #[derive(Clone, PartialEq)]
 pub struct Net {
     widths: Vec<usize>,
@@ -75,12 +77,12 @@ impl Net {
         self.activation
     }
 
-    /// The number of layers with parameters: hidden ones and the output.
+    /// The number of layers with parameters: hidden layers and output layer.
     pub fn depth(&self) -> usize {
         self.view().depth()
     }
 
-    /// All parameters, laid out as in [`NetRef`].
+    /// The parameters of all layers, laid out as in [`NetRef`].
     pub fn params(&self) -> &[f32] {
         &self.params
     }
@@ -134,7 +136,7 @@ impl Net {
         NetRef::of_net(&self.widths, self.activation, &self.params)
     }
 
-    /// All parameters, to be changed.
+    /// The parameters of all layers, to be changed.
     pub fn params_mut(&mut self) -> &mut [f32] {
         &mut self.params
     }

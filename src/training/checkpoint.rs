@@ -1,4 +1,4 @@
-//! The bytes of a checkpoint.
+//! Checkpoints: the state of a run between two steps, and its bytes.
 //!
 //! ```text
 //! magic    8 bytes   89 "HWCKPT" 0A
@@ -8,13 +8,16 @@
 //! crc32    u32       of all bytes before it (IEEE 802.3)
 //! ```
 //!
-//! All numbers are little-endian; floating-point numbers keep their bits. A
-//! version that has once been written is read for ever: when the format
-//! changes the number goes up, and the code that reads the old one stays.
-//! Version 1 ends the configuration before the smoothing of the labels, which
-//! it did not know; version 2 knew no learning rate that falls in a line. Versions
-//! up to 3 do not hold the mistakes made on purpose: whoever goes on with such a run
-//! sets [`Config::defects`] again.
+//! All numbers are little-endian; floating-point numbers keep their bits. Every version
+//! that was ever written stays readable: a change of the format gets a new number, and
+//! the code that reads the old one stays.
+//!
+//! | version | adds |
+//! |---|---|
+//! | 1 | |
+//! | 2 | [`Config::label_smoothing`], 0 before |
+//! | 3 | [`Schedule::Linear`] |
+//! | 4 | [`Config::defects`]; to go on with an older run that has some, set them again |
 
 use crate::net::activation::Activation;
 use crate::net::defects::Defects;
@@ -32,40 +35,65 @@ use core::fmt;
 const MAGIC: [u8; 8] = *b"\x89HWCKPT\n";
 const VERSION: u32 = 4;
 
-/// Bytes before the run, and after it.
+/// The number of bytes before the run and after it.
 const HEAD: usize = 8 + 4 + 8;
 const TAIL: usize = 4;
 
-/// A run between two of its steps: everything that the next one depends on.
+/// The state of a run between two steps: everything that the next step depends on.
 ///
-/// [`resume`] goes on from it, and what comes of that has the bits of a run that
-/// was never interrupted. [`Checkpoint::to_bytes`] makes a file of it.
+/// [`resume`] continues from it, and the result has the bits of a run that was never
+/// interrupted. [`Checkpoint::to_bytes`] and [`Checkpoint::from_bytes`] convert it to
+/// bytes and back.
+///
+/// ```
+/// use handwritten::compute::rng::{Stream, generator};
+/// use handwritten::data::{Dataset, Subset};
+/// use handwritten::{Activation, Checkpoint, Config, Init, Net, Workspace, resume};
+///
+/// let data = Dataset::new(vec![255, 0, 0, 255], 1, 2, vec![0, 1])?;
+/// let all = Subset::all(&data);
+/// let mut rng = generator(1, Stream::Weights);
+/// let net = Net::random(&[2, 4, 2], Activation::Tanh, Init::Glorot, &mut rng);
+/// let mut workspace = Workspace::new(net.widths(), 1);
+///
+/// let mut run = Checkpoint::new(net, Config::default().with_epochs(3));
+/// let bytes = run.to_bytes(b"my own notes");
+/// resume(&mut run, &all, &all, &mut workspace, &mut ())?;
+/// assert!(run.is_complete());
+///
+/// let (mut again, notes) = Checkpoint::from_bytes(&bytes)?;
+/// resume(&mut again, &all, &all, &mut workspace, &mut ())?;
+/// assert_eq!((again, &notes[..]), (run, &b"my own notes"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [`resume`]: crate::training::resume()
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Checkpoint {
-    /// How the net is trained.
+    /// The configuration of the run.
     pub config: Config,
-    /// The net as it is.
+    /// The net in training.
     pub net: Net,
-    /// The velocity of each of its parameters.
+    /// The velocity of each parameter, laid out like the parameters.
     pub velocity: Vec<f32>,
-    /// The net that is kept: that of the lowest validation loss so far, and
-    /// before the first epoch ends the net that training began with.
+    /// The net of the lowest validation loss so far; before the end of the first epoch,
+    /// the net that training began with.
     pub best: Net,
-    /// The epoch after which that was; 0 for none yet.
+    /// The epoch of the lowest validation loss, counted from 1; 0 before the end of the
+    /// first epoch.
     pub best_epoch: usize,
-    /// The epochs that are over. With the seed of the configuration their
-    /// number says where the generator of the shuffles is.
+    /// The reports of the complete epochs. Their number and the seed of the configuration
+    /// determine the state of the generator of the shuffles.
     pub history: Vec<EpochReport>,
-    /// The steps that have been made of the epoch after these: the place in its
-    /// order of the examples.
+    /// The number of steps that have been made of the current epoch.
     pub step: usize,
-    /// The sum of their losses.
+    /// The sum of the losses of all examples in those steps.
     pub loss: f64,
 }
 
 impl fmt::Debug for Checkpoint {
-    /// Where the run is, without parameters and velocities.
+    /// The progress of the run, without parameters and velocities.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Checkpoint")
             .field("config", &self.config)
@@ -79,7 +107,7 @@ impl fmt::Debug for Checkpoint {
 }
 
 impl Checkpoint {
-    /// A run of `net` that has not begun.
+    /// The start of a run that trains `net`.
     pub fn new(net: Net, config: Config) -> Self {
         Self {
             config,
@@ -93,8 +121,8 @@ impl Checkpoint {
         }
     }
 
-    /// Whether nothing is left to do: all epochs are over, or there has been no
-    /// better one for as long as the configuration waits.
+    /// Whether the run has ended: all epochs are complete, or the validation loss has not
+    /// fallen for [`Config::patience`] epochs.
     pub fn is_complete(&self) -> bool {
         let epochs = self.history.len();
         let since = epochs - self.best_epoch.min(epochs);
@@ -105,7 +133,7 @@ impl Checkpoint {
         epochs > 0 && (epochs >= self.config.epochs || waited)
     }
 
-    /// The lowest validation loss so far.
+    /// The lowest validation loss so far; infinite before the end of the first epoch.
     pub(super) fn lowest(&self) -> f64 {
         let best = self.best_epoch.checked_sub(1);
         best.map_or(f64::INFINITY, |best| self.history[best].val_loss)
@@ -113,7 +141,7 @@ impl Checkpoint {
 }
 
 impl Checkpoint {
-    /// The run as bytes, with whatever the caller needs to know it again.
+    /// Encodes the run, and bytes of the caller's own (`attachment`).
     pub fn to_bytes(&self, attachment: &[u8]) -> Vec<u8> {
         let mut w = Writer(Vec::with_capacity(
             HEAD + 12 * self.velocity.len() + 40 * self.history.len() + attachment.len() + 512,
@@ -149,12 +177,11 @@ impl Checkpoint {
         bytes
     }
 
-    /// The run that [`Checkpoint::to_bytes`] made bytes of, and what was added
-    /// to it.
+    /// Decodes what [`Checkpoint::to_bytes`] wrote: the run and the attachment.
     ///
     /// # Errors
-    /// Bytes that are not all of a checkpoint of a known version. No more memory
-    /// is taken than the bytes account for.
+    /// Bytes that are not a whole checkpoint of a known version. The memory that is
+    /// allocated is in proportion to the number of bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<(Self, Vec<u8>), CheckpointError> {
         let mut r = Reader(bytes);
         if r.take(MAGIC.len()) != Some(&MAGIC) {
@@ -184,27 +211,27 @@ impl Checkpoint {
     }
 }
 
-/// Why bytes are no checkpoint.
+/// The error of decoding a checkpoint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum CheckpointError {
-    /// They begin otherwise.
+    /// The bytes do not begin with the magic number.
     Magic,
-    /// A later version of this crate has written them.
+    /// A newer version of this crate wrote the bytes.
     Version {
-        /// Its version of the format.
+        /// The version of the format.
         found: u32,
     },
-    /// They are cut off, or there are too many.
+    /// There are fewer or more bytes than the header states.
     Length {
-        /// How many there should be.
+        /// The number of bytes by the header.
         expected: u64,
-        /// How many there are.
+        /// The number of bytes there are.
         found: usize,
     },
-    /// Some of them have changed.
+    /// The checksum is wrong: some bytes have changed.
     Checksum,
-    /// They are whole, but what they say makes no sense.
+    /// The bytes are whole, but a value is out of range.
     Content,
 }
 
@@ -338,7 +365,7 @@ fn read_config(r: &mut Reader<'_>, version: u32) -> Option<Config> {
     .filter(|config| config.validate().is_ok())
 }
 
-/// The place of a choice among all: its number in the file.
+/// The number of a choice in the file: its position among all choices.
 fn position<T: PartialEq>(all: &[T], choice: T) -> u8 {
     let found = all.iter().position(|other| *other == choice);
     found.expect("a choice is among all choices") as u8

@@ -1,4 +1,4 @@
-//! How a net is trained.
+//! Configurations of training runs.
 
 use crate::net::defects::{Defects, Objective};
 use crate::net::loss::Reduction;
@@ -6,7 +6,7 @@ use crate::net::optimizer::Momentum;
 use crate::net::schedule::{LearningRate, Schedule};
 use core::fmt;
 
-/// How many examples make a step.
+/// The number of examples of a step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Batch {
     /// All examples: one step an epoch.
@@ -16,8 +16,9 @@ pub enum Batch {
     Mini(usize),
 }
 
-/// How a net is trained. The default trains a sigmoid net of 128 hidden units
-/// on MNIST to more than 98 %.
+/// The configuration of a training run.
+///
+/// The default trains a sigmoid net of 128 hidden units on MNIST to more than 98 %.
 ///
 /// ```
 /// use handwritten::{Batch, Config, Schedule};
@@ -39,7 +40,7 @@ pub struct Config {
     pub learning_rate: LearningRate,
     /// The optimiser.
     pub optimizer: Momentum,
-    /// Mean or sum over the examples of a step; reported losses follow it.
+    /// The reduction over the examples of a step, of gradients and reported losses.
     pub reduction: Reduction,
     /// The label smoothing ε of training ([`LossTarget`]), from 0 to below 1.
     /// Reported losses are without it, as they are without weight decay.
@@ -48,7 +49,8 @@ pub struct Config {
     pub label_smoothing: f32,
     /// Mistakes to make on purpose, to show what they do; none by default.
     pub defects: Defects,
-    /// Stop after so many epochs without a lower validation loss, at least 1.
+    /// The number of epochs without a lower validation loss after which a run stops, at
+    /// least 1; `None` for no such stop.
     pub patience: Option<usize>,
     /// The seed of the order of the examples ([`Stream::Shuffle`]).
     ///
@@ -103,14 +105,14 @@ impl Config {
         self
     }
 
-    /// Sets μ, the share of the velocity that is kept from step to step.
+    /// Sets the momentum μ.
     #[must_use]
     pub const fn with_momentum(mut self, momentum: f32) -> Self {
         self.optimizer.momentum = momentum;
         self
     }
 
-    /// Sets λ, the L2 weight decay.
+    /// Sets the L2 weight decay λ.
     #[must_use]
     pub const fn with_weight_decay(mut self, weight_decay: f32) -> Self {
         self.optimizer.weight_decay = weight_decay;
@@ -124,14 +126,14 @@ impl Config {
         self
     }
 
-    /// Sets ε, the smoothing of the labels.
+    /// Sets the label smoothing ε.
     #[must_use]
     pub const fn with_label_smoothing(mut self, smoothing: f32) -> Self {
         self.label_smoothing = smoothing;
         self
     }
 
-    /// Stops a run after so many epochs without a lower validation loss.
+    /// Sets the number of epochs without a lower validation loss after which a run stops.
     #[must_use]
     pub const fn with_patience(mut self, epochs: usize) -> Self {
         self.patience = Some(epochs);
@@ -152,7 +154,7 @@ impl Config {
         self
     }
 
-    /// The loss that training reports and descends along.
+    /// The loss that training minimises and reports.
     pub fn objective(&self) -> Objective {
         Objective {
             reduction: self.reduction,
@@ -160,12 +162,15 @@ impl Config {
         }
     }
 
-    /// Whether a run can be made with it.
+    /// Checks that every number is in its range, as [`train`] does.
     ///
     /// # Errors
-    /// The first number that is not in its range: no epochs, an empty mini-batch, a
-    /// peak of the learning rate that is not a finite number above 0, a schedule of
-    /// no length, a smoothing outside 0 to below 1, a patience of no epochs.
+    /// The first number that is out of range: no epochs, an empty mini-batch, a peak of
+    /// the learning rate that is not a finite number above 0, a schedule with steps of no
+    /// epochs or without a fall, a label smoothing outside 0 to below 1, a patience of no
+    /// epochs.
+    ///
+    /// [`train`]: crate::training::train()
     pub fn validate(&self) -> Result<(), ConfigError> {
         let LearningRate { peak, schedule, .. } = self.learning_rate;
         let has_course = match schedule {
@@ -193,7 +198,7 @@ impl Config {
     }
 }
 
-/// The first number of a [`Config`] that is not in its range.
+/// The error of a [`Config`]: the first number that is out of range.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -203,18 +208,18 @@ pub enum ConfigError {
     EmptyBatch,
     /// [`LearningRate::peak`] is not a finite number above 0.
     LearningRate {
-        /// The peak there is.
+        /// The peak of the configuration.
         peak: f64,
     },
-    /// [`LearningRate::schedule`] has steps of 0 epochs, or holds the rate for no
-    /// share from 0 to below 1.
+    /// [`LearningRate::schedule`] has steps of 0 epochs, or holds the rate for a share
+    /// that is not from 0 to below 1.
     Schedule {
-        /// The schedule there is.
+        /// The schedule of the configuration.
         schedule: Schedule,
     },
-    /// [`Config::label_smoothing`] is no number from 0 to below 1.
+    /// [`Config::label_smoothing`] is not from 0 to below 1.
     LabelSmoothing {
-        /// The smoothing there is.
+        /// The label smoothing of the configuration.
         smoothing: f32,
     },
     /// [`Config::patience`] is 0.

@@ -1,8 +1,8 @@
 //! The checksum of checkpoints.
 
-/// CRC-32 as of gzip and PNG, eight bytes at a time (Kounavis and Berry, *A
-/// Systematic Approach to Building High Performance Software-Based CRC
-/// Generators*, 2005).
+/// Computes the CRC-32 of IEEE 802.3, which gzip and PNG have too, eight bytes at a time
+/// (Kounavis and Berry, *A Systematic Approach to Building High Performance
+/// Software-Based CRC Generators*, 2005).
 pub(super) fn crc32(bytes: &[u8]) -> u32 {
     let (eights, rest) = bytes.as_chunks::<8>();
     let crc = eights.iter().fold(!0, |crc: u32, eight| {
@@ -17,7 +17,7 @@ pub(super) fn crc32(bytes: &[u8]) -> u32 {
     !rest.iter().fold(crc, next)
 }
 
-/// What a byte makes of the sum when so many bytes follow it.
+/// Entry `[n][b]`: the contribution of byte `b` to the checksum if `n` bytes follow it.
 const TABLES: [[u32; 256]; 8] = {
     let mut tables = [[0; 256]; 8];
     let mut i = 0;

@@ -33,11 +33,28 @@ use order::Order;
 pub use outcome::{NonFiniteError, Outcome, TrainError};
 pub use report::{EpochReport, StepReport};
 
-/// Trains `net` on the examples of `train` and returns the net that had the
-/// lowest loss on those of `val`. `workspace` must have been made for nets of
-/// its widths.
+/// Trains `net` on the examples of `train` and returns the net that had the lowest loss
+/// on the examples of `val`. `workspace` must have been made for nets of its widths.
 ///
-/// [`resume`] says what threads do meanwhile.
+/// The threads of `workspace` belong to the run until it ends; see [`resume`].
+///
+/// ```
+/// use handwritten::compute::rng::{Stream, generator};
+/// use handwritten::data::{Dataset, Subset};
+/// use handwritten::{Activation, Config, Init, Net, Workspace, train};
+///
+/// // Two images of two pixels, ink at the left and at the right.
+/// let data = Dataset::new(vec![255, 0, 0, 255], 1, 2, vec![0, 1])?;
+/// let all = Subset::all(&data);
+/// let mut rng = generator(1, Stream::Weights);
+/// let mut net = Net::random(&[2, 4, 2], Activation::Tanh, Init::Glorot, &mut rng);
+/// let mut workspace = Workspace::new(net.widths(), 1);
+///
+/// let config = Config::default().with_epochs(50);
+/// let outcome = train(&mut net, &all, &all, &config, &mut workspace, &mut ())?;
+/// assert_eq!((outcome.best.classify(&[200, 0]), outcome.best.classify(&[0, 200])), (0, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// A configuration that [`Config::validate`] refuses and a subset without examples,
@@ -65,8 +82,7 @@ pub fn train(
     })
 }
 
-/// Goes on with a run from where it is, until it is complete or an observer
-/// stops it.
+/// Continues a run until it is complete or an observer ends it.
 ///
 /// Examples and `workspace` must be those that the run began with, up to the number
 /// of threads; then the result has the same bits as if the run had never been
@@ -128,7 +144,7 @@ pub fn resume(
 
 /// A run in progress, and all that its steps need.
 struct Training<'a, 'team> {
-    /// Stays together for the whole run.
+    /// The threads, which stay together for the whole run.
     team: &'a mut Team<'team>,
     tuner: Autotuner,
     workspace: &'a mut Workspace,
@@ -142,7 +158,7 @@ struct Training<'a, 'team> {
 }
 
 impl Training<'_, '_> {
-    /// Makes the epochs that are left.
+    /// Makes the remaining epochs.
     fn run(&mut self, observer: &mut (impl Observer + ?Sized)) -> Result<(), TrainError> {
         let mut order = Order::new(self.train, &self.run.config);
         order.skip(self.run.history.len());
@@ -161,8 +177,7 @@ impl Training<'_, '_> {
         Ok(())
     }
 
-    /// Makes the steps that are left of an epoch which takes the examples in this
-    /// order.
+    /// Makes the remaining steps of an epoch, which takes the examples in this order.
     fn steps(
         &mut self,
         order: &[u32],
@@ -207,7 +222,7 @@ impl Training<'_, '_> {
             .step(team, workspace, kept, data, (batch, next), &update);
         if !sum.is_finite() {
             self.take_back();
-            // Shards leave nothing in the workspace.
+            // Shards leave no activations in the workspace; this pass does.
             let net = self.run.net.view();
             self.workspace
                 .compute_gradient(net, data, batch, config.objective());
@@ -258,7 +273,7 @@ impl Training<'_, '_> {
         Ok(row)
     }
 
-    /// Does what an observer wants.
+    /// Saves and ends the run if an observer asks for it.
     fn obey(&self, control: Control, observer: &mut (impl Observer + ?Sized)) -> ControlFlow<()> {
         if control != Control::Continue {
             observer.on_save(self.run);
@@ -269,7 +284,7 @@ impl Training<'_, '_> {
         }
     }
 
-    /// Has the parameters and velocities in the run, wherever the steps keep them.
+    /// Copies parameters and velocities into the run, if the steps keep them elsewhere.
     fn take_back(&mut self) {
         self.tuner.store(&mut self.run.net, &mut self.run.velocity);
     }

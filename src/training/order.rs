@@ -5,18 +5,18 @@ use crate::data::{Dataset, Subset};
 use crate::training::config::{Batch, Config};
 use alloc::{vec, vec::Vec};
 
-/// In which order an epoch takes the examples.
+/// The order of the examples in each epoch.
 pub(super) struct Order<'a> {
     train: &'a Subset<'a>,
     indices: Vec<u32>,
     /// A mini-batch before it is sorted.
     shuffled: Vec<u32>,
-    /// None where the order stays.
+    /// `None` for full batches, whose order stays.
     rng: Option<Generator>,
 }
 
 impl<'a> Order<'a> {
-    /// Before the first epoch.
+    /// The state before the first epoch.
     pub(super) fn new(train: &'a Subset<'a>, config: &Config) -> Self {
         Self {
             train,
@@ -29,18 +29,19 @@ impl<'a> Order<'a> {
         }
     }
 
-    /// Takes the generator to where it is after so many epochs: a shuffle draws
-    /// the same numbers whatever it shuffles.
+    /// Advances the generator by so many epochs: the numbers that a shuffle draws do not
+    /// depend on what it shuffles.
     pub(super) fn skip(&mut self, epochs: usize) {
         if let Some(rng) = &mut self.rng {
             (0..epochs).for_each(|_| shuffle(&mut self.indices, rng));
         }
     }
 
-    /// The order of the next epoch. Shuffled from the same start each time, so
-    /// that it depends on nothing but the generator; then each mini-batch is
-    /// sorted by label, since images of one class have more zeros in common,
-    /// which its products leave out.
+    /// The order of the next epoch.
+    ///
+    /// Every epoch shuffles the original order, so its order depends on the generator
+    /// alone. Each mini-batch is then sorted by label: images of one class have more zero
+    /// pixels in common, which the products skip.
     pub(super) fn next_epoch(&mut self, batch: usize) -> &[u32] {
         if let Some(rng) = &mut self.rng {
             self.indices.copy_from_slice(self.train.indices());
@@ -55,8 +56,7 @@ impl<'a> Order<'a> {
     }
 }
 
-/// Writes examples in the order of their labels, and of one label in the order
-/// in which they come.
+/// Sorts examples by label, stably (counting sort).
 fn sort_by_label(data: &Dataset, examples: &[u32], sorted: &mut [u32]) {
     let label = |&i: &u32| usize::from(data.label(i as usize));
     let mut places = [0; 256];

@@ -1,4 +1,4 @@
-//! How a run ends.
+//! Results and errors of training runs.
 
 use crate::net::{Net, Tensor};
 use crate::training::config::ConfigError;
@@ -6,20 +6,20 @@ use crate::training::report::EpochReport;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// What a training run leaves, besides the net of its last step.
+/// The result of a training run, besides the net of its last step.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// A copy of the net as it was when the validation loss was lowest.
+    /// The net of the lowest validation loss.
     pub best: Net,
-    /// The epoch after which that was, counted from 1; 0 if an observer has
-    /// stopped the run in its first epoch.
+    /// The epoch of the lowest validation loss, counted from 1; 0 if an observer stopped
+    /// the run in its first epoch.
     pub best_epoch: usize,
-    /// All epochs.
+    /// The reports of all epochs.
     pub history: Vec<EpochReport>,
 }
 
-/// The loss stopped being finite.
+/// The error of a run whose loss is infinite or NaN.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct NonFiniteError {
@@ -27,7 +27,7 @@ pub struct NonFiniteError {
     pub epoch: usize,
     /// The step within the epoch, counted from 1.
     pub step: usize,
-    /// Where in the computation it shows first.
+    /// The first tensor, in the order of the computation, that is not finite.
     pub tensor: Tensor,
 }
 
@@ -43,28 +43,27 @@ impl fmt::Display for NonFiniteError {
 
 impl core::error::Error for NonFiniteError {}
 
-/// Why a run ends early, or does not begin.
+/// The error of a run that ends early, or does not begin.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum TrainError {
     /// The configuration makes no sense.
     Config(ConfigError),
-    /// There is no example to train or to validate on.
+    /// The training or the validation examples are empty.
     NoExamples,
-    /// A run goes on from the middle of an epoch that has fewer steps with these
-    /// examples.
+    /// A checkpoint has made more steps of its epoch than an epoch of these examples has.
     StepBeyondEpoch {
-        /// The steps that the run has made of its epoch.
+        /// The number of steps that the run has made of its epoch.
         step: usize,
-        /// The steps of an epoch.
+        /// The number of steps of an epoch.
         steps: usize,
     },
-    /// The loss stopped being finite.
+    /// The loss is infinite or NaN.
     NonFinite(NonFiniteError),
 }
 
 impl TrainError {
-    /// Where the loss stopped being finite, if that is the error.
+    /// The error of a loss that is not finite, if this is one.
     pub fn non_finite(&self) -> Option<NonFiniteError> {
         match self {
             Self::NonFinite(error) => Some(*error),

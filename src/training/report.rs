@@ -1,6 +1,6 @@
-//! What is reported of each step and each epoch.
+//! Reports of steps and epochs.
 
-/// What a step did.
+/// The report of a training step.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct StepReport {
@@ -8,15 +8,15 @@ pub struct StepReport {
     pub epoch: usize,
     /// The step within the epoch, counted from 1.
     pub step: usize,
-    /// Steps in an epoch.
+    /// The number of steps of an epoch.
     pub steps: usize,
-    /// Examples in the mini-batch.
+    /// The number of examples of the mini-batch.
     pub examples: usize,
     /// The reduced loss of the mini-batch before the step.
     pub loss: f64,
 }
 
-/// What an epoch did: a row of the history.
+/// The report of an epoch: a row of the history.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct EpochReport {
@@ -27,7 +27,7 @@ pub struct EpochReport {
     pub train_loss: f64,
     /// The reduced loss over the validation examples after the epoch.
     pub val_loss: f64,
-    /// The share of validation examples classified rightly after the epoch.
+    /// The share of validation examples that are classified rightly after the epoch.
     pub val_accuracy: f64,
     /// The learning rate of the epoch's last step.
     pub learning_rate: f64,

@@ -9,12 +9,11 @@ use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 use std::str::FromStr;
 
-/// Reads a model file. Tensors and metadata that it does not know are passed
-/// over.
+/// Decodes a model file. Unknown tensors and metadata are ignored.
 ///
 /// # Errors
-/// Bytes that are no safetensors file, metadata that are missing, newer or
-/// contradict themselves or the tensors, and numbers that are not finite.
+/// Bytes that are no safetensors file; metadata that are missing, newer, or contradict
+/// themselves or the tensors; numbers that are not finite.
 pub fn decode(bytes: &[u8]) -> Result<Model, ModelError> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(ModelError::safetensors)?;
     let text = header
@@ -62,12 +61,12 @@ pub fn decode(bytes: &[u8]) -> Result<Model, ModelError> {
     })
 }
 
-/// The choice that has this name.
+/// Parses the name of a choice.
 fn named<T: FromStr>(what: &'static str, text: &str) -> Result<T, ModelError> {
     text.parse().map_err(|_| ModelError::unknown(what, text))
 }
 
-/// A tensor of finite `f32` of that shape.
+/// Reads a tensor of finite `f32` of that shape.
 pub(super) fn floats(
     tensors: &SafeTensors<'_>,
     name: &str,

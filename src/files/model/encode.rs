@@ -8,14 +8,14 @@ use crate::net::Net;
 use safetensors::serialize;
 use safetensors::tensor::{Dtype, TensorView};
 
-/// Makes a model file of a net and facts about it. Equal nets and facts give equal
-/// bytes, and [`decode`] gives them again.
+/// Encodes a net and its metadata as a model file. Equal nets and metadata give equal
+/// bytes, and [`decode`] gives both again.
 ///
 /// [`decode`]: crate::files::model::decode()
 ///
 /// # Errors
-/// What [`decode`] would refuse: facts that do not fit the net, and numbers that
-/// are not finite.
+/// Metadata that do not fit the net, and numbers that are not finite: everything that
+/// [`decode`] would refuse.
 pub fn encode(net: &Net, metadata: &Metadata) -> Result<Vec<u8>, ModelError> {
     let net = net.view();
     check(net.widths(), metadata)?;

@@ -1,4 +1,4 @@
-//! Why there is no model in bytes, or no file of a model.
+//! Errors of model files.
 
 use safetensors::SafeTensorError;
 use std::error::Error;
@@ -11,69 +11,67 @@ pub(super) const KEY: &str = "handwritten";
 /// The version of the metadata that is written, and the only one that is read.
 pub(super) const VERSION: u32 = 1;
 
-/// Why bytes are no model, or a net with its facts is none.
+/// The error of encoding or decoding a model.
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ModelError {
     /// The bytes are no safetensors file, or a tensor is not in it.
     Safetensors {
-        /// Why not.
+        /// The cause.
         source: FormatError,
     },
-    /// A safetensors file of something else: its metadata have no key
-    /// `handwritten`.
+    /// The metadata have no key `handwritten`: a safetensors file of another program.
     NoMetadata,
-    /// The value of that key is not the JSON that it should be.
+    /// The value of the key `handwritten` is not the expected JSON.
     Json {
-        /// Why not.
+        /// The cause.
         source: FormatError,
     },
-    /// A format of another version than this one, 1.
+    /// The metadata have another version than 1.
     Version {
-        /// The version there is.
+        /// The version of the metadata.
         found: u32,
     },
-    /// A name that stands for nothing here.
+    /// A name that this crate does not know.
     Unknown {
-        /// What it should name.
+        /// The kind of choice that it should name.
         what: &'static str,
-        /// The name there is.
+        /// The name in the file.
         found: String,
     },
-    /// Widths that no net has: less than two, too many, or a 0 among them.
+    /// Widths that no net can have: fewer than two, too many, or a 0 among them.
     Widths {
         /// The widths, from the inputs to the classes.
         found: Vec<usize>,
     },
-    /// Images of another size than the net takes.
+    /// The size of an image is not the number of inputs.
     Image {
-        /// Rows of an image.
+        /// The rows of an image.
         rows: usize,
-        /// Columns of an image.
+        /// The columns of an image.
         columns: usize,
-        /// Inputs of the net.
+        /// The inputs of the net.
         inputs: usize,
     },
-    /// Names of more or fewer classes than the net tells apart, or of more than
-    /// 256.
+    /// The number of class names is not the number of outputs, or is above 256.
     Classes {
-        /// The number of names.
+        /// The number of class names.
         classes: usize,
-        /// Outputs of the net.
+        /// The outputs of the net.
         outputs: usize,
     },
-    /// A tensor of another type or shape than the widths ask for.
+    /// A tensor does not have the type and shape that the widths imply.
     Tensor {
-        /// The tensor.
+        /// The name of the tensor.
         name: String,
-        /// Its type and shape.
+        /// The type and shape in the file.
         found: String,
-        /// Those that it should have.
+        /// The type and shape by the widths.
         expected: String,
     },
-    /// A number is infinite or none.
+    /// A number is infinite or NaN.
     NotFinite {
-        /// Where it stands.
+        /// The tensor or value that has it.
         what: String,
     },
 }
@@ -141,8 +139,8 @@ impl Error for ModelError {
     }
 }
 
-/// Why a parser refuses bytes. Which parser that is may change, so its type is not
-/// named here; two of these are equal if they say the same.
+/// The error of a parser of safetensors or JSON. The parser's own type is not part of the
+/// interface; two errors are equal if their texts are.
 #[derive(Clone)]
 pub struct FormatError(Arc<dyn Error + Send + Sync>);
 

@@ -1,4 +1,4 @@
-//! What a model file holds: a net, and facts about it.
+//! The content of a model file: a net and its metadata.
 
 use crate::compute::isa::Isa;
 use crate::compute::vector;
@@ -8,44 +8,44 @@ use crate::net::loss::Reduction;
 use crate::net::{Net, are_widths};
 use serde::{Deserialize, Serialize};
 
-/// How pixels become inputs.
+/// The rule by which pixels become inputs, as written in the file.
 pub(super) const NORMALISATION: &str = "pixel / 255";
 
-/// A trained net, what it is for and where it comes from.
+/// A trained net and its metadata.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Model {
     /// The net.
     pub net: Net,
-    /// What the file says besides its parameters.
+    /// What the net is for and how it was trained.
     pub metadata: Metadata,
 }
 
-/// What a net is for and where it comes from.
+/// The metadata of a trained net: what it classifies and how it was trained.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Metadata {
-    /// Rows and columns of an image: their product is the number of inputs.
+    /// The rows and columns of an image; their product is the number of inputs.
     pub image: (usize, usize),
-    /// Names of the classes, one for each output.
+    /// The names of the classes, one for each output.
     pub classes: Vec<String>,
-    /// The data set.
+    /// The name of the data set.
     pub data: String,
-    /// The SHA-256 of its contents, as [`Corpus::fingerprint`].
+    /// The SHA-256 of the data set, as [`Corpus::fingerprint`].
     ///
     /// [`Corpus::fingerprint`]: crate::files::Corpus::fingerprint
     pub data_sha256: String,
-    /// How it was split.
+    /// The split of the data set.
     pub split: Split,
-    /// Where the randomness of the training came from.
+    /// The seed of the training.
     pub seed: u64,
-    /// How losses were reduced.
+    /// The reduction of the losses.
     pub reduction: Reduction,
-    /// The epoch after which the validation loss was lowest.
+    /// The epoch of the lowest validation loss, counted from 1.
     pub best_epoch: usize,
-    /// That loss.
+    /// The lowest validation loss.
     pub val_loss: f64,
 }
 
-/// The metadata in the form in which they are written.
+/// The metadata as they are written in JSON.
 #[derive(Serialize, Deserialize)]
 pub(super) struct WrittenMetadata {
     pub(super) version: u32,

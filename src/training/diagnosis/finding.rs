@@ -1,77 +1,77 @@
-//! The mistakes that a diagnosis finds, and what to do about each.
+//! Findings of a diagnosis.
 
 use crate::net::Tensor;
 use crate::net::activation::Activation;
 use core::fmt;
 
-/// Something that looks wrong.
+/// A cause for which a net may not learn. Its text says what is wrong and what to try.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Finding {
-    /// The gradient is that of a squared error of the logits.
+    /// The gradient by the logits is that of a squared error, without the softmax.
     RawLogitGradient,
     /// The gradient is not that of the loss.
     WrongGradient {
-        /// The output-most tensor where that is so: what is behind it is wrong
-        /// because it is.
+        /// The tensor next to the outputs whose derivatives are wrong: back-propagation
+        /// carries its error to the tensors before it.
         tensor: Tensor,
-        /// How far off it is, as a share of the largest derivative.
+        /// The largest error, relative to the largest derivative.
         error: f64,
     },
-    /// Almost all sigmoids or tanhs are at their ends.
+    /// Almost all sigmoid or tanh activations are saturated.
     Saturated {
-        /// Which it is.
+        /// The activation function.
         activation: Activation,
-        /// The share of their activations.
+        /// The share of saturated activations.
         share: f64,
     },
-    /// Almost all relu units are 0 whatever the image.
+    /// Almost all relu units are 0 at every image.
     Dead {
-        /// Their share.
+        /// The share of dead units.
         share: f64,
     },
     /// A hidden layer has too few units for the number of classes.
     Narrow {
-        /// The units.
+        /// The number of units of that layer.
         units: usize,
-        /// The classes.
+        /// The number of classes.
         classes: usize,
     },
-    /// The weights lose length that no weight decay takes from them.
+    /// The norm of the weights shrinks faster than weight decay explains.
     Shrinking {
-        /// The share that they lost in an epoch.
+        /// The share of the norm that was lost in an epoch.
         lost: f64,
     },
-    /// The loss is normalised over all images at once.
+    /// The softmax of the loss is normalised over all images together.
     WholeMatrixSoftmax {
         /// The mean loss of an image.
         loss: f64,
-        /// The classes.
+        /// The number of classes.
         classes: usize,
     },
-    /// The best net has changed although this epoch was not the best.
+    /// The best net changed in an epoch that was not the best.
     AliasedBest {
-        /// The epoch.
+        /// The epoch in which the best net changed.
         epoch: usize,
     },
     /// The weights hardly move.
     Standing {
-        /// By which share of their length, in an epoch.
+        /// The distance that they moved in an epoch, relative to their norm.
         moved: f64,
     },
-    /// The loss is no better than that of guessing.
+    /// The loss is no better than that of guessing after several epochs.
     Guessing {
         /// The mean loss of an image.
         loss: f64,
-        /// The epochs so far.
+        /// The number of epochs so far.
         epochs: usize,
-        /// The classes.
+        /// The number of classes.
         classes: usize,
     },
 }
 
 impl Finding {
-    /// Its name in histories.
+    /// The name of the finding in histories, such as `saturated`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::RawLogitGradient => "raw-logit-gradient",
@@ -89,7 +89,7 @@ impl Finding {
 }
 
 impl fmt::Display for Finding {
-    /// What looks wrong, and what to try.
+    /// The cause, and what to try.
     // Long: a sentence for each finding.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {

@@ -1,4 +1,4 @@
-//! Numbers that say how a net is doing.
+//! Numbers that tell whether a net learns.
 
 use crate::compute::vector;
 use crate::net::activation::Activation;
@@ -7,36 +7,37 @@ use crate::step::workspace::Workspace;
 use crate::training::observer::TrainingState;
 use alloc::vec::Vec;
 
-/// Images whose gradient and activations are looked at: one chunk.
+/// The number of images whose gradient and activations are measured: one chunk of the
+/// workspace.
 const PROBE: usize = 256;
 
-/// A unit hardly learns from an image at which its slope is below this share of
-/// the steepest. For the sigmoid that is below 0.013 and above 0.987.
+/// A unit is saturated at an image if its slope is below this share of the steepest
+/// slope. For the sigmoid: an activation below 0.013 or above 0.987.
 const FLAT: f32 = 0.05;
 
-/// What a look at a net shows.
+/// Measurements of a net in training.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Indicators {
-    /// The length of the gradient of the mean loss of some training images.
+    /// The norm of the gradient of the mean loss of some training images.
     pub gradient_norm: f64,
-    /// Of the hidden activations of these images the share in which a sigmoid
-    /// or tanh has less than a twentieth of its steepest slope.
+    /// The share of the hidden activations at these images where a sigmoid or tanh has
+    /// less than a twentieth of its steepest slope.
     pub saturated: f64,
     /// The share of the hidden relu units that are 0 for each of these images.
     pub dead: f64,
-    /// Of each layer.
+    /// The measurements of each layer, from the inputs on.
     pub layers: Vec<LayerIndicators>,
 }
 
-/// What a look at a layer's weights shows.
+/// Measurements of the weights of a layer.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct LayerIndicators {
-    /// Their length ‖W‖.
+    /// The norm ‖W‖ (Frobenius).
     pub norm: f64,
-    /// How far they have moved since the last look, as a share of their length
-    /// then.
+    /// The distance that the weights moved since the last measurement, relative to their
+    /// norm then.
     pub moved: f64,
 }
 
@@ -51,7 +52,7 @@ impl Indicators {
         let batch = first(now, PROBE);
         let (net, data, objective) = (now.net, now.train.dataset(), now.config.objective());
         workspace.compute_gradient(net, data, batch, objective);
-        // Of the mean, so that it can be compared whatever is trained.
+        // Scaled to the mean loss, so that sum and mean can be compared.
         let to_mean = 1.0 / (objective.reduction.scale(batch.len()) * batch.len() as f64);
         let (mut flat, mut dead, mut activations, mut units) = (0, 0, 0, 0);
         for l in 0..net.depth() - 1 {
@@ -94,14 +95,14 @@ fn layer_indicators(net: NetRef<'_>, before: &[f32]) -> Vec<LayerIndicators> {
         .collect()
 }
 
-/// The first images that a run learns from.
+/// The first training images of a run.
 pub(super) fn first<'a>(now: &TrainingState<'a>, count: usize) -> &'a [u32] {
     let indices = now.train.indices();
     &indices[..indices.len().min(count)]
 }
 
-/// Whether σ has next to no slope where it is `a`. Relu has none at 0, and full
-/// slope elsewhere: for an image that is nothing to worry about.
+/// Whether σ is saturated where its value is `a`. Relu never is: it has slope 0 or 1, and
+/// 0 at some images is normal.
 fn is_flat(activation: Activation, a: f32) -> bool {
     match activation {
         // The steepest slopes are 1/4 and 1.
@@ -111,7 +112,7 @@ fn is_flat(activation: Activation, a: f32) -> bool {
     }
 }
 
-/// The length of the weights of all layers.
+/// The norm of the weights of all layers together.
 pub(super) fn total_length(layers: &[LayerIndicators]) -> f64 {
     vector::sqrt(layers.iter().map(|layer| layer.norm * layer.norm).sum())
 }
@@ -120,7 +121,7 @@ fn share(part: usize, whole: usize) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-/// The Euclidean length of a vector.
+/// The Euclidean norm of a vector.
 fn norm(xs: impl Iterator<Item = f32>) -> f64 {
     let squares = xs.map(|x| f64::from(x) * f64::from(x));
     vector::sqrt(squares.sum())

@@ -1,4 +1,4 @@
-//! What a watch remembers, as bytes: for a run that is interrupted.
+//! The memory of a monitor as bytes, for runs that are interrupted.
 
 use crate::net::Tensor;
 use crate::net::activation::Activation;
@@ -9,7 +9,7 @@ use crate::training::diagnosis::monitor::{Monitor, Observation};
 use alloc::vec::Vec;
 
 impl Monitor {
-    /// All that it remembers of its run.
+    /// Encodes everything that the monitor remembers of its run.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut w = Writer::default();
         w.usize(self.before.len());
@@ -19,7 +19,7 @@ impl Monitor {
         self.found
             .iter()
             .for_each(|found| write_finding(&mut w, found));
-        w.usize(self.said);
+        w.usize(self.reported);
         w.usize(self.observations.len());
         for Observation {
             indicators,
@@ -42,9 +42,8 @@ impl Monitor {
         w.0
     }
 
-    /// Has it remember what [`Monitor::to_bytes`] wrote down, so that it goes on
-    /// with a run that was interrupted; its start is past then. `None`, and no
-    /// change, if the bytes are not that.
+    /// Restores what [`Monitor::to_bytes`] encoded, to go on with a run that was
+    /// interrupted. Returns `None`, and changes nothing, if the bytes are something else.
     pub fn restore(&mut self, bytes: &[u8]) -> Option<()> {
         let r = &mut Reader(bytes);
         let len = r.usize()?;
@@ -55,7 +54,7 @@ impl Monitor {
         let length = r.f64()?;
         let len = r.usize()?;
         let found = r.many(len, 1, read_finding)?;
-        let said = r.usize().filter(|&said| said <= found.len())?;
+        let reported = r.usize().filter(|&reported| reported <= found.len())?;
         let len = r.usize()?;
         let observations = r.many(len, 33, |r| {
             let (gradient_norm, saturated, dead) = (r.f64()?, r.f64()?, r.f64()?);
@@ -83,7 +82,7 @@ impl Monitor {
             return None;
         }
         (self.before, self.length) = (before, length);
-        (self.found, self.said, self.observations) = (found, said, observations);
+        (self.found, self.reported, self.observations) = (found, reported, observations);
         Some(())
     }
 }
@@ -202,7 +201,7 @@ mod tests {
     use crate::step::workspace::Workspace;
     use alloc::vec;
 
-    /// One that has seen everything there is.
+    /// A monitor with one finding of each kind.
     fn full() -> Monitor {
         let mut watch = Monitor::new(Workspace::new(&[2, 2], 1));
         let tensors = [Tensor::Weights(3), Tensor::Biases(1), Tensor::Logits];
@@ -234,7 +233,7 @@ mod tests {
         let wrong = tensors.map(|tensor| Finding::WrongGradient { tensor, error });
         watch.found.extend(wrong);
         watch.before = vec![0.5, -0.0, f32::MIN_POSITIVE, 1e30, -2.0, 7.0];
-        (watch.length, watch.said) = (2.5, 3);
+        (watch.length, watch.reported) = (2.5, 3);
         let look = |finding| Observation {
             indicators: Indicators {
                 gradient_norm: 0.25,
@@ -260,7 +259,10 @@ mod tests {
         let mut other = Monitor::new(Workspace::new(&[2, 2], 1));
         other.restore(&watch.to_bytes()).unwrap();
         assert_eq!((&other.before, other.length), (&watch.before, watch.length));
-        assert_eq!((&other.found, other.said), (&watch.found, watch.said));
+        assert_eq!(
+            (&other.found, other.reported),
+            (&watch.found, watch.reported)
+        );
         assert_eq!(other.observations, watch.observations);
     }
 

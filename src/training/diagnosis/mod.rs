@@ -1,10 +1,9 @@
-//! What is wrong with a training run, said in a line.
+//! Diagnosis of training runs: why a net does not learn, in one line.
 //!
-//! A [`Monitor`] looks at a run before its first step and after each epoch: a
-//! gradient on a few hundred images, the lengths of the weights and how far
-//! they moved, the slopes of the hidden units. That costs some thousandths of
-//! an epoch, and changes nothing of the run. Where what it sees is not what a
-//! net that learns looks like, it says what and why, each thing once.
+//! A [`Monitor`] examines a run before its first step and after each epoch: the gradient
+//! on a few hundred images, the norms of the weights and how far they moved, the slopes
+//! of the hidden units. That costs some thousandths of an epoch and does not change the
+//! run. Each [`Finding`] names a cause and what to try, and is reported once.
 
 mod finding;
 mod indicators;

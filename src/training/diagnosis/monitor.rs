@@ -1,4 +1,4 @@
-//! Looking at a run as it goes on.
+//! The monitor, which examines a run as it goes on.
 
 use crate::net::Tensor;
 use crate::net::activation::Activation;
@@ -13,55 +13,57 @@ use alloc::{vec, vec::Vec};
 use core::fmt;
 use core::mem::discriminant;
 
-/// Images and parameters of each tensor of the check against central
-/// differences: as few as find a wrong derivative, since each parameter takes
-/// two losses in double precision.
+/// The number of images, and of parameters of each tensor, of the check against central
+/// differences: as few as find a wrong derivative, since each parameter takes two losses
+/// in double precision.
 const CHECKED_IMAGES: usize = 16;
 const CHECKED_PARAMS: usize = 4;
 
-/// More hidden units than that which hardly learn are too many, as long as the
-/// loss is more than that share of the loss of guessing: a net that has learnt
-/// may have as many.
+/// A share of saturated or dead units above [`MOST`] is a finding while the loss is above
+/// [`UNLEARNT`] times the loss of guessing: a net that has learnt may have as many.
 const MOST: f64 = 0.9;
 const UNLEARNT: f64 = 0.5;
 
-/// A net that learns has less than this share of the loss of guessing after so
-/// many epochs.
+/// A loss above [`NO_BETTER`] times the loss of guessing after [`PATIENCE`] epochs is a
+/// finding.
 const NO_BETTER: f64 = 0.95;
 const PATIENCE: usize = 10;
 
-/// Weights that keep less than this of their length in an epoch shrink.
+/// Weights whose norm falls below this share in an epoch shrink.
 const KEPT: f64 = 0.95;
 
-/// Weights that move by less than this share of their length in an epoch stand.
+/// Weights that move by less than this share of their norm in an epoch stand still.
 const MOVED: f64 = 1e-5;
 
-/// What a look after an epoch gave.
+/// The measurements after an epoch, and the finding that is reported with them.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Observation {
-    /// What it saw.
+    /// The measurements.
     pub indicators: Indicators,
-    /// What is said about it: at most one thing an epoch, and each once.
+    /// The finding that is reported after this epoch: at most one, and each once a run.
     pub finding: Option<Finding>,
 }
 
-/// Looks at a training run, as its [`Observer`](crate::Observer) does.
+/// Examines a training run. An [`Observer`] calls [`Monitor::start`] and
+/// [`Monitor::observe`].
+///
+/// [`Observer`]: crate::training::Observer
 #[derive(Clone)]
 pub struct Monitor {
     pub(super) workspace: Workspace,
-    /// The parameters at the last look.
+    /// The parameters at the last measurement.
     pub(super) before: Vec<f32>,
-    /// The length of all weights then.
+    /// The norm of all weights then.
     pub(super) length: f64,
-    /// What has been found, and how much of it has been said.
+    /// All findings, and how many of them have been reported.
     pub(super) found: Vec<Finding>,
-    pub(super) said: usize,
+    pub(super) reported: usize,
     pub(super) observations: Vec<Observation>,
 }
 
 impl fmt::Debug for Monitor {
-    /// What has been found, without the parameters that are compared.
+    /// The findings, without the parameters that are compared.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Monitor")
             .field("workspace", &self.workspace)
@@ -72,30 +74,31 @@ impl fmt::Debug for Monitor {
 }
 
 impl Monitor {
-    /// A watch that computes in this workspace, which is not that of the
-    /// training but one of the same widths and rules; it needs one thread.
+    /// A monitor that computes in `workspace`: one of its own, for nets of the run's
+    /// widths. One thread is enough.
     pub fn new(workspace: Workspace) -> Self {
         Self {
             workspace,
             before: vec![],
             length: 0.0,
             found: vec![],
-            said: 0,
+            reported: 0,
             observations: vec![],
         }
     }
 
-    /// What it has seen after each epoch.
+    /// The observations so far, one for each epoch.
     pub fn observations(&self) -> &[Observation] {
         &self.observations
     }
 
-    /// Everything found so far, said or not.
+    /// The findings so far, reported or not.
     pub fn findings(&self) -> &[Finding] {
         &self.found
     }
 
-    /// Looks at a run before its first step; at one that goes on it has done so.
+    /// Examines a run before its first step: checks the gradient and the initial weights.
+    /// Does nothing if it has done so, or if its memory was restored.
     pub fn start(&mut self, now: &TrainingState<'_>) {
         if !self.before.is_empty() {
             return;
@@ -107,17 +110,17 @@ impl Monitor {
         self.find_stuck(now.net.activation(), &indicators);
         let (widths, depth) = (now.net.widths(), now.net.depth());
         let (narrowest, classes) = (widths[1..depth].iter().min(), widths[depth]);
-        // Fewer units than that, at 0 or 1 each, have no pattern for each class.
+        // Fewer binary units than that have no pattern for each class.
         let fewest = classes.next_power_of_two().trailing_zeros() as usize;
         if let Some(&units) = narrowest.filter(|&&units| units < fewest) {
             self.find(Finding::Narrow { units, classes });
         }
     }
 
-    /// Looks at a run after an epoch.
+    /// Examines a run after an epoch.
     ///
     /// # Panics
-    /// Panics if it has not looked at the start of the run, nor remembers a run, or
+    /// Panics if neither [`Monitor::start`] nor [`Monitor::restore`] was called before, or
     /// if nets and images do not fit its workspace.
     pub fn observe(&mut self, epoch: &EpochReport, now: &TrainingState<'_>) -> &Observation {
         let indicators = Indicators::measure(&mut self.workspace, now, &self.before);
@@ -130,8 +133,8 @@ impl Monitor {
             self.find(Finding::AliasedBest { epoch: epoch.epoch });
         }
         self.before.copy_from_slice(now.net.params());
-        let finding = self.found.get(self.said).copied();
-        self.said += usize::from(finding.is_some());
+        let finding = self.found.get(self.reported).copied();
+        self.reported += usize::from(finding.is_some());
         self.observations.push(Observation {
             indicators,
             finding,
@@ -139,7 +142,7 @@ impl Monitor {
         &self.observations[self.observations.len() - 1]
     }
 
-    /// Notes a finding, unless there is one of its kind.
+    /// Adds a finding, unless there is one of its kind.
     fn find(&mut self, finding: Finding) {
         let is_known = |known: &Finding| discriminant(known) == discriminant(&finding);
         if !self.found.iter().any(is_known) {
@@ -147,7 +150,7 @@ impl Monitor {
         }
     }
 
-    /// Holds a few derivatives to central differences.
+    /// Compares a few derivatives with central differences.
     fn check_gradient(&mut self, now: &TrainingState<'_>) {
         let (data, objective) = (now.train.dataset(), now.config.objective());
         let batch = first(now, CHECKED_IMAGES);
@@ -192,7 +195,7 @@ impl Monitor {
         indicators: &Indicators,
     ) {
         let (images, classes) = (now.train.len(), now.net.widths()[now.net.depth()]);
-        // Of the mean, whatever is trained.
+        // Scaled to the mean loss, so that sum and mean can be compared.
         let loss = epoch.train_loss / (now.config.reduction.scale(images) * images as f64);
         let guess = ln(classes);
         if loss > UNLEARNT * guess {
@@ -237,8 +240,8 @@ impl Monitor {
     }
 }
 
-/// What a gradient that has been checked shows: `biases` is its part by the
-/// last biases, and `raw` what that would be without a softmax.
+/// The finding of a gradient that has been checked: `biases` is the gradient by the last
+/// biases, and `raw` what that would be without the softmax.
 fn judge(checked: &[(Tensor, Comparison)], biases: &[f32], raw: &[f64]) -> Option<Finding> {
     let mut wrong = checked
         .iter()
