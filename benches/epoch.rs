@@ -36,6 +36,7 @@ use handwritten::{
     Workspace, files, train,
 };
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 const RATE: f32 = 0.05;
@@ -419,7 +420,8 @@ fn alone(criterion: &mut Criterion, isa: Isa, data: &Dataset) {
 
 fn main() {
     let isa = Isa::from_env().unwrap_or_else(|error| panic!("HANDWRITTEN_ISA: {error}"));
-    let loaded = files::find(None).and_then(|dir| files::load(&dir));
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/mnist");
+    let loaded = files::find(None, &[Path::new(own)]).and_then(|dir| files::load(&dir));
     let data = loaded.expect("MNIST is in the repository").train;
     match asked("epoch") {
         Ok(mut criterion) => {

@@ -29,6 +29,7 @@ use handwritten::data::Dataset;
 use handwritten::{Beta, Context, Isa, MatMut, MatRef, Matrix, Product, SparseK, files, gemm};
 use rand_core::Rng;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// A product: its name, m, k, n, and which operands are transposed views.
@@ -366,7 +367,8 @@ fn compare(asked: &Comparison, isa: Isa) {
 /// Mini-batches of real digits, whose zeros are found and left out: the pace as
 /// if all were computed, beside the peak of those that are.
 fn digits(isa: Isa, table: &mut String) {
-    let data = files::find(None).and_then(|dir| files::load(&dir));
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/mnist");
+    let data = files::find(None, &[Path::new(own)]).and_then(|dir| files::load(&dir));
     let train: Dataset = data.expect("MNIST is in the repository").train;
     let mut rng = generator(2, Stream::Shuffle);
     for (images, hidden) in [(64, 128), (128, 128), (64, 500), (128, 500)] {

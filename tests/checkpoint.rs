@@ -7,7 +7,7 @@ mod common;
 
 use common::{random_images, random_params};
 use handwritten::data::Subset;
-use handwritten::net::defects::Defects;
+use handwritten::net::defects::{Defect, Defects};
 use handwritten::training::checkpoint::CheckpointError;
 use handwritten::training::{Control, EpochReport, StepReport, TrainingState};
 use handwritten::{
@@ -73,6 +73,22 @@ fn configurations() -> Vec<(Activation, Config)> {
             ),
         ),
     ]
+}
+
+/// A run with a mistake made on purpose, which the fourth version of the format is the
+/// first to hold.
+fn with_a_mistake() -> (Activation, Config) {
+    let (activation, config) = configurations().remove(3);
+    let defects = Defects::NONE.with(Defect::RawLogitGradient);
+    let learning_rate = LearningRate {
+        peak: 0.005,
+        ..config.learning_rate
+    };
+    let config = Config {
+        learning_rate,
+        ..config
+    };
+    (activation, config.with_defects(defects))
 }
 
 fn begun(activation: Activation, config: Config) -> Checkpoint {
@@ -318,13 +334,14 @@ fn content_that_makes_no_sense_is_refused() {
 
 #[test]
 fn a_version_once_written_is_read_for_ever() {
+    let configuration = |which| configurations().remove(which);
     let versions = [
-        (1, &include_bytes!("checkpoint-v1.ckpt")[..]),
-        (0, &include_bytes!("checkpoint-v2.ckpt")[..]),
-        (3, &include_bytes!("checkpoint-v3.ckpt")[..]),
+        (configuration(1), &include_bytes!("checkpoint-v1.ckpt")[..]),
+        (configuration(0), &include_bytes!("checkpoint-v2.ckpt")[..]),
+        (configuration(3), &include_bytes!("checkpoint-v3.ckpt")[..]),
+        (with_a_mistake(), &include_bytes!("checkpoint-v4.ckpt")[..]),
     ];
-    for (which, bytes) in versions {
-        let (activation, config) = configurations().remove(which);
+    for ((activation, config), bytes) in versions {
         let (run, attachment) = Checkpoint::from_bytes(bytes).unwrap();
         assert_eq!(attachment, b"more");
         assert_eq!(run.config, config);

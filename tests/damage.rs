@@ -32,14 +32,14 @@ unsafe impl GlobalAlloc for Counting {
         }
         HELD.set(HELD.get() + layout.size() as isize);
         PEAK.set(PEAK.get().max(HELD.get()));
-        // SAFETY: the caller's word.
+        // SAFETY: GlobalAlloc::alloc requires a layout of non-zero size, which goes on unchanged.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         // Below 0 if other threads have asked for it.
         HELD.set(HELD.get() - layout.size() as isize);
-        // SAFETY: the caller's word.
+        // SAFETY: `at` comes from `alloc` above, hence from System with this layout.
         unsafe { System.dealloc(at, layout) }
     }
 }
@@ -75,7 +75,7 @@ fn read(file: &[u8], kind: Kind) -> Result<Vec<u8>, String> {
             let len = images.count * images.rows * images.columns;
             assert_eq!(images.pixels.len(), len);
         }
-        Kind::Labels => {
+        _ => {
             idx::labels(&content).map_err(|error| one_line(&error))?;
         }
     }

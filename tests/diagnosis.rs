@@ -12,19 +12,26 @@ use handwritten::{
     Activation, Batch, Config, Init, LearningRate, Momentum, Net, Observer, Reduction, Schedule,
     Workspace, files, train,
 };
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+
+/// The folder of the digits.
+fn folder() -> Result<PathBuf, files::IoError> {
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist");
+    files::find(None, &[Path::new(own)])
+}
 
 /// Real digits: 3 000 to train, 500 to validate.
 fn digits() -> (Subset<'static>, Subset<'static>) {
     static DATA: OnceLock<files::Corpus> = OnceLock::new();
-    let data = DATA.get_or_init(|| files::load(&files::find(None).unwrap()).unwrap());
+    let data = DATA.get_or_init(|| files::load(&folder().unwrap()).unwrap());
     let train = Subset::new(&data.train, (0..3000).collect());
     (train, Subset::new(&data.test, (0..500).collect()))
 }
 
 /// Whether there are no digits: the published package comes without data.
 fn is_skipped() -> bool {
-    let is_skipped = files::find(None).is_err();
+    let is_skipped = folder().is_err();
     if is_skipped {
         eprintln!("skipped: the published package comes without data");
     }
@@ -51,7 +58,7 @@ impl Observer for Watched {
     }
 
     fn on_epoch(&mut self, epoch: &EpochReport, now: &TrainingState<'_>) -> Control {
-        self.watch.look(epoch, now);
+        self.watch.observe(epoch, now);
         Control::Continue
     }
 }
@@ -117,7 +124,7 @@ impl Run {
     fn names(&self) -> Vec<&'static str> {
         self.watch()
             .watch
-            .found()
+            .findings()
             .iter()
             .map(Finding::name)
             .collect()
@@ -243,10 +250,14 @@ fn one_thing_is_said_an_epoch_and_each_once() {
         return;
     }
     let watched = question().watch();
-    let said = watched.watch.looks().iter().filter_map(|look| look.finding);
+    let said = watched
+        .watch
+        .observations()
+        .iter()
+        .filter_map(|look| look.finding);
     let said: Vec<Finding> = said.collect();
-    assert_eq!(watched.watch.looks().len(), 12);
-    assert_eq!(said, watched.watch.found());
+    assert_eq!(watched.watch.observations().len(), 12);
+    assert_eq!(said, watched.watch.findings());
     assert!(said.len() >= 7);
     for (i, finding) in said.iter().enumerate() {
         assert!(!finding.to_string().contains('\n'));
@@ -254,7 +265,7 @@ fn one_thing_is_said_an_epoch_and_each_once() {
     }
     // What is wrong before the first step is said first.
     assert_eq!(
-        watched.watch.looks()[0].finding,
+        watched.watch.observations()[0].finding,
         Some(Finding::RawLogitGradient)
     );
 }
@@ -286,8 +297,8 @@ fn learn_in_peace(seed: u64) {
             run.config.seed = seed;
             run.config.learning_rate.peak = rate;
             let watched = run.watch();
-            assert_eq!(watched.watch.found(), [], "{run:?}");
-            let mut looks = watched.watch.looks().iter();
+            assert_eq!(watched.watch.findings(), [], "{run:?}");
+            let mut looks = watched.watch.observations().iter();
             assert!(looks.all(|look| look.finding.is_none()));
         }
     }
@@ -322,7 +333,7 @@ fn signals_are_what_their_names_say() {
         watch: Monitor::new(workspace.clone()),
     };
     train(&mut net, &few, &val, &config, &mut workspace, &mut watched).unwrap();
-    let signals = &watched.watch.looks()[0].signals;
+    let signals = &watched.watch.observations()[0].indicators;
 
     let length =
         |xs: &mut dyn Iterator<Item = f32>| xs.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();

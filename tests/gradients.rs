@@ -238,6 +238,7 @@ fn batches_beyond_a_chunk_are_one_sum_in_the_order_of_the_examples() {
                 let scale = match reduction {
                     Reduction::Mean => 1.0 / batch as f32,
                     Reduction::Sum => 1.0,
+                    other => panic!("the oracle has no {other:?}"),
                 };
                 let mut expected = vec![0.0; net.view().params().len()];
                 let loss = pass(net.view(), &data, &rows, scale, &mut expected);

@@ -11,11 +11,12 @@ use handwritten::data::{Dataset, Subset};
 use handwritten::net::Tensor;
 use handwritten::net::defects::Defects;
 use handwritten::training::{
-    Control, EpochReport, NonFiniteError, Outcome, StepReport, TrainingState,
+    ConfigError, Control, EpochReport, NonFiniteError, Outcome, StepReport, TrainError,
+    TrainingState,
 };
 use handwritten::{
-    Activation, Batch, Config, Isa, LearningRate, Momentum, Net, Observer, Reduction, Schedule,
-    Workspace, train,
+    Activation, Batch, Checkpoint, Config, Isa, LearningRate, Momentum, Net, Observer, Reduction,
+    Schedule, Workspace, resume, train,
 };
 use rand_core::Rng;
 #[cfg(feature = "rayon")]
@@ -85,7 +86,7 @@ fn try_run(
     (data, val): (&Subset<'_>, &Subset<'_>),
     config: &Config,
     threads: usize,
-) -> (Net, Result<Outcome, NonFiniteError>, Log) {
+) -> (Net, Result<Outcome, TrainError>, Log) {
     let (mut net, mut log) = (net.clone(), Log::default());
     let mut workspace = workspace(net.view().widths(), threads);
     let outcome = train(&mut net, data, val, config, &mut workspace, &mut log);
@@ -138,6 +139,7 @@ fn oracle_run(net: &Net, data: &Subset<'_>, val: &Subset<'_>, config: &Config) -
     let mean = |sum: f64, count: usize| match config.reduction {
         Reduction::Mean => sum / count as f64,
         Reduction::Sum => sum,
+        other => panic!("the oracle has no {other:?}"),
     };
     let batch = match config.batch {
         Batch::Full => data.len(),
@@ -249,7 +251,7 @@ fn configurations(epochs: usize) -> Vec<(Activation, Config)> {
             // The sum over four examples is four times their mean.
             let peak = match reduction {
                 Reduction::Mean => 0.04,
-                Reduction::Sum => 0.01,
+                _ => 0.01,
             };
             let config = Config {
                 defects: Defects::NONE,
@@ -839,11 +841,19 @@ mod divergence {
         Dataset::new(vec![255, 0, 0, 255], 1, 2, vec![0, 1]).unwrap()
     }
 
+    /// The overflow that has ended a run.
+    fn non_finite(outcome: Result<Outcome, TrainError>) -> NonFiniteError {
+        match outcome.unwrap_err() {
+            TrainError::NonFinite(error) => error,
+            other => panic!("{other:?}"),
+        }
+    }
+
     fn error(net: &Net, config: &Config) -> (NonFiniteError, Net, Log) {
         let data = two();
         let all = Subset::all(&data);
         let (net, outcome, log) = try_run(net, (&all, &all), config, 1);
-        (outcome.unwrap_err(), net, log)
+        (non_finite(outcome), net, log)
     }
 
     fn full(epochs: usize, peak: f64) -> Config {
@@ -892,8 +902,12 @@ mod divergence {
                     let all = Subset::all(&data);
                     let (_, outcome, _) = try_run(&net, (&all, &all), &full(1, 0.1), 1);
                     // An infinite input of a hidden unit may merely saturate it.
-                    if let Err(error) = outcome {
-                        assert_eq!(error.tensor, tensor, "{activation:?} {broken}");
+                    if outcome.is_err() {
+                        assert_eq!(
+                            non_finite(outcome).tensor,
+                            tensor,
+                            "{activation:?} {broken}"
+                        );
                     } else {
                         assert!(broken.is_infinite() && place < 6);
                     }
@@ -944,7 +958,7 @@ mod divergence {
         let data = two();
         let all = Subset::all(&data);
         let outcome = train(&mut net, &all, &all, &full(1, 0.1), &mut workspace, &mut ());
-        assert_eq!(outcome.unwrap_err().tensor, Tensor::Loss);
+        assert_eq!(non_finite(outcome).tensor, Tensor::Loss);
     }
 
     #[test]
@@ -998,13 +1012,13 @@ mod divergence {
             ..full(1, 1e-3)
         };
         let (_, outcome, log) = try_run(&start, (&black, &all), &config, 1);
-        let found = outcome.unwrap_err();
+        let found = non_finite(outcome);
         assert_eq!((found.epoch, found.step), (1, 2));
         assert_eq!(found.tensor, Tensor::Logits);
         assert_eq!((log.steps.len(), log.epochs.len()), (2, 0));
 
         let (_, outcome, _) = try_run(&start, (&all, &black), &full(1, 1e-3), 1);
-        let found = outcome.unwrap_err();
+        let found = non_finite(outcome);
         assert_eq!((found.epoch, found.step), (1, 1));
         assert_eq!(found.tensor, Tensor::Logits);
     }
@@ -1034,30 +1048,92 @@ mod divergence {
             patience: Some(0),
             ..sound
         };
+        let all_held = Schedule::Linear { hold: 1.0 };
         let no_fall = Schedule::Step {
             epochs: 0,
             factor: 0.5,
         };
         assert!(try_run(&net, (&all, &all), &sound, 1).1.is_ok());
-        for (data, val, config) in [
-            (&none, &all, sound),
-            (&all, &none, sound),
-            (&all, &all, full(0, 0.1)),
-            (&all, &all, full(1, 0.0)),
-            (&all, &all, full(1, -0.1)),
-            (&all, &all, full(1, f64::NAN)),
-            (&all, &all, full(1, f64::INFINITY)),
-            (&all, &all, course(no_fall)),
-            (&all, &all, course(Schedule::Linear { hold: 1.0 })),
-            (&all, &all, zero_batch),
-            (&all, &all, all_smooth),
-            (&all, &all, no_patience),
+        let rate = |peak| TrainError::Config(ConfigError::LearningRate { peak });
+        let schedule = |schedule| TrainError::Config(ConfigError::Schedule { schedule });
+        let smoothing = 1.0;
+        for (data, val, config, error) in [
+            (&none, &all, sound, TrainError::NoExamples),
+            (&all, &none, sound, TrainError::NoExamples),
+            (&all, &all, full(0, 0.1), ConfigError::NoEpochs.into()),
+            (&all, &all, full(1, 0.0), rate(0.0)),
+            (&all, &all, full(1, -0.1), rate(-0.1)),
+            (&all, &all, full(1, f64::INFINITY), rate(f64::INFINITY)),
+            (&all, &all, course(no_fall), schedule(no_fall)),
+            (&all, &all, course(all_held), schedule(all_held)),
+            (&all, &all, zero_batch, ConfigError::EmptyBatch.into()),
+            (
+                &all,
+                &all,
+                all_smooth,
+                ConfigError::LabelSmoothing { smoothing }.into(),
+            ),
+            (&all, &all, no_patience, ConfigError::NoPatience.into()),
         ] {
-            let run = || try_run(&net, (data, val), &config, 1);
-            let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
-            assert!(run.is_err(), "{config:?}");
+            let (after, outcome, log) = try_run(&net, (data, val), &config, 1);
+            assert_eq!(outcome, Err(error), "{config:?}");
+            assert_eq!((after, log), (net.clone(), Log::default()));
         }
+        let (_, outcome, _) = try_run(&net, (&all, &all), &full(1, f64::NAN), 1);
+        assert!(outcome.unwrap_err().to_string().contains("NaN"));
     }
+
+    /// Saved in the middle of an epoch of more examples.
+    #[test]
+    fn a_run_in_the_middle_of_another_epoch_is_refused() {
+        let data = two();
+        let all = Subset::all(&data);
+        let mut run = Checkpoint::new(net(Activation::Relu, ONE, ONE), full(1, 0.1));
+        run.step = 2;
+        let mut workspace = workspace(&[2, 2, 2], 1);
+        let error = resume(&mut run, &all, &all, &mut workspace, &mut ()).unwrap_err();
+        assert_eq!(error, TrainError::StepBeyondEpoch { step: 2, steps: 1 });
+    }
+
+    #[test]
+    fn the_cause_of_an_error_is_its_source() {
+        use std::error::Error;
+        let error = TrainError::from(ConfigError::NoEpochs);
+        let source = error.source().unwrap();
+        assert!(source.downcast_ref::<ConfigError>().is_some());
+        assert_eq!(error.to_string(), "training for no epochs");
+        assert_eq!(error.non_finite(), None);
+    }
+}
+
+/// An observer behind a reference of a type that nobody knows, and one that is
+/// lent.
+#[test]
+fn observers_may_be_trait_objects() {
+    let data = random_images(30, WIDTHS[0], WIDTHS[3], 1);
+    let all = Subset::all(&data);
+    let start = random_net(&WIDTHS, Activation::Tanh);
+    let (_, config) = configurations(2).remove(0);
+    let (_, _, expected) = run(&start, &all, &all, &config);
+    let train_with = |observer: &mut dyn Observer| {
+        let mut workspace = workspace(&WIDTHS, 1);
+        train(
+            &mut start.clone(),
+            &all,
+            &all,
+            &config,
+            &mut workspace,
+            observer,
+        )
+        .unwrap();
+    };
+    let mut log = Log::default();
+    train_with(&mut log);
+    assert_eq!(log, expected);
+    let mut log = Log::default();
+    let mut lent = &mut log;
+    train_with(&mut lent);
+    assert_eq!(log, expected);
 }
 
 /// The published package is without the data, and so without this test.

@@ -3,7 +3,7 @@
 use super::args::BenchArgs;
 use super::recipes;
 use super::report::grouped;
-use super::{Failure, isa, output};
+use super::{Failure, find_data, isa, output};
 use handwritten::compute::gemm::{Context, Sizes};
 use handwritten::compute::rng::{Stream, generator};
 use handwritten::data::{Split, Splits, Subset};
@@ -30,7 +30,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let pool = args.common.pool()?;
     let threads = pool.current_num_threads();
     pool.install(|| {
-        let dir = files::find(args.data.as_deref()).map_err(Failure::new)?;
+        let dir = find_data(args.data.as_deref())?;
         let start = Instant::now();
         let data = files::load(&dir).map_err(Failure::new)?;
         let loading = start.elapsed().as_secs_f64();

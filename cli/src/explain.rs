@@ -3,7 +3,7 @@
 use super::args::{ExplainArgs, SettingsArgs};
 use super::plot::{LossCurves, accuracy_svg, loss_png, loss_svg};
 use super::settings::Settings;
-use super::{Failure, folder, isa, output};
+use super::{Failure, find_data, folder, isa, output};
 use anstyle::Style;
 use clap::Parser;
 use handwritten::compute::rng::{Stream, generator};
@@ -133,7 +133,7 @@ pub(super) fn run(args: ExplainArgs) -> Result<(), Failure> {
     let folder = folder::open(chosen, "explain", force)?;
     folder.try_writing()?;
     args.common.pool()?.install(|| {
-        let dir = files::find(args.data.as_deref()).map_err(Failure::new)?;
+        let dir = find_data(args.data.as_deref())?;
         let data = files::load(&dir).map_err(Failure::new)?;
         let mut lines = vec![SUM.to_string(), MEAN.to_string()];
         for hidden in [1, 128] {
@@ -187,7 +187,7 @@ impl Observer for Notes {
     }
 
     fn on_epoch(&mut self, epoch: &EpochReport, now: &TrainingState<'_>) -> Control {
-        self.watch.look(epoch, now);
+        self.watch.observe(epoch, now);
         self.history.push(*epoch);
         Control::Continue
     }
@@ -269,8 +269,8 @@ fn train_one(
         line: line.to_string(),
         hidden: settings.hidden.clone(),
         history: notes.history,
-        found: notes.watch.found().to_vec(),
-        error: outcome.err(),
+        found: notes.watch.findings().to_vec(),
+        error: outcome.err().and_then(|error| error.non_finite()),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::args::GradcheckArgs;
 use super::report::{dashed, grouped};
-use super::{Failure, isa, output};
+use super::{Failure, find_data, isa, output};
 use anstyle::{AnsiColor, Style};
 use handwritten::compute::rng::{Stream, generator};
 use handwritten::data::Splits;
@@ -17,7 +17,7 @@ use serde_json::json;
 pub(super) fn run(args: GradcheckArgs) -> Result<(), Failure> {
     let isa = isa()?;
     let settings = args.settings.resolve()?;
-    let dir = files::find(settings.data.as_deref()).map_err(Failure::new)?;
+    let dir = find_data(settings.data.as_deref())?;
     let loaded = files::load(&dir).map_err(Failure::new)?;
     let config = &settings.training;
     let mut rng = generator(config.seed, Stream::Split);

@@ -32,10 +32,11 @@ use anstyle::{AnsiColor, Style};
 use args::{Command, Program};
 use clap::Parser;
 use clap::error::ErrorKind;
-use handwritten::Isa;
+use handwritten::{Isa, files};
 use signals::Signal;
 use std::ffi::OsString;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub use settings::Settings;
@@ -110,6 +111,13 @@ fn fail(failure: &Failure) -> ExitCode {
 /// HANDWRITTEN_ISA names.
 fn isa() -> Result<Isa, Failure> {
     Isa::from_env().map_err(|error| Failure::usage(format!("HANDWRITTEN_ISA: {error}")))
+}
+
+/// The folder of the data: the one that is named, or the first that holds any, from
+/// the one beside this program's source on.
+fn find_data(explicit: Option<&Path>) -> Result<PathBuf, Failure> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("data");
+    files::find(explicit, &[&own.join("mnist")]).map_err(Failure::new)
 }
 
 /// Why the program ends without success: one line, and the exit code.

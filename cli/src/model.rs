@@ -1,6 +1,6 @@
 //! Model files from the disk.
 
-use super::Failure;
+use super::{Failure, find_data};
 use handwritten::files::model::{Model, decode};
 use handwritten::files::{self, Corpus, IoError};
 use std::fs;
@@ -25,7 +25,7 @@ pub(super) fn read(path: &Path) -> Result<Model, Failure> {
 /// Loads the data in a folder, or where there are any if it is `None`. Their
 /// images must be such as the model is for.
 pub(super) fn load_data(model: &Model, dir: Option<&Path>) -> Result<Corpus, Failure> {
-    let dir = files::find(dir).map_err(Failure::new)?;
+    let dir = find_data(dir)?;
     let loaded = files::load(&dir).map_err(Failure::new)?;
     let (about, size) = (&model.metadata, (loaded.test.rows(), loaded.test.columns()));
     if size != about.image || loaded.test.classes() > about.classes.len() {

@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn the_images_of_mnist_are_taken_as_they_are() {
-        let Ok(dir) = files::find(None) else {
+        let Ok(dir) = crate::find_data(None) else {
             eprintln!("skipped: the published package comes without data");
             return;
         };

@@ -123,7 +123,11 @@ impl Progress {
             self.warn(finding);
         }
         if self.json {
-            let Observation { signals, finding } = look;
+            let Observation {
+                indicators: signals,
+                finding,
+                ..
+            } = look;
             let mut event = json!({
                 "event": "epoch",
                 "epoch": row.epoch,

@@ -14,7 +14,7 @@ const BOLD: Style = Style::new().bold();
 /// it. Numbers are printed with as many digits as it takes to read the same
 /// number back.
 pub(super) fn history_csv(history: &[EpochReport], looks: &[Observation]) -> String {
-    let layers = looks.first().map_or(0, |look| look.signals.layers.len());
+    let layers = looks.first().map_or(0, |look| look.indicators.layers.len());
     let mut csv = "epoch,train_loss,val_loss,val_accuracy,learning_rate,\
                    gradient_norm,saturated,dead,"
         .to_string();
@@ -22,7 +22,8 @@ pub(super) fn history_csv(history: &[EpochReport], looks: &[Observation]) -> Str
         csv += &format!("norm_{layer},moved_{layer},");
     }
     csv += "finding\n";
-    for (row, Observation { signals, finding }) in history.iter().zip(looks) {
+    for (row, look) in history.iter().zip(looks) {
+        let (signals, finding) = (&look.indicators, &look.finding);
         csv += &format!(
             "{},{},{},{},{},{},{},{},",
             row.epoch,

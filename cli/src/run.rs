@@ -8,7 +8,7 @@ use super::report::{self, dashed, grouped};
 use super::saving::{CHECKPOINT, HISTORY, Identity, MODEL, Saved, Saver};
 use super::settings::Settings;
 use super::signals::Signals;
-use super::{Failure, folder, isa, output};
+use super::{Failure, find_data, folder, isa, output};
 use handwritten::compute::rng::{Stream, generator};
 use handwritten::data::{Dataset, Splits};
 use handwritten::files::model::{self, Metadata};
@@ -57,7 +57,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
         }
     };
     args.common.pool()?.install(|| {
-        let dir = files::find(settings.data.as_deref()).map_err(Failure::new)?;
+        let dir = find_data(settings.data.as_deref())?;
         let loaded = files::load(&dir).map_err(Failure::new)?;
         // So that config.toml repeats the run from any folder.
         settings.data = Some(std::path::absolute(&dir).unwrap_or(dir));
@@ -185,7 +185,7 @@ impl Observer for Follower {
     }
 
     fn on_epoch(&mut self, epoch: &EpochReport, now: &TrainingState<'_>) -> Control {
-        let look = self.watch.look(epoch, now);
+        let look = self.watch.observe(epoch, now);
         self.progress.epoch(epoch, look);
         self.tell_failure();
         self.then(true)
@@ -262,7 +262,7 @@ impl Job<'_> {
         let seconds = follower.progress.seconds;
         let times = (began, ended);
         let machine = Machine::new(clock, self.isa, threads, resumed_after, times, seconds);
-        let written = self.write(&run, follower.watch.looks(), &test, &machine);
+        let written = self.write(&run, follower.watch.observations(), &test, &machine);
         // Not before the run is safe.
         printed?;
         self.conclude(&run, &test, &machine)?;
@@ -474,7 +474,7 @@ fn file_name(source: KnownDataset) -> &'static str {
     match source {
         KnownDataset::Mnist => "mnist",
         KnownDataset::FashionMnist => "fashion-mnist",
-        KnownDataset::Unknown => "images",
+        _ => "images",
     }
 }
 

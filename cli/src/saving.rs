@@ -213,7 +213,7 @@ impl Job {
         Self {
             run: run.clone(),
             watch: watch.to_bytes(),
-            looks: watch.looks().to_vec(),
+            looks: watch.observations().to_vec(),
         }
     }
 

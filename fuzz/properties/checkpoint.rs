@@ -5,11 +5,11 @@
 
 use flate2::Crc;
 use handwritten::data::{Dataset, Subset};
-use handwritten::training::{Control, EpochReport, NonFiniteError, StepReport, TrainingState};
+use handwritten::training::{Control, EpochReport, StepReport, TrainError, TrainingState};
 use handwritten::{Batch, Checkpoint, Observer, Workspace, resume};
 
 pub(crate) fn check(bytes: &[u8]) {
-    let contents = (1..=3).map(|version| sealed(bytes, version));
+    let contents = (1..=4).map(|version| sealed(bytes, version));
     for bytes in [bytes.to_vec()].into_iter().chain(contents) {
         if let Ok((run, attachment)) = Checkpoint::from_bytes(&bytes) {
             let written = run.to_bytes(&attachment);
@@ -90,7 +90,7 @@ fn check_resuming(run: Checkpoint) {
     if run.step > steps {
         return;
     }
-    let go_on = |mut run: Checkpoint, seen| -> (Result<(), NonFiniteError>, Checkpoint, Saves) {
+    let go_on = |mut run: Checkpoint, seen| -> (Result<(), TrainError>, Checkpoint, Saves) {
         let mut workspace = Workspace::new(&widths, 1);
         let mut saves = Saves {
             seen,

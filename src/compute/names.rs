@@ -1,16 +1,16 @@
-//! Names of choices, as configurations, files and messages spell them.
+//! Names of choices as configurations, files and messages spell them.
 
 use core::fmt;
 
-/// Gives an enum of unit variants its list of choices, their names, [`Display`] and
-/// [`FromStr`]. The error of the latter is an [`UnknownNameError`].
+/// Implements `ALL`, `name`, [`Display`] and [`FromStr`] for an enum of unit variants.
+/// Parsing fails with an [`UnknownNameError`].
 ///
 /// [`Display`]: core::fmt::Display
 /// [`FromStr`]: core::str::FromStr
 macro_rules! named {
     ($type:ident, $what:literal: $($variant:ident = $name:literal),+ $(,)?) => {
         impl $type {
-            /// All choices, in the order of their declaration.
+            /// Every choice, in the order of declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// The name of the choice in configurations, files and messages.
@@ -42,17 +42,19 @@ macro_rules! named {
 }
 pub(crate) use named;
 
-/// A name that none of the choices has.
+/// The error of parsing a name that no choice has. The message lists the names there
+/// are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct UnknownNameError {
-    /// What was to be chosen, such as `activation`.
+    /// The kind of choice, such as `activation`.
     pub(crate) what: &'static str,
-    /// The names that there are.
+    /// The names of all choices.
     pub(crate) names: &'static [&'static str],
 }
 
 impl UnknownNameError {
-    /// The names that there are.
+    /// The names of all choices.
     pub fn names(&self) -> &'static [&'static str] {
         self.names
     }

@@ -1,12 +1,15 @@
 //! Random numbers: generators, shuffles, uniform and normal draws.
 
-use super::vector;
-use rand_core::{Rng, SeedableRng};
+use crate::compute::names::named;
+use crate::compute::vector;
+use core::convert::Infallible;
+use rand_core::{Rng, SeedableRng, TryRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// What random numbers are drawn for. Each purpose has a stream of its own, so
+/// The purpose that random numbers are drawn for. Each has a stream of its own, so
 /// drawing more for one changes nothing of another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Stream {
     /// The first weights.
     Weights,
@@ -16,24 +19,64 @@ pub enum Stream {
     Shuffle,
 }
 
-/// The generator of one stream of a seed: xoshiro256++ (Blackman and Vigna,
-/// *Scrambled Linear Pseudorandom Number Generators*, 2021), streams 2¹²⁸
-/// numbers apart.
-pub fn generator(seed: u64, stream: Stream) -> Xoshiro256PlusPlus {
+named! { Stream, "stream":
+    Weights = "weights",
+    Split = "split",
+    Shuffle = "shuffle",
+}
+
+/// A generator of random numbers: xoshiro256++ (Blackman and Vigna, *Scrambled Linear
+/// Pseudorandom Number Generators*, 2021). [`generator`] makes one.
+///
+/// It implements [`rand_core::Rng`], and gives the same numbers on every target.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Generator(Xoshiro256PlusPlus);
+
+impl TryRng for Generator {
+    type Error = Infallible;
+
+    #[inline]
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.0.try_next_u32()
+    }
+
+    #[inline]
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.0.try_next_u64()
+    }
+
+    #[inline]
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.try_fill_bytes(bytes)
+    }
+}
+
+/// The generator of one stream of a seed. Streams of one seed lie 2¹²⁸ numbers apart.
+///
+/// ```
+/// use handwritten::compute::rng::{Stream, generator};
+/// use handwritten::rand_core::Rng;
+///
+/// let mut rng = generator(1, Stream::Weights);
+/// let first = rng.next_u64();
+/// assert_eq!(generator(1, Stream::Weights).next_u64(), first);
+/// assert_ne!(generator(1, Stream::Shuffle).next_u64(), first);
+/// ```
+pub fn generator(seed: u64, stream: Stream) -> Generator {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     for _ in 0..stream as usize {
         rng.jump();
     }
-    rng
+    Generator(rng)
 }
 
-/// Uniform on [0, 1), a multiple of 2⁻²⁴.
+/// Draws a number uniform on [0, 1), a multiple of 2⁻²⁴.
 pub(crate) fn uniform<R: Rng + ?Sized>(rng: &mut R) -> f32 {
     (rng.next_u32() >> 8) as f32 / 16_777_216.0
 }
 
-/// Fills a slice with normal numbers, two at a time by Marsaglia's polar
-/// method.
+/// Fills a slice with normal numbers, two at a time (Marsaglia and Bray, *A Convenient
+/// Method for Generating Normal Variables*, 1964).
 pub(crate) fn fill_normal<R: Rng + ?Sized>(xs: &mut [f32], mean: f32, deviation: f32, rng: &mut R) {
     for pair in xs.chunks_mut(2) {
         let (u, v, square) = loop {
@@ -51,8 +94,8 @@ pub(crate) fn fill_normal<R: Rng + ?Sized>(xs: &mut [f32], mean: f32, deviation:
     }
 }
 
-/// Puts the elements in an order drawn uniformly from all orders (Fisher and
-/// Yates).
+/// Shuffles a slice: every order is equally likely (Fisher and Yates; Knuth, *The Art of
+/// Computer Programming*, volume 2, algorithm P).
 ///
 /// # Panics
 /// Panics if there are 2³² elements or more.
@@ -63,7 +106,7 @@ pub fn shuffle<R: Rng + ?Sized>(indices: &mut [u32], rng: &mut R) {
     }
 }
 
-/// Uniform on 0, 1, …, `bound` − 1, without bias (Lemire, *Fast Random Integer
+/// Draws an integer uniform on 0, 1, …, `bound` − 1, without bias (Lemire, *Fast Random Integer
 /// Generation in an Interval*, 2019).
 fn below<R: Rng + ?Sized>(bound: u32, rng: &mut R) -> u32 {
     let mut product = u64::from(rng.next_u32()) * u64::from(bound);

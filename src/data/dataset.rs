@@ -1,12 +1,21 @@
-//! Labelled images in memory, and choices of them.
+//! Labelled images in memory, and selections of them.
 
-use super::Split;
-use super::idx::{self, IdxError};
 use crate::compute::vector::scaled;
+use crate::data::error::DatasetError;
+use crate::data::idx;
 use alloc::{vec, vec::Vec};
 use core::fmt;
 
-/// Images of one size with a label each, at least one of them.
+/// Images of equal size with a label each; at least one image.
+///
+/// ```
+/// use handwritten::data::Dataset;
+///
+/// let data = Dataset::new(vec![0, 255, 255, 0], 1, 2, vec![0, 1])?;
+/// assert_eq!((data.len(), data.features(), data.classes()), (2, 2, 2));
+/// assert_eq!(data.image(1), [255, 0]);
+/// # Ok::<(), handwritten::data::DatasetError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Dataset {
     pixels: Vec<u8>,
@@ -17,7 +26,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Takes `labels.len()` images of `rows` by `columns` pixels: image after
+    /// Makes a data set of `labels.len()` images of `rows` × `columns` pixels, image after
     /// image, row after row.
     ///
     /// # Errors
@@ -67,7 +76,7 @@ impl Dataset {
         })
     }
 
-    /// Copies the images and labels out of two whole IDX files.
+    /// Makes a data set of the bytes of two IDX files, images and labels.
     ///
     /// # Errors
     /// Bytes that are not such files, and everything that [`Dataset::new`]
@@ -83,34 +92,46 @@ impl Dataset {
         )
     }
 
-    /// Number of images, at least 1.
+    /// The number of images, at least 1.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// `false`: a data set has at least one image.
+    /// Always `false`: a data set has at least one image.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// Rows of an image.
+    /// The number of rows of an image.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Columns of an image.
+    /// The number of columns of an image.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// Pixels of an image, `rows · columns`: the inputs of a net.
+    /// The number of pixels of an image, `rows · columns`: the inputs of a net.
     pub fn features(&self) -> usize {
         self.rows * self.columns
     }
 
-    /// The largest label plus 1: the outputs of a net.
+    /// The number of classes, the largest label plus 1: the outputs of a net.
     pub fn classes(&self) -> usize {
         self.classes
+    }
+
+    /// The pixels of all images, image after image, row after row: `len · features` bytes,
+    /// where 0 is the background.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// Iterates over the images in order: `features` pixels and the label of each.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], u8)> {
+        let images = self.pixels.chunks_exact(self.features());
+        images.zip(self.labels.iter().copied())
     }
 
     /// The `features` pixels of image `i`, row after row.
@@ -130,19 +151,18 @@ impl Dataset {
         self.labels[i]
     }
 
-    /// All labels, in the order of the images.
+    /// The labels of all images, in order.
     pub fn labels(&self) -> &[u8] {
         &self.labels
     }
 
-    /// Writes the images named by `indices` as rows of `f32` in [0, 1], and
-    /// their labels.
+    /// Writes the images with these indices as rows of `f32` in [0, 1], and their labels.
     ///
     /// Shapes: `pixels` is `indices.len() × features`, row-major; `labels` has
     /// a place for each index.
     ///
     /// # Panics
-    /// Panics if the shapes differ or there is no image of that number.
+    /// Panics if the shapes differ or an index is not below the number of images.
     pub fn gather(&self, indices: &[u32], pixels: &mut [f32], labels: &mut [u8]) {
         let (count, features) = (indices.len(), self.features());
         assert!(
@@ -163,7 +183,7 @@ impl Dataset {
 }
 
 impl fmt::Debug for Dataset {
-    /// The sizes; megabytes of pixels help nobody.
+    /// The sizes, without pixels and labels.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dataset")
             .field("len", &self.len())
@@ -174,18 +194,18 @@ impl fmt::Debug for Dataset {
     }
 }
 
-/// Some images of a [`Dataset`], in an order of their own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A selection of images of a [`Dataset`], in any order.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Subset<'a> {
     dataset: &'a Dataset,
     indices: Vec<u32>,
 }
 
 impl<'a> Subset<'a> {
-    /// The images of `dataset` that `indices` name, in that order.
+    /// Selects the images of `dataset` with these indices, in that order.
     ///
     /// # Panics
-    /// Panics if an index names no image.
+    /// Panics if an index is not below the number of images.
     pub fn new(dataset: &'a Dataset, indices: Vec<u32>) -> Self {
         if let Some(&largest) = indices.iter().max() {
             assert!(
@@ -197,7 +217,7 @@ impl<'a> Subset<'a> {
         Self { dataset, indices }
     }
 
-    /// All images of `dataset`, in its order.
+    /// Selects all images of `dataset`, in order.
     pub fn all(dataset: &'a Dataset) -> Self {
         Self {
             dataset,
@@ -205,27 +225,34 @@ impl<'a> Subset<'a> {
         }
     }
 
-    /// Number of images.
+    /// The number of selected images.
     pub fn len(&self) -> usize {
         self.indices.len()
     }
 
-    /// Whether there is no image.
+    /// Whether no image is selected.
     pub fn is_empty(&self) -> bool {
         self.indices.is_empty()
     }
 
-    /// The data set that the images belong to.
+    /// The data set that images are selected from.
     pub fn dataset(&self) -> &'a Dataset {
         self.dataset
     }
 
-    /// The numbers of the images in their data set.
+    /// The indices of the selected images in their data set.
     pub fn indices(&self) -> &[u32] {
         &self.indices
     }
 
-    /// Number of images of each class of the data set.
+    /// Iterates over the selected images: pixels and label of each.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a [u8], u8)> {
+        let dataset = self.dataset;
+        let images = self.indices.iter().map(|&i| i as usize);
+        images.map(|i| (dataset.image(i), dataset.label(i)))
+    }
+
+    /// The number of selected images of each class of the data set.
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.dataset.classes()];
         for &i in &self.indices {
@@ -235,113 +262,17 @@ impl<'a> Subset<'a> {
     }
 }
 
+impl fmt::Debug for Subset<'_> {
+    /// The number of images, without their indices.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subset")
+            .field("len", &self.len())
+            .field("dataset", &self.dataset)
+            .finish_non_exhaustive()
+    }
+}
+
 /// `0, 1, …, len − 1`.
 pub(super) fn numbers(len: usize) -> Vec<u32> {
     (0..len).map(|i| i as u32).collect()
 }
-
-/// Why bytes are no data set, or data sets cannot be parted.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DatasetError {
-    /// The file of images is no such file.
-    Images(IdxError),
-    /// The file of labels is no such file.
-    Labels(IdxError),
-    /// The pixels are not a whole number of images.
-    Pixels {
-        /// Number of pixels.
-        found: usize,
-        /// Rows of an image.
-        rows: usize,
-        /// Columns of an image.
-        columns: usize,
-    },
-    /// There are more images than labels, or fewer.
-    Counts {
-        /// Number of images.
-        images: usize,
-        /// Number of labels.
-        labels: usize,
-    },
-    /// There is no image.
-    Empty,
-    /// The images of the two files differ in size.
-    Sizes {
-        /// Rows and columns in the training file.
-        train: (usize, usize),
-        /// Rows and columns in the test file.
-        test: (usize, usize),
-    },
-    /// The test file has a label that the training file has not.
-    Label {
-        /// Number of the image, from 0.
-        index: usize,
-        /// Its label.
-        label: u8,
-        /// Classes of the training file.
-        classes: usize,
-    },
-    /// The file to be cut has too few images for two parts.
-    TooFew {
-        /// The split asked for.
-        split: Split,
-        /// Images it takes.
-        expected: usize,
-        /// Images there are.
-        found: usize,
-    },
-}
-
-impl fmt::Display for DatasetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Images(error) => write!(f, "images: {error}"),
-            Self::Labels(error) => write!(f, "labels: {error}"),
-            Self::Pixels {
-                found,
-                rows,
-                columns,
-            } => write!(
-                f,
-                "{found} pixels are no whole number of images of {rows} by {columns}"
-            ),
-            Self::Counts { images, labels } => {
-                write!(f, "{images} images but {labels} labels")
-            }
-            Self::Empty => f.write_str("no images; at least 1 expected"),
-            Self::Sizes { train, test } => write!(
-                f,
-                "the training images are {} by {} pixels, the test images {} by {}",
-                train.0, train.1, test.0, test.1
-            ),
-            Self::Label {
-                index,
-                label,
-                classes,
-            } => write!(
-                f,
-                "test image {index} has label {label}, \
-                 but the training labels go from 0 to {}",
-                classes - 1
-            ),
-            Self::TooFew {
-                split,
-                expected,
-                found,
-            } => {
-                let file = match split {
-                    Split::Question => "test",
-                    Split::Standard => "training",
-                };
-                write!(
-                    f,
-                    "the split \"{split}\" cuts the {file} file in two and needs \
-                     {expected} images there at least, but found {found}"
-                )
-            }
-        }
-    }
-}
-
-impl core::error::Error for DatasetError {}

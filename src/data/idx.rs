@@ -8,17 +8,18 @@
 //! | 12 | columns of an image | |
 //! | 16 | the pixels, a byte each, row after row | |
 //!
-//! Numbers are big-endian `u32`. The parser allocates nothing and copies
-//! nothing, and a header is believed only where the bytes bear it out: a file
-//! has exactly the length that its header promises.
+//! Numbers are big-endian `u32`. The parser allocates and copies nothing. A file must
+//! have exactly the length that its header states.
 //!
 //! Source: LeCun, Cortes and Burges, *The MNIST database of handwritten
 //! digits*, "File formats".
 
+use crate::compute::names::named;
 use core::fmt;
 
-/// What an IDX file holds.
+/// The kind of content of an IDX file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// Images, three dimensions: number, rows, columns.
     Images,
@@ -26,9 +27,14 @@ pub enum Kind {
     Labels,
 }
 
+named! { Kind, "kind of IDX file":
+    Images = "images",
+    Labels = "labels",
+}
+
 impl Kind {
-    /// The number that a file of this kind begins with: type `u8` (`0x08`) and
-    /// the number of dimensions.
+    /// The magic number of a file of this kind: type `u8` (`0x08`) and number of
+    /// dimensions.
     pub const fn magic(self) -> u32 {
         match self {
             Self::Images => 0x0000_0803,
@@ -36,7 +42,7 @@ impl Kind {
         }
     }
 
-    /// Bytes before the first pixel or label.
+    /// The number of bytes before the first pixel or label.
     pub const fn header_len(self) -> usize {
         match self {
             Self::Images => 16,
@@ -44,8 +50,7 @@ impl Kind {
         }
     }
 
-    /// Bytes of the whole file as its header promises them, the header's own
-    /// included.
+    /// The number of bytes of the whole file, header included, by its header.
     ///
     /// `header` may be the header alone or a longer beginning of the file, so a
     /// reader can learn from 16 bytes how much it has to read.
@@ -58,8 +63,8 @@ impl Kind {
             expected: self.header_len(),
             found: header.len(),
         };
-        // The magic number comes before the length: labels in the place of
-        // images may well be shorter than the header of images.
+        // The magic number is checked before the length: a file of labels may be shorter
+        // than a header of images.
         if header.len() < 4 {
             return Err(cut);
         }
@@ -96,10 +101,10 @@ impl Kind {
             .ok_or(IdxError::TooLarge)
     }
 
-    /// The bytes after the header of a whole file.
+    /// The bytes of a whole file after its header.
     fn body(self, bytes: &[u8]) -> Result<&[u8], IdxError> {
         let expected = self.expected_len(bytes)?;
-        // Compared as u64: a promise beyond a 32-bit `usize` is merely unkept.
+        // Compared as u64: the stated length may be beyond a 32-bit `usize`.
         let found = bytes.len() as u64;
         if found < expected {
             return Err(IdxError::Truncated { expected, found });
@@ -111,17 +116,9 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Images => "images",
-            Self::Labels => "labels",
-        })
-    }
-}
-
 /// The images of an IDX file, borrowed from its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Images<'a> {
     /// Number of images; may be 0.
     pub count: usize,
@@ -134,15 +131,26 @@ pub struct Images<'a> {
     pub pixels: &'a [u8],
 }
 
+impl fmt::Debug for Images<'_> {
+    /// The sizes, without the pixels.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Images")
+            .field("count", &self.count)
+            .field("rows", &self.rows)
+            .field("columns", &self.columns)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Reads a whole file of images.
 ///
 /// # Errors
 /// Everything that [`Kind::expected_len`] finds, and a file shorter or longer
-/// than its header promises.
+/// than its header states.
 pub fn images(bytes: &[u8]) -> Result<Images<'_>, IdxError> {
     let pixels = Kind::Images.body(bytes)?;
-    // No cast cuts anything off: an image fits into a `usize`, hence so do its
-    // sides, and the images there are as many bytes at least.
+    // No cast truncates: expected_len has found that an image fits a `usize`, hence so do
+    // its sides, and there are at least as many bytes as images.
     Ok(Images {
         count: field(bytes, 4) as usize,
         rows: field(bytes, 8) as usize,
@@ -154,12 +162,13 @@ pub fn images(bytes: &[u8]) -> Result<Images<'_>, IdxError> {
 /// Reads a whole file of labels: one byte for each image.
 ///
 /// # Errors
-/// As [`images`].
+/// Everything that [`Kind::expected_len`] finds, and a file shorter or longer
+/// than its header states.
 pub fn labels(bytes: &[u8]) -> Result<&[u8], IdxError> {
     Kind::Labels.body(bytes)
 }
 
-/// The big-endian number at `offset`, which the caller knows to be in bounds.
+/// The big-endian number at `offset`.
 fn field(bytes: &[u8], offset: usize) -> u32 {
     u32::from_be_bytes([
         bytes[offset],
@@ -169,7 +178,7 @@ fn field(bytes: &[u8], offset: usize) -> u32 {
     ])
 }
 
-/// Why bytes are not the IDX file that is expected.
+/// The error of parsing an IDX file.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdxError {
@@ -189,7 +198,7 @@ pub enum IdxError {
     },
     /// The images have no rows (offset 8) or no columns (offset 12).
     Flat {
-        /// Where the 0 stands.
+        /// The offset of the 0 in the file.
         offset: usize,
     },
     /// The sizes at offsets 4 to 15 have a product that no memory holds.

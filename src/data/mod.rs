@@ -1,17 +1,23 @@
-//! Labelled images, and how they part into training, validation and test.
+//! Labelled images, and their split into training, validation and test images.
 //!
-//! Pixels stay the bytes that they are in the file, a quarter of what they
-//! take as `f32`: training turns them into numbers where it computes, and
-//! `Dataset::gather` makes rows for `NetRef::forward` of them.
-//! The bytes come from the caller: nothing here opens a file.
+//! Pixels stay bytes, as in the file, which takes a quarter of the memory of `f32`.
+//! Training converts them where it computes, and `Dataset::gather` makes the rows that
+//! `NetRef::forward` takes. The bytes come from the caller: nothing here opens a file.
 
 #[cfg(feature = "alloc")]
 mod dataset;
+#[cfg(feature = "alloc")]
+mod error;
 pub mod idx;
 #[cfg(feature = "alloc")]
 mod split;
+#[cfg(feature = "alloc")]
+mod splits;
 
 #[cfg(feature = "alloc")]
-pub use dataset::{Dataset, DatasetError, Subset};
-#[cfg(feature = "alloc")]
-pub use split::{Split, Splits, stratified_split};
+pub use {
+    dataset::{Dataset, Subset},
+    error::DatasetError,
+    split::Split,
+    splits::{Splits, stratified_split},
+};

@@ -5,16 +5,16 @@ use crate::compute::isa::Isa;
 use crate::compute::names::named;
 use crate::compute::vector;
 
-/// The activation σ of all hidden layers. The output layer has none: its
-/// numbers are the logits.
+/// The activation function σ of all hidden layers. The output layer has none: its
+/// outputs are the logits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Activation {
-    /// 1 / (1 + e⁻ᶻ).
+    /// The logistic function, σ(z) = 1 / (1 + e⁻ᶻ).
     Sigmoid,
-    /// max(z, 0).
+    /// The rectifier, σ(z) = max(z, 0).
     Relu,
-    /// The hyperbolic tangent.
+    /// The hyperbolic tangent, σ(z) = tanh z.
     Tanh,
 }
 

@@ -1,10 +1,11 @@
-//! The mistakes of the run that did not learn, to be made on purpose.
+//! Mistakes of a training run that did not learn, to be made on purpose.
 //!
 //! This crate answers a question about a net that did not learn
-//! (docs/why-it-did-not-learn.md). The wrong rules of that run are here, apart from
-//! the right ones, so that the failure can be repeated and its causes removed one by
-//! one. A training makes them if [`Config::defects`] asks for it, a gradient or an
-//! evaluation if its [`Objective`] does.
+//! (docs/why-it-did-not-learn.md). The wrong rules of that run are defined here, so that
+//! the failure can be repeated and its causes removed one by one. A run makes the
+//! mistakes of [`Config::defects`], a gradient or an evaluation those of its
+//! [`Objective`]. The training step and the loop ask for each where it changes their
+//! rule.
 //!
 //! [`Config::defects`]: crate::training::Config::defects
 
@@ -16,21 +17,21 @@ use crate::compute::vector;
 use crate::net::loss::Reduction;
 use crate::net::optimizer::Momentum;
 
-/// One mistake.
+/// A mistake of the run that did not learn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Defect {
-    /// The gradient by the logits y is `y − t`, without the softmax: that of
-    /// ½‖y − t‖², not of the cross-entropy which is reported.
+    /// The gradient by the logits y is `y − t`, without the softmax: the gradient of
+    /// ½‖y − t‖², not of the cross-entropy that is reported.
     RawLogitGradient,
     /// The momentum multiplies the parameters, and there is no velocity:
     /// `w ← w − η·g`, then `w ← μ·w − η·g`. Without a gradient they decay.
     MomentumOnWeights,
-    /// The best net is another name of the net in training: what is kept is
-    /// the last one.
+    /// The best net is an alias of the net in training, so the last net is kept, not the
+    /// best.
     AliasedBest,
-    /// The reported loss normalises the softmax over the logits of all
-    /// examples at once, so that it begins at ln(examples·classes).
+    /// The reported loss normalises the softmax over the logits of all examples
+    /// together, so it begins at ln(examples·classes).
     WholeMatrixSoftmax,
 }
 
@@ -46,10 +47,10 @@ named! { Defect, "defect":
 pub struct Defects(u8);
 
 impl Defects {
-    /// The right rules.
+    /// The empty set: all rules are right.
     pub const NONE: Self = Self(0);
 
-    /// These and one more.
+    /// Adds a mistake to the set.
     #[must_use]
     pub const fn with(self, defect: Defect) -> Self {
         Self(self.0 | 1 << defect as u8)
@@ -68,7 +69,7 @@ impl Defects {
         }
     }
 
-    /// Whether it is among them.
+    /// Whether a mistake is in the set.
     pub const fn has(self, defect: Defect) -> bool {
         self.0 & 1 << defect as u8 != 0
     }
@@ -80,7 +81,7 @@ impl FromIterator<Defect> for Defects {
     }
 }
 
-/// Which number a gradient is the gradient of, and an evaluation reports.
+/// The loss that a gradient is taken of, and that an evaluation reports.
 ///
 /// A [`Reduction`] converts into an objective without mistakes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -119,7 +120,7 @@ pub(crate) fn raw_logit_gradient(
     }
 }
 
-/// [`Defect::MomentumOnWeights`]: what stands in for [`Momentum::step_tensor`].
+/// [`Defect::MomentumOnWeights`]: makes a step in place of [`Momentum::step_tensor`].
 pub(crate) fn momentum_on_weights(
     isa: Isa,
     rule: &Momentum,
@@ -142,8 +143,8 @@ for_each_arm! {
     }
 }
 
-/// [`Defect::WholeMatrixSoftmax`]: by how much it changes the sum of the losses
-/// of some examples.
+/// [`Defect::WholeMatrixSoftmax`]: accumulates by how much one softmax for all examples
+/// changes the sum of their losses.
 ///
 /// Example i has the loss Lᵢ − zᵢ with Lᵢ = ln Σⱼ exp zᵢⱼ. With one softmax for
 /// all n it is L − zᵢ with L = ln Σᵢ exp Lᵢ, so the sum is higher by
@@ -153,13 +154,13 @@ pub(crate) struct WholeMatrix {
     examples: usize,
     /// Σᵢ Lᵢ.
     logarithms: f64,
-    /// The greatest Lᵢ, and Σᵢ exp(Lᵢ − it).
+    /// max Lᵢ, and Σᵢ exp(Lᵢ − max Lᵢ).
     greatest: f32,
     sum: f64,
 }
 
 impl WholeMatrix {
-    /// Takes in more examples.
+    /// Adds examples.
     pub(crate) fn add(&mut self, logits: MatRef<'_>) {
         for i in 0..logits.rows() {
             let row = logits.row(i);
@@ -178,7 +179,7 @@ impl WholeMatrix {
         }
     }
 
-    /// n·L − Σᵢ Lᵢ; 0 of no examples.
+    /// The difference n·L − Σᵢ Lᵢ; 0 of no examples.
     pub(crate) fn excess(&self) -> f64 {
         if self.examples == 0 {
             return 0.0;

@@ -1,11 +1,11 @@
-//! The first weights of a net.
+//! Initialisation of weights and biases.
 
 use crate::compute::names::named;
 use crate::compute::rng::{fill_normal, uniform};
 use crate::compute::vector;
 use rand_core::Rng;
 
-/// How the first weights are drawn.
+/// The distribution that the first weights and biases are drawn from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Init {
@@ -19,9 +19,9 @@ pub enum Init {
     /// Weights normal with variance 1 / inputs, biases 0 (LeCun et al., *Efficient
     /// BackProp*, 1998, section 4.6).
     LeCun,
-    /// Weights and biases normal with mean −0.1 and deviation 0.02, as in the
-    /// question that this crate answers. With 784 inputs it saturates every
-    /// sigmoid; it is here to show that.
+    /// Weights and biases normal with mean −0.1 and deviation 0.02: those of the run
+    /// that did not learn (docs/why-it-did-not-learn.md). With 784 inputs they saturate
+    /// every sigmoid.
     Question,
 }
 

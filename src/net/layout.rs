@@ -1,4 +1,4 @@
-//! Where the parameters of each layer lie: the one place that knows.
+//! The layout of a net's parameters in memory; no other module knows it.
 //!
 //! All parameters of a net are one slice, layer after layer from the inputs on. A
 //! layer with D inputs and H outputs has its weights W first (D×H, row-major: the
@@ -123,8 +123,8 @@ pub const fn activations_len(widths: &[usize], examples: usize) -> usize {
     len
 }
 
-/// Whether a net can have layers of these widths: from two to [`MAX_DEPTH`] + 1 of
-/// them, none of which is 0.
+/// Whether a net can have layers of these widths: two to [`MAX_DEPTH`] + 1 widths, none
+/// of them 0.
 pub(crate) const fn are_widths(widths: &[usize]) -> bool {
     let mut l = 0;
     while l < widths.len() {

@@ -6,13 +6,14 @@ use crate::compute::matrix::{MatMut, MatRef};
 use crate::compute::names::named;
 use crate::compute::vector;
 
-/// How the losses of many examples become one number, and so what the
-/// gradient is the gradient of.
+/// The reduction of the losses of many examples to one number, of which the gradient is
+/// taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Reduction {
-    /// Their mean: the learning rate does not depend on how many there are.
+    /// The mean: a learning rate suits any number of examples.
     Mean,
-    /// Their sum.
+    /// The sum.
     Sum,
 }
 
@@ -22,7 +23,7 @@ named! { Reduction, "reduction":
 }
 
 impl Reduction {
-    /// What the sum over `examples` is multiplied by.
+    /// The factor of a sum over `examples` examples: 1 / examples or 1.
     pub fn scale(self, examples: usize) -> f64 {
         match self {
             Self::Mean => 1.0 / examples.max(1) as f64,
@@ -31,20 +32,19 @@ impl Reduction {
     }
 }
 
-/// Where a step pulls the probabilities of each example, and how hard.
+/// The target distribution of a step, and the scale of its gradient.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct LossTarget {
-    /// What the gradient of each example's loss is multiplied by
-    /// ([`Reduction::scale`]).
+    /// The factor of the gradient of each example's loss ([`Reduction::scale`]).
     pub scale: f32,
-    /// The share ε of the target that all classes have in common, from 0 to
-    /// below 1: y is 1 − ε + ε/C at the label and ε/C elsewhere (Szegedy et al.,
+    /// The label smoothing ε, from 0 to below 1: the target y is 1 − ε + ε/C at the
+    /// label and ε/C elsewhere (Szegedy et al.,
     /// *Rethinking the Inception Architecture for Computer Vision*, section 7).
     pub label_smoothing: f32,
 }
 
 impl LossTarget {
-    /// Towards the label alone.
+    /// The target without label smoothing: the label has probability 1.
     pub const fn new(scale: f32) -> Self {
         Self {
             scale,
@@ -53,11 +53,13 @@ impl LossTarget {
     }
 }
 
-/// Writes the loss of each example, `−ln softmax(logits)[label]`, to `losses`,
-/// and what a step descends along by the logits, `scale · (softmax(logits) − y)`,
-/// to `dlogits`. Without smoothing y is 1 at the label and 0 elsewhere, and that
-/// is the gradient of `scale` times the sum of the losses; with it, of their
-/// cross-entropy against y.
+/// Computes the cross-entropy of each example and its gradient by the logits.
+///
+/// `losses` receives `−ln softmax(logits)[label]`, and `dlogits` receives
+/// `scale · (softmax(logits) − y)`, the gradient of `scale` times the cross-entropy
+/// against the target distribution y of a [`LossTarget`]. Without label smoothing that
+/// is the gradient of `scale` times the sum of the losses; label smoothing changes the
+/// gradient, not the losses.
 ///
 /// Shapes: `logits` and `dlogits` B×C, `labels` and `losses` B. The loss is
 /// computed as `ln Σ exp(z − max z) − (z[label] − max z)`: the largest logit
@@ -87,25 +89,25 @@ pub fn softmax_cross_entropy(
         dlogits.cols()
     );
     if let [_] = labels {
-        // On a small stack.
-        return together::<1>(isa, logits, labels, target, dlogits, losses);
+        // One example needs no array of sixteen sums on a small stack.
+        return of_examples::<1>(isa, logits, labels, target, dlogits, losses);
     }
     let (labels, losses) = (labels.chunks(EXAMPLES), losses.chunks_mut(EXAMPLES));
     for (i, (labels, losses)) in (0..).step_by(EXAMPLES).zip(labels.zip(losses)) {
         let rows = i..i + labels.len();
         let logits = logits.block(rows.clone(), 0..shape.1);
         let dlogits = dlogits.block(rows, 0..shape.1);
-        together::<EXAMPLES>(isa, logits, labels, target, dlogits, losses);
+        of_examples::<EXAMPLES>(isa, logits, labels, target, dlogits, losses);
     }
 }
 
-/// The most examples whose exponentials, and whose logarithms, are computed
-/// together: a row of logits alone would leave most of its vectors empty.
+/// Maximum number of examples whose exponentials and logarithms are computed together:
+/// the ten logits of one example leave most of a vector empty.
 const EXAMPLES: usize = 16;
 
 for_each_arm! {
-    /// Up to so many examples.
-    fn together<const MOST: usize>(
+    /// Computes losses and gradients of at most `MOST` examples.
+    fn of_examples<const MOST: usize>(
         logits: MatRef<'_>,
         labels: &[u8],
         target: LossTarget,
@@ -116,7 +118,7 @@ for_each_arm! {
         let (rows, classes) = (logits.rows(), logits.cols());
         let common = target.scale * target.label_smoothing / classes as f32;
         let own = target.scale * (1.0 - target.label_smoothing);
-        // Where there is no example, something that has a logarithm.
+        // 1 where there is no example, so that its logarithm is defined.
         let mut sums = [1.0; MOST];
         for (i, (&label, loss)) in labels.iter().zip(losses.iter_mut()).enumerate() {
             let (row, label) = (dlogits.row_mut(i), usize::from(label));
@@ -144,7 +146,7 @@ for_each_arm! {
     }
 }
 
-/// Replaces logits by probabilities: e^z / Σ e^z, for one example.
+/// Replaces the logits z of one example by probabilities, e^z / Σ e^z.
 pub fn softmax(isa: Isa, logits: &mut [f32]) {
     let max = vector::max(logits);
     for z in logits.iter_mut() {

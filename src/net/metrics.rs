@@ -1,4 +1,4 @@
-//! How good predictions are: confusion matrix, precision, recall, interval.
+//! Measures of predictions: confusion matrix, accuracy, precision, recall, F1.
 
 use crate::compute::vector;
 use alloc::{vec, vec::Vec};
@@ -11,7 +11,7 @@ pub struct Confusion {
 }
 
 impl Confusion {
-    /// Of no example yet.
+    /// A matrix of zeros for so many classes.
     pub fn new(classes: usize) -> Self {
         Self {
             classes,
@@ -37,46 +37,45 @@ impl Confusion {
         self.classes
     }
 
-    /// All counts, C×C: a row for each true class, a column for each predicted
-    /// one.
+    /// The counts, C×C: a row for each true class, a column for each predicted class.
     pub fn counts(&self) -> &[u64] {
         &self.counts
     }
 
-    /// The examples of true class `class`.
+    /// The number of examples whose true class is `class`.
     pub fn support(&self, class: usize) -> u64 {
         self.counts[class * self.classes..][..self.classes]
             .iter()
             .sum()
     }
 
-    /// All examples.
+    /// The number of examples.
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// The examples whose class was predicted.
+    /// The number of examples whose class was predicted rightly.
     pub fn correct(&self) -> u64 {
         self.counts.iter().step_by(self.classes + 1).sum()
     }
 
-    /// The share of examples whose class was predicted.
+    /// The share of examples whose class was predicted rightly; 0 of no examples.
     pub fn accuracy(&self) -> f64 {
         ratio(self.correct(), self.total())
     }
 
-    /// Of those predicted to be of this class, the share that is; 0 of none.
+    /// The share of the examples predicted to be of this class that are; 0 of none.
     pub fn precision(&self, class: usize) -> f64 {
         let predicted = self.counts.iter().skip(class).step_by(self.classes).sum();
         ratio(self.counts[class * (self.classes + 1)], predicted)
     }
 
-    /// Of those of this class, the share that was predicted to be; 0 of none.
+    /// The share of the examples of this class that were predicted to be; 0 of none.
     pub fn recall(&self, class: usize) -> f64 {
         ratio(self.counts[class * (self.classes + 1)], self.support(class))
     }
 
-    /// The harmonic mean of precision and recall; 0 where both are 0.
+    /// F1, the harmonic mean of precision and recall; 0 where both are 0.
     pub fn f1(&self, class: usize) -> f64 {
         let (p, r) = (self.precision(class), self.recall(class));
         if p + r == 0.0 {
@@ -86,8 +85,8 @@ impl Confusion {
         }
     }
 
-    /// The 95 % interval of the accuracy on examples of the same kind
-    /// (Wilson, *Probable Inference*, 1927).
+    /// The 95 % confidence interval of the accuracy, by Wilson's score (*Probable
+    /// Inference*, 1927); from 0 to 1 of no examples.
     pub fn accuracy_interval(&self) -> (f64, f64) {
         const Z: f64 = 1.959_963_984_540_054;
         let n = self.total() as f64;

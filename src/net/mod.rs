@@ -1,4 +1,4 @@
-//! The net: fully connected layers, and their two passes over a mini-batch.
+//! Fully connected nets, and their forward and backward pass over a mini-batch.
 //!
 //! With B examples, D inputs, H hidden units and C classes (one hidden layer;
 //! more of them repeat its lines):
@@ -19,29 +19,28 @@ pub mod loss;
 #[cfg(feature = "alloc")]
 pub mod metrics;
 pub mod optimizer;
+#[cfg(feature = "alloc")]
+mod owned;
 pub mod quantized;
 pub mod schedule;
 pub mod single_image;
 
-#[cfg(feature = "alloc")]
-use crate::compute::aligned::Aligned;
 use crate::compute::gemm::{Context, Product, Start};
 use crate::compute::matrix::{MatMut, MatRef};
 use crate::compute::vector;
 use crate::net::activation::Activation;
-#[cfg(feature = "alloc")]
-use crate::net::init::Init;
-#[cfg(feature = "alloc")]
-use alloc::vec::Vec;
+use core::fmt;
 pub(crate) use layout::{LayerLayout, are_widths, assert_widths, layers};
 pub use layout::{MAX_DEPTH, Tensor, activations_len, checked_params_len, params_len};
+#[cfg(feature = "alloc")]
+pub use owned::Net;
 
-/// A net whose parameters are borrowed.
+/// A net with borrowed parameters.
 ///
 /// The parameters of all layers lie in one slice, for each layer its weights W
 /// (inputs×outputs, row-major) and then its biases b (outputs). A gradient or
 /// a velocity has the same layout.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct NetRef<'a> {
     widths: &'a [usize],
     activation: Activation,
@@ -49,12 +48,33 @@ pub struct NetRef<'a> {
 }
 
 /// The parameters of one layer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct Layer<'a> {
     /// W, inputs×outputs.
     pub weights: MatRef<'a>,
     /// b, one for each output.
     pub biases: &'a [f32],
+}
+
+impl fmt::Debug for NetRef<'_> {
+    /// Widths and activation, without the parameters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetRef")
+            .field("widths", &self.widths)
+            .field("activation", &self.activation)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Layer<'_> {
+    /// The shape, without the parameters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Layer")
+            .field("inputs", &self.weights.rows())
+            .field("outputs", &self.weights.cols())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> NetRef<'a> {
@@ -79,8 +99,8 @@ impl<'a> NetRef<'a> {
         }
     }
 
-    /// The same, or `None` where [`NetRef::new`] panics: for a net in a
-    /// constant, such as one in flash.
+    /// A net as by [`NetRef::new`], or `None` where that panics. Usable in constants, such
+    /// as a net in flash.
     pub const fn try_new(
         widths: &'a [usize],
         activation: Activation,
@@ -96,6 +116,17 @@ impl<'a> NetRef<'a> {
         }
     }
 
+    /// The view of a net whose constructor has checked widths and parameters.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    fn of_net(widths: &'a [usize], activation: Activation, params: &'a [f32]) -> Self {
+        Self {
+            widths,
+            activation,
+            params,
+        }
+    }
+
     /// The widths of the layers, from the inputs to the classes.
     pub fn widths(&self) -> &'a [usize] {
         self.widths
@@ -106,12 +137,12 @@ impl<'a> NetRef<'a> {
         self.activation
     }
 
-    /// All parameters.
+    /// The parameters of all layers.
     pub fn params(&self) -> &'a [f32] {
         self.params
     }
 
-    /// The number of layers with parameters: hidden ones and the output.
+    /// The number of layers with parameters: hidden layers and output layer.
     pub fn depth(&self) -> usize {
         self.widths.len() - 1
     }
@@ -129,7 +160,7 @@ impl<'a> NetRef<'a> {
         }
     }
 
-    /// What layer `l` made of each example, out of all the activations.
+    /// The activations of layer `l`, examples×outputs, out of those of all layers.
     ///
     /// # Panics
     /// Panics if there is no such layer, or if `activations` does not hold
@@ -142,8 +173,8 @@ impl<'a> NetRef<'a> {
         MatRef::new(&block[..examples * width], examples, width)
     }
 
-    /// The forward pass: fills `activations`, layer after layer, and returns
-    /// the logits, B×C.
+    /// Makes the forward pass: fills `activations`, layer after layer, and returns the
+    /// logits, B×C.
     ///
     /// Shapes: `x` B×D; `activations` holds [`activations_len`] elements.
     ///
@@ -167,7 +198,7 @@ impl<'a> NetRef<'a> {
         input
     }
 
-    /// A = σ(b + input·W) of layer `l`; no σ in the last one.
+    /// Computes A = σ(b + input·W) of layer `l`, without σ in the last layer.
     pub(crate) fn layer_forward(
         &self,
         l: usize,
@@ -176,8 +207,8 @@ impl<'a> NetRef<'a> {
         ctx: &mut Context<'_>,
     ) {
         let (isa, Layer { weights, biases }) = (ctx.isa(), self.layer(l));
-        // The chains of the product start from the biases, and σ comes part by
-        // part as the sums are complete.
+        // The chains of the product start from the biases; σ is applied to each part
+        // of Z as soon as its sums are complete.
         let sigma = |_, _, z: &mut [f32]| self.activation.apply(isa, z);
         let mut z = Product::new(input, weights).start(Start::Row(biases));
         if l + 1 < self.depth() {
@@ -186,8 +217,8 @@ impl<'a> NetRef<'a> {
         z.compute(MatMut::new(a, input.rows(), biases.len()), ctx);
     }
 
-    /// dZ of the layer below layer `l`, whose activations are `a`:
-    /// dZ·Wᵀ ⊙ σ′(Z).
+    /// Computes dZ of the layer below layer `l`, from dZ of layer `l` and the
+    /// activations `a` between them: dZ·Wᵀ ⊙ σ′(Z).
     pub(crate) fn layer_backward(
         &self,
         l: usize,
@@ -206,7 +237,7 @@ impl<'a> NetRef<'a> {
             .compute(MatMut::new(below, a.rows(), a.cols()), ctx);
     }
 
-    /// The backward pass: adds the gradient of the loss by every parameter to
+    /// Makes the backward pass: adds the gradient of the loss by every parameter to
     /// `gradient`.
     ///
     /// Shapes: `x` B×D and `activations` as [`NetRef::forward`] had and left
@@ -249,77 +280,5 @@ impl<'a> NetRef<'a> {
             }
             below = rest;
         }
-    }
-}
-
-/// A net that owns its parameters.
-#[cfg(feature = "alloc")]
-#[derive(Clone, PartialEq, Debug)]
-pub struct Net {
-    widths: Vec<usize>,
-    activation: Activation,
-    params: Aligned,
-}
-
-#[cfg(feature = "alloc")]
-impl Net {
-    /// A net with layers of these widths, from the inputs to the classes, and
-    /// with these parameters, laid out as in [`NetRef`].
-    ///
-    /// # Panics
-    /// Panics where [`NetRef::new`] does.
-    pub fn new(widths: &[usize], activation: Activation, params: Vec<f32>) -> Self {
-        NetRef::new(widths, activation, &params);
-        Self {
-            widths: widths.to_vec(),
-            activation,
-            params: Aligned::from(&params[..]),
-        }
-    }
-
-    /// A net with random parameters.
-    ///
-    /// # Panics
-    /// Panics if the widths are not as [`NetRef::new`] wants them.
-    pub fn random<R: rand_core::Rng + ?Sized>(
-        widths: &[usize],
-        activation: Activation,
-        init: Init,
-        rng: &mut R,
-    ) -> Self {
-        assert_widths(widths);
-        let mut params = Aligned::zeros(params_len(widths));
-        for layer in layers(widths) {
-            let (weights, biases) = params[layer.params()].split_at_mut(layer.weights().len());
-            init.fill(weights, biases, (layer.inputs, layer.outputs), rng);
-        }
-        Self {
-            widths: widths.to_vec(),
-            activation,
-            params,
-        }
-    }
-
-    /// The net to read.
-    pub fn view(&self) -> NetRef<'_> {
-        NetRef {
-            widths: &self.widths,
-            activation: self.activation,
-            params: &self.params,
-        }
-    }
-
-    /// All parameters, to write them.
-    pub fn params_mut(&mut self) -> &mut [f32] {
-        &mut self.params
-    }
-
-    /// Takes over the parameters of `other`.
-    ///
-    /// # Panics
-    /// Panics if the nets differ in shape.
-    pub fn copy_from(&mut self, other: &Self) {
-        assert_eq!(self.widths, other.widths, "copy of a net of another shape");
-        self.params.copy_from_slice(&other.params);
     }
 }

@@ -8,19 +8,19 @@ use crate::net::{layers, params_len};
 /// Gradient descent with momentum (Polyak's heavy ball, or Nesterov's).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Momentum {
-    /// μ, the share of the velocity that is kept from step to step.
+    /// The momentum μ: the share of the velocity that is kept from step to step.
     pub momentum: f32,
     /// Nesterov's form: the step looks ahead along the velocity (Sutskever et
     /// al., *On the importance of initialization and momentum in deep
     /// learning*, 2013; in Bengio's variables, section 3.5 of *Advances in
     /// Optimizing Recurrent Networks*).
     pub nesterov: bool,
-    /// λ, L2 weight decay: the loss gains ½·λ·‖W‖². Biases do not decay.
+    /// The L2 weight decay λ: the loss gains ½·λ·‖W‖². Biases do not decay.
     pub weight_decay: f32,
 }
 
 impl Momentum {
-    /// One step with learning rate η, for each parameter w of gradient g:
+    /// Makes one step with learning rate η, for each parameter w of gradient g:
     ///
     /// ```text
     /// g ← g + λ·w            weights only
@@ -28,10 +28,9 @@ impl Momentum {
     /// w ← w + v              or, after Nesterov, w ← w + μ·v − η·g
     /// ```
     ///
-    /// Where nothing decays, of biases and with λ = 0, a velocity that would be
-    /// subnormal, below 2⁻¹²⁶, is zero. That of a pixel which has long had no ink
-    /// would be, for ever, since its own decay ends where rounding undoes it, and
-    /// arithmetic with such numbers is slow.
+    /// A velocity without weight decay that would be subnormal, below 2⁻¹²⁶, becomes
+    /// zero. The velocity of a weight whose pixel stays 0 shrinks until rounding keeps
+    /// it at a subnormal number, and arithmetic with those is slow.
     ///
     /// Shapes: `params`, `velocity` and `gradient` are laid out as the
     /// parameters of a net of these widths.
@@ -64,8 +63,8 @@ impl Momentum {
         }
     }
 
-    /// The same of some parameters that are all weights, or all biases. Returns
-    /// whether all of them are finite after it.
+    /// Makes one step of parameters that are all weights or all biases, as
+    /// [`Momentum::step`] does, and returns whether all of them are finite after it.
     ///
     /// # Panics
     /// Panics if the slices differ in length.
@@ -88,21 +87,21 @@ impl Momentum {
     }
 }
 
-/// How parameters move in a step.
+/// The rule of a training step: optimiser, learning rate, loss.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Update {
-    /// The rule.
+    /// The optimiser.
     pub rule: Momentum,
-    /// Its learning rate η.
+    /// The learning rate η of the step.
     pub learning_rate: f32,
-    /// Which loss descends: the mean or the sum over the step's examples.
+    /// The reduction of the loss over the step's examples.
     pub reduction: Reduction,
-    /// The smoothing ε of the labels ([`LossTarget`]).
+    /// The label smoothing ε ([`LossTarget`]).
     pub label_smoothing: f32,
 }
 
 impl Update {
-    /// Where a step of so many examples pulls each.
+    /// The target of a step of so many examples.
     pub(crate) fn loss_target(&self, examples: usize) -> LossTarget {
         LossTarget {
             scale: self.reduction.scale(examples) as f32,
@@ -120,8 +119,8 @@ for_each_arm! {
         nesterov: bool,
     ) -> bool {
         let (momentum, decay, learning_rate) = rates;
-        // Of the weights without their signs: those of infinity and NaN are beyond
-        // all others, and as numbers they make short work.
+        // The largest bit pattern of |w|: the patterns of infinity and NaN are above all
+        // others, and an integer maximum is faster than a test of each.
         let mut bits = 0;
         for ((w, v), g) in params.iter_mut().zip(velocity).zip(gradient) {
             let slope = if decay == 0.0 { *g } else { g + decay * *w };

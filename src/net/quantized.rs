@@ -1,4 +1,4 @@
-//! Nets with weights of eight bits, for a quarter of the flash.
+//! Nets with weights of eight bits, which take a quarter of the flash memory.
 //!
 //! For each output j of a layer the weights become integers in proportion to
 //! the largest of them, and so do the layer's inputs:
@@ -11,15 +11,16 @@
 //!
 //! (symmetric quantisation, as in Jacob et al., *Quantization and Training of
 //! Neural Networks for Efficient Integer-Arithmetic-Only Inference*, 2018, with
-//! a scale for each output). Pixels are integers as they are: n is the byte and
-//! u is 1/255. The sums are exact, and what is left takes no multiply-add, so
-//! the logits have the same bits on every target, fused or not.
+//! a scale for each output). Pixels are integers already: n is the byte and u is 1/255.
+//! The sums are exact, and the rest of the computation has no multiply-add, so the
+//! logits have the same bits on every target, with and without fused multiply-adds.
 
 use crate::compute::isa::Isa;
 use crate::compute::vector;
 use crate::net::activation::Activation;
 use crate::net::single_image::take;
 use crate::net::{NetRef, activations_len, are_widths};
+use core::fmt;
 
 /// The largest |q|.
 const WEIGHT_MAX: f32 = 127.0;
@@ -27,11 +28,11 @@ const WEIGHT_MAX: f32 = 127.0;
 /// The largest |n|.
 const INPUT_MAX: f32 = 255.0;
 
-/// The most inputs of a layer: as many products of a weight, which may be −128 where
-/// others have rounded it, and an input as no 32-bit sum overflows of.
+/// Maximum number of inputs per layer for which the `i32` accumulator cannot overflow:
+/// weights are within ±128, inputs at most 255.
 pub const MAX_INPUTS: usize = (i32::MAX / (128 * 255)) as usize;
 
-/// The number of weights of a net whose layers have these widths.
+/// The number of weights of a net with layers of these widths.
 pub const fn weights_len(widths: &[usize]) -> usize {
     let (mut len, mut l) = (0, 1);
     while l < widths.len() {
@@ -41,7 +42,7 @@ pub const fn weights_len(widths: &[usize]) -> usize {
     len
 }
 
-/// The most outputs of a layer: the sums that a pass keeps.
+/// The length of the buffer of sums: the largest number of outputs of a layer.
 pub const fn sums_len(widths: &[usize]) -> usize {
     let (mut len, mut l) = (0, 1);
     while l < widths.len() {
@@ -53,17 +54,27 @@ pub const fn sums_len(widths: &[usize]) -> usize {
     len
 }
 
-/// A net with weights of eight bits, borrowed.
+/// A net with borrowed weights of eight bits.
 ///
 /// The weights of all layers lie in one slice, each layer's inputs×outputs,
 /// row-major; so do scales and biases, one for each output of each layer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct QuantizedRef<'a> {
     widths: &'a [usize],
     activation: Activation,
     weights: &'a [i8],
     scales: &'a [f32],
     biases: &'a [f32],
+}
+
+impl fmt::Debug for QuantizedRef<'_> {
+    /// Widths and activation, without weights, scales and biases.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QuantizedRef")
+            .field("widths", &self.widths)
+            .field("activation", &self.activation)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> QuantizedRef<'a> {
@@ -103,13 +114,17 @@ impl<'a> QuantizedRef<'a> {
         self.widths
     }
 
-    /// The forward pass of one image: fills `activations`, layer after layer,
-    /// and returns the logits, one for each class; `None` if a length does not
-    /// fit the net. There is no path that panics. Inputs that are zero are left
-    /// out.
+    /// The activation of the hidden layers.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// Makes the forward pass of one image: fills `activations`, layer after layer, and
+    /// returns the logits, one for each class; `None` if a length does not fit the net.
+    /// There is no path that panics. Inputs that are zero are skipped.
     ///
     /// Shapes: `image` holds a byte for each input; `sums` holds [`sums_len`]
-    /// elements, whatever they are; `activations` holds [`activations_len`]
+    /// elements of any content; `activations` holds [`activations_len`]
     /// elements for one example.
     #[inline]
     pub fn logits<'b>(
@@ -139,8 +154,8 @@ impl<'a> QuantizedRef<'a> {
         Some(rest)
     }
 
-    /// The class of one image, its largest logit; `None` if a length does not
-    /// fit the net. There is no path that panics.
+    /// Classifies one image: returns the class of its largest logit, `None` if a length
+    /// does not fit the net. There is no path that panics.
     ///
     /// Shapes: those of [`QuantizedRef::logits`].
     #[inline]
@@ -155,8 +170,8 @@ impl<'a> QuantizedRef<'a> {
         Some(vector::argmax(logits))
     }
 
-    /// The logits `z` of layer `l`, the first that is left, of the image or of
-    /// the activations below; leaves the layers after it.
+    /// Computes the outputs `z` of layer `l`, whose parameters `self` begins with, from
+    /// the image or the activations below, and leaves the layers after it in `self`.
     #[inline(always)]
     fn next(
         &mut self,
@@ -181,7 +196,7 @@ impl<'a> QuantizedRef<'a> {
             1.0 / INPUT_MAX
         } else {
             let largest = below.iter().fold(0.0, |max, x| larger(max, x.abs()));
-            // A quotient, since the reciprocal of a tiny number is infinite.
+            // Divided, since the reciprocal of a tiny number is infinite.
             let n = |&x: &f32| rounded(x / largest * INPUT_MAX);
             if largest > 0.0 {
                 add_rows(below.iter().map(n), weights, sums)?;
@@ -195,7 +210,7 @@ impl<'a> QuantizedRef<'a> {
     }
 }
 
-/// Adds to each of the sums its weight times the input, row after row.
+/// Adds inputs·W to the sums, row after row.
 #[inline(always)]
 fn add_rows(inputs: impl Iterator<Item = i32>, weights: &[i8], sums: &mut [i32]) -> Option<()> {
     let mut weights = weights;
@@ -203,8 +218,8 @@ fn add_rows(inputs: impl Iterator<Item = i32>, weights: &[i8], sums: &mut [i32])
         let row = take(&mut weights, sums.len())?;
         if n != 0 {
             for (sum, &q) in sums.iter_mut().zip(row) {
-                // Checked arithmetic would be a path that panics; no sum of so
-                // few inputs overflows.
+                // Wrapping, since checked arithmetic is a path that panics; MAX_INPUTS
+                // rules an overflow out.
                 *sum = sum.wrapping_add(n.wrapping_mul(i32::from(q)));
             }
         }
@@ -212,7 +227,7 @@ fn add_rows(inputs: impl Iterator<Item = i32>, weights: &[i8], sums: &mut [i32])
     Some(())
 }
 
-/// The larger of two numbers, NaN if one is: what is broken shows.
+/// The larger of two numbers, or NaN if one of them is: a broken weight must show.
 #[inline(always)]
 fn larger(max: f32, x: f32) -> f32 {
     if max.is_nan() || x <= max { max } else { x }
@@ -238,8 +253,30 @@ const fn has_overflow(widths: &[usize]) -> bool {
     false
 }
 
-/// Rounds the weights of a net to eight bits, laid out as in [`QuantizedRef`].
-/// Its biases stay as they are.
+/// Rounds the weights of a net to eight bits, laid out as in [`QuantizedRef`], and copies
+/// its biases.
+///
+/// ```
+/// use handwritten::net::activations_len;
+/// use handwritten::net::quantized::{quantize, sums_len, weights_len};
+/// use handwritten::{Activation, Isa, NetRef, QuantizedRef};
+///
+/// const WIDTHS: [usize; 3] = [2, 1, 2];
+/// const OUTPUTS: usize = activations_len(&WIDTHS, 1);
+/// let params = [4.0, -4.0, 0.0, 6.0, -6.0, -3.0, 3.0];
+/// let net = NetRef::new(&WIDTHS, Activation::Sigmoid, &params);
+///
+/// let mut weights = [0; weights_len(&WIDTHS)];
+/// let (mut scales, mut biases) = ([0.0; OUTPUTS], [0.0; OUTPUTS]);
+/// quantize(net, &mut weights, &mut scales, &mut biases);
+/// assert_eq!(weights, [127, -127, 127, -127]);
+///
+/// let small = QuantizedRef::try_new(&WIDTHS, Activation::Sigmoid, &weights, &scales, &biases)
+///     .expect("a whole net");
+/// let (mut sums, mut activations) = ([0; sums_len(&WIDTHS)], [0.0; OUTPUTS]);
+/// let class = small.classify(Isa::detect(), &[255, 0], &mut sums, &mut activations);
+/// assert_eq!(class, Some(0));
+/// ```
 ///
 /// # Panics
 /// Panics if `weights` does not hold [`weights_len`] elements, or if `scales`

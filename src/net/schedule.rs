@@ -1,12 +1,13 @@
-//! How the learning rate changes from step to step.
+//! Learning rate schedules.
 
 use crate::compute::vector;
 use core::fmt;
 use core::str::FromStr;
 
-/// The course of the learning rate after warm-up. All arithmetic is in double
-/// precision and made of IEEE operations, so that it has the same bits
-/// everywhere.
+/// The course of the learning rate after warm-up.
+///
+/// All arithmetic is in double precision and made of IEEE operations, so the rates have
+/// the same bits on every target.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Schedule {
@@ -16,16 +17,16 @@ pub enum Schedule {
     Step {
         /// Epochs from one fall to the next, at least 1.
         epochs: usize,
-        /// The factor, above 0 and at most 1.
+        /// The factor of each fall, above 0; at most 1 where it is parsed.
         factor: f64,
     },
     /// The rate falls to zero along half a cosine (Loshchilov and Hutter, *SGDR*,
     /// 2017, eq. 5, one period).
     Cosine,
-    /// The rate stays for the share `hold` of the steps, from 0 to below 1, and falls to
-    /// zero in a straight line in what is left.
+    /// The rate stays for the share `hold` of the steps, then falls to zero in a straight
+    /// line.
     Linear {
-        /// The share of the steps in which it stays.
+        /// The share of the steps in which the rate stays, from 0 to below 1.
         hold: f64,
     },
 }
@@ -94,13 +95,22 @@ impl core::error::Error for ParseScheduleError {}
 pub struct LearningRate {
     /// The rate that warm-up reaches and the schedule starts from, above 0.
     pub peak: f64,
-    /// What follows the warm-up.
+    /// The course of the rate after the warm-up.
     pub schedule: Schedule,
     /// Epochs in which the rate rises in equal parts, step by step, to the peak.
     pub warmup_epochs: usize,
 }
 
 impl LearningRate {
+    /// A rate that begins at `peak`, without warm-up.
+    pub const fn new(peak: f64, schedule: Schedule) -> Self {
+        Self {
+            peak,
+            schedule,
+            warmup_epochs: 0,
+        }
+    }
+
     /// The rate of step `step` (counted from 0) of a run of `epochs` epochs of
     /// `steps` steps each.
     ///

@@ -1,15 +1,16 @@
-//! One example at a time, in the memory of a microcontroller.
+//! Classification and training of one example at a time, without heap.
 //!
-//! Nothing is packed and nothing is kept for a whole mini-batch, so a net needs
-//! its parameters, and a few hundred bytes to classify or as much again as the
-//! parameters twice to train. Pixels and activations that are zero are left
-//! out: on MNIST that is 81 % of the multiplications of the first layer. The
-//! bits are those of [`NetRef::forward`], [`NetRef::backward`] and
-//! [`Momentum::step`] on the same arm; only the sign of a sum that is zero can
-//! differ, and a weight that is not finite shows only where its input is not
-//! zero.
+//! For microcontrollers: nothing is packed and nothing is kept for a whole mini-batch.
+//! Besides its parameters a net needs a few hundred bytes to classify, and twice the
+//! memory of the parameters to train. Pixels and activations that are zero are skipped:
+//! on MNIST that is 81 % of the multiplications of the first layer.
 //!
-//! [`Momentum::step`]: crate::Momentum::step
+//! Results have the bits of [`NetRef::forward`], [`NetRef::backward`] and
+//! [`Momentum::step`] on the same instruction set, with two exceptions: the sign of a
+//! sum that is zero may differ, and a weight that is not finite shows only where its
+//! input is not zero.
+//!
+//! [`Momentum::step`]: crate::net::optimizer::Momentum::step
 
 use crate::compute::fma;
 use crate::compute::isa::Isa;
@@ -19,11 +20,12 @@ use crate::net::activation::Activation;
 use crate::net::loss::softmax_cross_entropy;
 use crate::net::optimizer::Update;
 use crate::net::{LayerLayout, NetRef, activations_len, layers, params_len};
+use core::fmt;
 
 impl NetRef<'_> {
-    /// The forward pass of one image: fills `activations`, layer after layer,
-    /// and returns the logits, one for each class; `None` if a length does not
-    /// fit the net. There is no path that panics.
+    /// Makes the forward pass of one image: fills `activations`, layer after layer, and
+    /// returns the logits, one for each class; `None` if a length does not fit the net.
+    /// There is no path that panics.
     ///
     /// Shapes: `image` holds a byte for each input, which is divided by 255;
     /// `activations` holds [`activations_len`] elements for one example.
@@ -75,8 +77,8 @@ impl NetRef<'_> {
         Some(rest)
     }
 
-    /// The class of one image, its largest logit; `None` if a length does not
-    /// fit the net. There is no path that panics.
+    /// Classifies one image: returns the class of its largest logit, `None` if a length
+    /// does not fit the net. There is no path that panics.
     ///
     /// Shapes: those of [`NetRef::logits`].
     #[inline]
@@ -85,7 +87,7 @@ impl NetRef<'_> {
         Some(vector::argmax(logits))
     }
 
-    /// The backward pass of one image: adds the gradient of the loss by every
+    /// Makes the backward pass of one image: adds the gradient of the loss by every
     /// parameter to `gradient`.
     ///
     /// Shapes: `image` and `activations` as [`NetRef::logits`] had and left
@@ -142,9 +144,9 @@ impl NetRef<'_> {
     }
 }
 
-/// z = b + x·W of the layer whose parameters come first. `value` is the number
-/// that an input stands for, or `None` if that is zero. Leaves the parameters of
-/// the layers after it in `params`; `None` if there are too few for this one.
+/// Computes z = b + x·W of the layer whose parameters `params` begins with, and leaves
+/// those of the layers after it in `params`. `value` converts an input to a number, or
+/// to `None` if it is zero. Returns `None` if there are too few parameters.
 #[inline(always)]
 fn affine<T: Copy>(
     isa: Isa,
@@ -164,7 +166,7 @@ fn affine<T: Copy>(
     Some(())
 }
 
-/// The first `len` elements, which are left out of `slice` from now on.
+/// Splits the first `len` elements off `slice`.
 #[inline(always)]
 pub(crate) fn take<'a, T>(slice: &mut &'a [T], len: usize) -> Option<&'a [T]> {
     let (first, rest) = slice.split_at_checked(len)?;
@@ -172,8 +174,7 @@ pub(crate) fn take<'a, T>(slice: &mut &'a [T], len: usize) -> Option<&'a [T]> {
     Some(first)
 }
 
-/// A net that trains in memory that the caller lends.
-#[derive(Debug)]
+/// A net that trains in borrowed memory.
 pub struct NetMut<'a> {
     widths: &'a [usize],
     activation: Activation,
@@ -182,6 +183,16 @@ pub struct NetMut<'a> {
     gradient: &'a mut [f32],
     activations: &'a mut [f32],
     deltas: &'a mut [f32],
+}
+
+impl fmt::Debug for NetMut<'_> {
+    /// Widths and activation, without parameters and scratch memory.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetMut")
+            .field("widths", &self.widths)
+            .field("activation", &self.activation)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> NetMut<'a> {
@@ -215,20 +226,19 @@ impl<'a> NetMut<'a> {
         }
     }
 
-    /// The number of elements that a step needs besides parameters and
-    /// velocity: the gradient, and one example's activations and deltas.
+    /// The number of elements of scratch memory: the gradient, and one example's
+    /// activations and deltas.
     pub const fn scratch_len(widths: &[usize]) -> usize {
         params_len(widths) + 2 * activations_len(widths, 1)
     }
 
-    /// The net to read.
+    /// The net as it is now.
     pub fn view(&self) -> NetRef<'_> {
         NetRef::new(self.widths, self.activation, self.params)
     }
 
-    /// Makes a step of training with a mini-batch, and returns the sum of the
-    /// losses before it. Where that is not finite, or there is no example, no
-    /// parameter has moved.
+    /// Makes a training step with a mini-batch, and returns the sum of the losses before
+    /// it. If that is not finite, or there is no example, no parameter moves.
     ///
     /// Shapes: `images` holds a byte for each input of each example, example
     /// after example; `labels` one for each example.

@@ -1,4 +1,4 @@
-//! The bytes of a checkpoint.
+//! Checkpoints: the state of a run between two steps, and its bytes.
 //!
 //! ```text
 //! magic    8 bytes   89 "HWCKPT" 0A
@@ -8,13 +8,16 @@
 //! crc32    u32       of all bytes before it (IEEE 802.3)
 //! ```
 //!
-//! All numbers are little-endian; floating-point numbers keep their bits. A
-//! version that has once been written is read for ever: when the format
-//! changes the number goes up, and the code that reads the old one stays.
-//! Version 1 ends the configuration before the smoothing of the labels, which
-//! it did not know; version 2 knew no learning rate that falls in a line. Versions
-//! up to 3 do not hold the mistakes made on purpose: whoever goes on with such a run
-//! sets [`Config::defects`] again.
+//! All numbers are little-endian; floating-point numbers keep their bits. Every version
+//! that was ever written stays readable: a change of the format gets a new number, and
+//! the code that reads the old one stays.
+//!
+//! | version | adds |
+//! |---|---|
+//! | 1 | |
+//! | 2 | [`Config::label_smoothing`], 0 before |
+//! | 3 | [`Schedule::Linear`] |
+//! | 4 | [`Config::defects`]; to go on with an older run that has some, set them again |
 
 use crate::net::activation::Activation;
 use crate::net::defects::Defects;
@@ -23,62 +26,122 @@ use crate::net::optimizer::Momentum;
 use crate::net::schedule::{LearningRate, Schedule};
 use crate::net::{Net, checked_params_len};
 use crate::training::codec::{Reader, Writer};
-use crate::training::{Batch, Checkpoint, Config, EpochReport};
-use alloc::vec::Vec;
+use crate::training::config::{Batch, Config};
+use crate::training::crc32::crc32;
+use crate::training::report::EpochReport;
+use alloc::{vec, vec::Vec};
 use core::fmt;
 
 const MAGIC: [u8; 8] = *b"\x89HWCKPT\n";
 const VERSION: u32 = 4;
 
-/// Bytes before the run, and after it.
+/// The number of bytes before the run and after it.
 const HEAD: usize = 8 + 4 + 8;
 const TAIL: usize = 4;
 
-/// Why bytes are no checkpoint.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// The state of a run between two steps: everything that the next step depends on.
+///
+/// [`resume`] continues from it, and the result has the bits of a run that was never
+/// interrupted. [`Checkpoint::to_bytes`] and [`Checkpoint::from_bytes`] convert it to
+/// bytes and back.
+///
+/// ```
+/// use handwritten::compute::rng::{Stream, generator};
+/// use handwritten::data::{Dataset, Subset};
+/// use handwritten::{Activation, Checkpoint, Config, Init, Net, Workspace, resume};
+///
+/// let data = Dataset::new(vec![255, 0, 0, 255], 1, 2, vec![0, 1])?;
+/// let all = Subset::all(&data);
+/// let mut rng = generator(1, Stream::Weights);
+/// let net = Net::random(&[2, 4, 2], Activation::Tanh, Init::Glorot, &mut rng);
+/// let mut workspace = Workspace::new(net.widths(), 1);
+///
+/// let mut run = Checkpoint::new(net, Config::default().with_epochs(3));
+/// let bytes = run.to_bytes(b"my own notes");
+/// resume(&mut run, &all, &all, &mut workspace, &mut ())?;
+/// assert!(run.is_complete());
+///
+/// let (mut again, notes) = Checkpoint::from_bytes(&bytes)?;
+/// resume(&mut again, &all, &all, &mut workspace, &mut ())?;
+/// assert_eq!((again, &notes[..]), (run, &b"my own notes"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [`resume`]: crate::training::resume()
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
-pub enum CheckpointError {
-    /// They begin otherwise.
-    Magic,
-    /// A later version of this crate has written them.
-    Version {
-        /// Its version of the format.
-        found: u32,
-    },
-    /// They are cut off, or there are too many.
-    Length {
-        /// How many there should be.
-        expected: u64,
-        /// How many there are.
-        found: usize,
-    },
-    /// Some of them have changed.
-    Checksum,
-    /// They are whole, but what they say makes no sense.
-    Content,
+pub struct Checkpoint {
+    /// The configuration of the run.
+    pub config: Config,
+    /// The net in training.
+    pub net: Net,
+    /// The velocity of each parameter, laid out like the parameters.
+    pub velocity: Vec<f32>,
+    /// The net of the lowest validation loss so far; before the end of the first epoch,
+    /// the net that training began with.
+    pub best: Net,
+    /// The epoch of the lowest validation loss, counted from 1; 0 before the end of the
+    /// first epoch.
+    pub best_epoch: usize,
+    /// The reports of the complete epochs. Their number and the seed of the configuration
+    /// determine the state of the generator of the shuffles.
+    pub history: Vec<EpochReport>,
+    /// The number of steps that have been made of the current epoch.
+    pub step: usize,
+    /// The sum of the losses of all examples in those steps.
+    pub loss: f64,
 }
 
-impl fmt::Display for CheckpointError {
+impl fmt::Debug for Checkpoint {
+    /// The progress of the run, without parameters and velocities.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Magic => f.write_str("it does not begin as a checkpoint does"),
-            Self::Version { found } => write!(
-                f,
-                "its format has version {found}, this program knows {VERSION}: a newer one wrote it"
-            ),
-            Self::Length { expected, found } => {
-                write!(f, "it has {found} bytes instead of {expected}")
-            }
-            Self::Checksum => f.write_str("its checksum is wrong: some bytes have changed"),
-            Self::Content => f.write_str("its content makes no sense"),
-        }
+        f.debug_struct("Checkpoint")
+            .field("config", &self.config)
+            .field("net", &self.net)
+            .field("best_epoch", &self.best_epoch)
+            .field("epochs", &self.history.len())
+            .field("step", &self.step)
+            .field("loss", &self.loss)
+            .finish_non_exhaustive()
     }
 }
 
-impl core::error::Error for CheckpointError {}
+impl Checkpoint {
+    /// The start of a run that trains `net`.
+    pub fn new(net: Net, config: Config) -> Self {
+        Self {
+            config,
+            velocity: vec![0.0; net.view().params().len()],
+            best: net.clone(),
+            net,
+            best_epoch: 0,
+            history: vec![],
+            step: 0,
+            loss: 0.0,
+        }
+    }
+
+    /// Whether the run has ended: all epochs are complete, or the validation loss has not
+    /// fallen for [`Config::patience`] epochs.
+    pub fn is_complete(&self) -> bool {
+        let epochs = self.history.len();
+        let since = epochs - self.best_epoch.min(epochs);
+        let waited = self
+            .config
+            .patience
+            .is_some_and(|patience| since >= patience);
+        epochs > 0 && (epochs >= self.config.epochs || waited)
+    }
+
+    /// The lowest validation loss so far; infinite before the end of the first epoch.
+    pub(super) fn lowest(&self) -> f64 {
+        let best = self.best_epoch.checked_sub(1);
+        best.map_or(f64::INFINITY, |best| self.history[best].val_loss)
+    }
+}
 
 impl Checkpoint {
-    /// The run as bytes, with whatever the caller needs to know it again.
+    /// Encodes the run, and bytes of the caller's own (`attachment`).
     pub fn to_bytes(&self, attachment: &[u8]) -> Vec<u8> {
         let mut w = Writer(Vec::with_capacity(
             HEAD + 12 * self.velocity.len() + 40 * self.history.len() + attachment.len() + 512,
@@ -114,12 +177,11 @@ impl Checkpoint {
         bytes
     }
 
-    /// The run that [`Checkpoint::to_bytes`] made bytes of, and what was added
-    /// to it.
+    /// Decodes what [`Checkpoint::to_bytes`] wrote: the run and the attachment.
     ///
     /// # Errors
-    /// Bytes that are not all of a checkpoint of a known version. No more memory
-    /// is taken than the bytes account for.
+    /// Bytes that are not a whole checkpoint of a known version. The memory that is
+    /// allocated is in proportion to the number of bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<(Self, Vec<u8>), CheckpointError> {
         let mut r = Reader(bytes);
         if r.take(MAGIC.len()) != Some(&MAGIC) {
@@ -148,6 +210,49 @@ impl Checkpoint {
         read.ok_or(CheckpointError::Content)
     }
 }
+
+/// The error of decoding a checkpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The bytes do not begin with the magic number.
+    Magic,
+    /// A newer version of this crate wrote the bytes.
+    Version {
+        /// The version of the format.
+        found: u32,
+    },
+    /// There are fewer or more bytes than the header states.
+    Length {
+        /// The number of bytes by the header.
+        expected: u64,
+        /// The number of bytes there are.
+        found: usize,
+    },
+    /// The checksum is wrong: some bytes have changed.
+    Checksum,
+    /// The bytes are whole, but a value is out of range.
+    Content,
+}
+
+impl fmt::Display for CheckpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Magic => f.write_str("it does not begin as a checkpoint does"),
+            Self::Version { found } => write!(
+                f,
+                "its format has version {found}, this program knows {VERSION}: a newer one wrote it"
+            ),
+            Self::Length { expected, found } => {
+                write!(f, "it has {found} bytes instead of {expected}")
+            }
+            Self::Checksum => f.write_str("its checksum is wrong: some bytes have changed"),
+            Self::Content => f.write_str("its content makes no sense"),
+        }
+    }
+}
+
+impl core::error::Error for CheckpointError {}
 
 fn read_run(r: &mut Reader<'_>, version: u32) -> Option<(Checkpoint, Vec<u8>)> {
     let config = read_config(r, version)?;
@@ -257,78 +362,11 @@ fn read_config(r: &mut Reader<'_>, version: u32) -> Option<Config> {
             _ => Defects::from_bits(r.u8()?)?,
         },
     })
-    .filter(|config| config.nonsense().is_none())
+    .filter(|config| config.validate().is_ok())
 }
 
-/// The place of a choice among all: its number in the file.
+/// The number of a choice in the file: its position among all choices.
 fn position<T: PartialEq>(all: &[T], choice: T) -> u8 {
     let found = all.iter().position(|other| *other == choice);
     found.expect("a choice is among all choices") as u8
-}
-
-/// CRC-32 as of gzip and PNG, eight bytes at a time (Kounavis and Berry, *A
-/// Systematic Approach to Building High Performance Software-Based CRC
-/// Generators*, 2005).
-fn crc32(bytes: &[u8]) -> u32 {
-    let (eights, rest) = bytes.as_chunks::<8>();
-    let crc = eights.iter().fold(!0, |crc: u32, eight| {
-        let word = u64::from_le_bytes(*eight) ^ u64::from(crc);
-        let (word, mut sum) = (word.to_le_bytes(), 0);
-        for (table, byte) in TABLES.iter().rev().zip(word) {
-            sum ^= table[usize::from(byte)];
-        }
-        sum
-    });
-    let next = |crc: u32, byte: &u8| TABLES[0][usize::from(crc as u8 ^ byte)] ^ (crc >> 8);
-    !rest.iter().fold(crc, next)
-}
-
-/// What a byte makes of the sum when so many bytes follow it.
-const TABLES: [[u32; 256]; 8] = {
-    let mut tables = [[0; 256]; 8];
-    let mut i = 0;
-    while i < 256 {
-        let (mut crc, mut bit) = (i as u32, 0);
-        while bit < 8 {
-            crc = (crc >> 1) ^ ((crc & 1) * 0xEDB8_8320);
-            bit += 1;
-        }
-        tables[0][i] = crc;
-        i += 1;
-    }
-    let mut following = 1;
-    while following < 8 {
-        let mut i = 0;
-        while i < 256 {
-            let crc = tables[following - 1][i];
-            tables[following][i] = tables[0][crc as usize & 255] ^ (crc >> 8);
-            i += 1;
-        }
-        following += 1;
-    }
-    tables
-};
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_checksum_is_that_of_the_standard() {
-        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
-        assert_eq!(crc32(b""), 0);
-        // However the bytes fall into eights.
-        let bytes: Vec<u8> = (0..100_u8).map(|i| i.wrapping_mul(37)).collect();
-        let plain = |bytes: &[u8]| {
-            let next = |crc: u32, &byte: &u8| {
-                (0..8).fold(crc ^ u32::from(byte), |crc, _| {
-                    (crc >> 1) ^ ((crc & 1) * 0xEDB8_8320)
-                })
-            };
-            !bytes.iter().fold(!0, next)
-        };
-        for len in 0..bytes.len() {
-            assert_eq!(crc32(&bytes[..len]), plain(&bytes[..len]));
-        }
-    }
 }

@@ -1,9 +1,9 @@
-//! Numbers as bytes, little-endian, one after the other.
+//! A plain binary encoding: little-endian numbers, one after the other.
 
 use alloc::vec::Vec;
 
-/// Bytes to be written.
-#[derive(Default)]
+/// An encoder.
+#[derive(Default, Debug)]
 pub struct Writer(pub Vec<u8>);
 
 impl Writer {
@@ -23,7 +23,7 @@ impl Writer {
         self.u64(x.to_bits());
     }
 
-    /// Numbers of which the reader knows how many there are.
+    /// Writes numbers without their count, which the reader must know.
     pub fn f32s(&mut self, xs: &[f32]) {
         let start = self.0.len();
         self.0.resize(start + 4 * xs.len(), 0);
@@ -33,14 +33,15 @@ impl Writer {
         }
     }
 
-    /// Bytes, after their number.
+    /// Writes the count of bytes, then the bytes.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.usize(bytes.len());
         self.0.extend_from_slice(bytes);
     }
 }
 
-/// Bytes to be read. What is not there is `None`, and so is all after it.
+/// A decoder of the bytes that are left. Reading past their end gives `None`.
+#[derive(Debug)]
 pub struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -84,14 +85,14 @@ impl<'a> Reader<'a> {
         self.u64().map(f64::from_bits)
     }
 
-    /// So many numbers; takes no memory if there are fewer.
+    /// Reads `len` numbers; allocates nothing if there are fewer.
     pub fn f32s(&mut self, len: usize) -> Option<Vec<f32>> {
         let (quads, _) = self.take(len.checked_mul(4)?)?.as_chunks();
         Some(quads.iter().map(|&quad| f32::from_le_bytes(quad)).collect())
     }
 
-    /// So many things of at least `size` bytes each; takes no memory if there
-    /// are fewer.
+    /// Reads `len` values of at least `size` bytes each; allocates nothing if fewer bytes
+    /// are left.
     pub fn many<T>(
         &mut self,
         len: usize,

@@ -1,14 +1,13 @@
-//! Gradients held to finite differences.
+//! Checks of gradients by finite differences.
 //!
-//! A wrong derivative is the one mistake that no loss curve shows: the net
-//! still moves, only not downhill. But a loss can be computed without any
-//! derivative, and `(L(w + h) − L(w − h)) / 2h` tells what the derivative by w
-//! must be (Goodfellow et al., *Deep Learning*, section 11.5). [`check`]
-//! compares the two for whatever has parameters and a loss, and [`check_net`]
-//! does it for a net of this crate.
+//! A wrong derivative does not show in a loss curve: the net moves, only not downhill.
+//! A loss can be computed without any derivative, and `(L(w + h) − L(w − h)) / 2h`
+//! approximates the derivative by w (Goodfellow et al., *Deep Learning*, section 11.5).
+//! [`check`] compares the two for anything that has parameters and a loss, such as a
+//! layer of one's own; [`check_net`] does so for a net of this crate.
 //!
 //! ```
-//! use handwritten::gradcheck::{STEP, check};
+//! use handwritten::training::gradcheck::{STEP, check};
 //!
 //! // A layer of one's own: y = tanh(w·x), L = y².
 //! let (w, x) = ([0.5_f32, 0.25], [1.0, 2.0_f64]);
@@ -31,47 +30,47 @@ use crate::step::workspace::Workspace;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// A step h for losses in double precision: differences lose half of the
-/// digits to cancellation, and their truncation error of order h² is smaller.
+/// The step h for losses in double precision: at this step the truncation error, of
+/// order h², is below the error of cancellation, which costs about half of the digits.
 pub const STEP: f64 = 1e-5;
 
-/// The largest [`Comparison::error`] of a right gradient in single precision:
-/// rounding leaves some 1e-5, and 1e-3 where sigmoids are saturated.
+/// Maximum [`Comparison::error`] of a right gradient in single precision: rounding leaves
+/// about 1e-5, and 1e-3 where sigmoids are saturated.
 pub const TOLERANCE: f64 = 1e-2;
 
-/// The share of a derivative that a right one is off by at most, but for kinks and
-/// rounding.
+/// Maximum relative error of a right derivative, apart from kinks and rounding.
 const NEAR: f64 = TOLERANCE / 10.0;
 
-/// Units in the last place of a loss that its differences are not trusted in.
+/// Rounding error of a loss, in units of its last place.
 const ROUNDING: f64 = 16.0;
 
-/// A gradient beside central differences, at some parameters.
+/// A comparison of a gradient with central differences, at some parameters.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Comparison {
-    /// How many parameters were compared.
+    /// The number of parameters that were compared.
     pub checked: usize,
-    /// The largest derivative among them, whichever way it was computed.
+    /// The largest absolute derivative among them, given or by differences.
     pub largest: f64,
-    /// The largest difference, as a share of `largest`; 0 if all are 0, and
-    /// infinite if something is not finite. At a kink, as relu has one, all that
-    /// lies between the differences to either side is right, and what the rounding
-    /// of the loss hides does not count.
+    /// The largest difference, relative to `largest`; 0 if all are 0, and infinite if a
+    /// number is not finite. At a kink, as relu has one, every value between the slopes
+    /// to either side is right, and a difference that rounding of the loss can explain
+    /// does not count.
     pub error: f64,
-    /// The parameter where that is.
+    /// The index of the parameter with the largest difference.
     pub worst: usize,
-    /// The derivative by it, as given.
+    /// The derivative by that parameter, as given.
     pub analytic: f64,
-    /// The same by central differences.
+    /// The derivative by that parameter, by central differences.
     pub numeric: f64,
 }
 
-/// Compares `gradient`, that of `loss` at `params`, with central differences of
+/// Compares `gradient`, the gradient of `loss` at `params`, with central differences of
 /// step `step` at the parameters with these indices.
 ///
-/// `loss` gets all parameters, one of them moved. If it computes in single
-/// precision, the step must be longer than [`STEP`] (1e-2 is a good one), and
-/// its rounding shows as an error of up to about 1e-7 · loss / step.
+/// `loss` is called with all parameters, one of them moved. If it computes in single
+/// precision, the step must be longer than [`STEP`], such as 1e-2, and rounding
+/// contributes up to about 1e-7 · loss / step to the error.
 ///
 /// # Panics
 /// Panics if there are not as many derivatives as parameters, or if an index
@@ -84,8 +83,9 @@ pub fn check(
     mut loss: impl FnMut(&[f64]) -> f64,
 ) -> Comparison {
     assert_eq!(params.len(), gradient.len(), "derivatives by parameters");
-    let mut moved: Vec<f64> = params.iter().map(|&w| f64::from(w)).collect();
+    let moved: Vec<f64> = params.iter().map(|&w| f64::from(w)).collect();
     let here = loss(&moved);
+    let mut differences = Differences { moved, here, loss };
     let mut result = Comparison {
         checked: 0,
         largest: 0.0,
@@ -97,37 +97,7 @@ pub fn check(
     let mut farthest = -1.0;
     for i in indices {
         let analytic = f64::from(gradient[i]);
-        // To either side.
-        let mut differences = |step: f64| {
-            let w = moved[i];
-            moved[i] = w + step;
-            let above = loss(&moved);
-            moved[i] = w - step;
-            let below = loss(&moved);
-            moved[i] = w;
-            [(here - below) / step, (above - here) / step]
-        };
-        let sides = differences(step);
-        let numeric = (sides[0] + sides[1]) / 2.0;
-        let mut distance = (analytic - numeric).abs();
-        // A kink, or what rounding hides? Several kinks can lead astray, but not
-        // from wherever one looks.
-        if distance > NEAR * analytic.abs().max(numeric.abs()) {
-            let nearer = step / 32.0;
-            for (step, [left, right]) in [(step, sides), (nearer, differences(nearer))] {
-                let is_kink = (right - left).abs() > NEAR * left.abs().max(right.abs());
-                let off = match is_kink {
-                    true => (left.min(right) - analytic).max(analytic - left.max(right)),
-                    false => (analytic - (left + right) / 2.0).abs(),
-                };
-                let hidden = ROUNDING * f64::EPSILON * here.abs() / step;
-                distance = distance.min((off - hidden).max(0.0));
-            }
-        }
-        // What is not a number is as far off as can be.
-        if !(analytic - numeric).is_finite() {
-            distance = f64::INFINITY;
-        }
+        let (numeric, distance) = differences.compare(i, analytic, step);
         result.checked += 1;
         result.largest = result.largest.max(analytic.abs()).max(numeric.abs());
         if distance > farthest {
@@ -143,10 +113,59 @@ pub fn check(
     result
 }
 
-/// Compares the gradient of the loss of a mini-batch, the examples of `data`
-/// with these indices, with central differences of [`loss`]: for each tensor of
-/// the net at up to `count` parameters, half of them those of the largest
-/// derivatives, the others evenly spread.
+/// A loss, and the parameters at which its differences are taken.
+struct Differences<L> {
+    /// The parameters, of which one at a time is moved.
+    moved: Vec<f64>,
+    /// The loss where none is.
+    here: f64,
+    loss: L,
+}
+
+impl<L: FnMut(&[f64]) -> f64> Differences<L> {
+    /// The derivative by parameter `i` by central differences of step `step`, and how
+    /// far `analytic` is from it: not at all within what a kink or rounding explains,
+    /// and infinitely if one of them is not finite.
+    fn compare(&mut self, i: usize, analytic: f64, step: f64) -> (f64, f64) {
+        let sides = self.sides(i, step);
+        let numeric = (sides[0] + sides[1]) / 2.0;
+        if !(analytic - numeric).is_finite() {
+            return (numeric, f64::INFINITY);
+        }
+        let mut distance = (analytic - numeric).abs();
+        // A large difference: a kink or rounding is told from a wrong derivative by
+        // taking a smaller step as well. Several kinks can mislead one step, but not
+        // every step.
+        if distance > NEAR * analytic.abs().max(numeric.abs()) {
+            let nearer = step / 32.0;
+            for (step, [left, right]) in [(step, sides), (nearer, self.sides(i, nearer))] {
+                let is_kink = (right - left).abs() > NEAR * left.abs().max(right.abs());
+                let off = match is_kink {
+                    true => (left.min(right) - analytic).max(analytic - left.max(right)),
+                    false => (analytic - (left + right) / 2.0).abs(),
+                };
+                let hidden = ROUNDING * f64::EPSILON * self.here.abs() / step;
+                distance = distance.min((off - hidden).max(0.0));
+            }
+        }
+        (numeric, distance)
+    }
+
+    /// The slopes below and above parameter `i`.
+    fn sides(&mut self, i: usize, step: f64) -> [f64; 2] {
+        let w = self.moved[i];
+        self.moved[i] = w + step;
+        let above = (self.loss)(&self.moved);
+        self.moved[i] = w - step;
+        let below = (self.loss)(&self.moved);
+        self.moved[i] = w;
+        [(self.here - below) / step, (above - self.here) / step]
+    }
+}
+
+/// Compares the gradient of a mini-batch, the examples of `data` with these indices, with
+/// central differences of [`loss`], for each tensor of the net at up to `count`
+/// parameters: half of them with the largest derivatives, the others evenly spread.
 ///
 /// # Panics
 /// Panics where [`Workspace::compute_gradient`] does.
@@ -175,7 +194,7 @@ pub fn check_net(
         .collect()
 }
 
-/// Up to `count` parameters of a tensor.
+/// Chooses up to `count` parameters of a tensor.
 fn choose(gradient: &[f32], tensor: Range<usize>, count: usize) -> Vec<usize> {
     if tensor.len() <= count {
         return tensor.collect();
@@ -195,10 +214,10 @@ fn choose(gradient: &[f32], tensor: Range<usize>, count: usize) -> Vec<usize> {
     largest
 }
 
-/// The sum of the cross-entropies of some examples, in double precision and as
-/// plainly as it can be written: what gradients are held to.
+/// Computes the sum of the cross-entropies of some examples, in double precision and in
+/// plain loops: the reference of the gradient check.
 ///
-/// `params` lie as those of a [`NetRef`] of these widths.
+/// `params` are laid out as those of a [`NetRef`] of these widths.
 ///
 /// # Panics
 /// Panics if the parameters or the images do not fit the widths, or if a label
@@ -218,7 +237,7 @@ pub fn loss(
             let mut z = params[layer.biases()].to_vec();
             let rows = params[layer.weights()].chunks_exact(layer.outputs);
             for (a, weights) in a.iter().zip(rows) {
-                // Most pixels are 0.
+                // Most pixels are 0, which is worth a branch.
                 if *a != 0.0 {
                     z.iter_mut().zip(weights).for_each(|(z, w)| *z += a * w);
                 }

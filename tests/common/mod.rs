@@ -38,6 +38,7 @@ impl Oracle {
         let scale = match reduction {
             Reduction::Mean => 1.0 / labels.len() as f64,
             Reduction::Sum => 1.0,
+            other => panic!("the oracle has no {other:?}"),
         };
         let depth = self.widths.len() - 1;
         let (mut total, mut gradient) = (0.0, vec![0.0; self.params.len()]);

@@ -1,13 +1,15 @@
-//! What a watch remembers, as bytes: for a run that is interrupted.
+//! The memory of a monitor as bytes, for runs that are interrupted.
 
-use super::{Finding, Indicators, LayerIndicators, Monitor, Observation};
 use crate::net::Tensor;
 use crate::net::activation::Activation;
 use crate::training::codec::{Reader, Writer};
+use crate::training::diagnosis::finding::Finding;
+use crate::training::diagnosis::indicators::{Indicators, LayerIndicators};
+use crate::training::diagnosis::monitor::{Monitor, Observation};
 use alloc::vec::Vec;
 
 impl Monitor {
-    /// All that it remembers of its run.
+    /// Encodes everything that the monitor remembers of its run.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut w = Writer::default();
         w.usize(self.before.len());
@@ -17,14 +19,18 @@ impl Monitor {
         self.found
             .iter()
             .for_each(|found| write_finding(&mut w, found));
-        w.usize(self.said);
-        w.usize(self.looks.len());
-        for Observation { signals, finding } in &self.looks {
-            w.f64(signals.gradient_norm);
-            w.f64(signals.saturated);
-            w.f64(signals.dead);
-            w.usize(signals.layers.len());
-            for layer in &signals.layers {
+        w.usize(self.reported);
+        w.usize(self.observations.len());
+        for Observation {
+            indicators,
+            finding,
+        } in &self.observations
+        {
+            w.f64(indicators.gradient_norm);
+            w.f64(indicators.saturated);
+            w.f64(indicators.dead);
+            w.usize(indicators.layers.len());
+            for layer in &indicators.layers {
                 w.f64(layer.norm);
                 w.f64(layer.moved);
             }
@@ -36,9 +42,8 @@ impl Monitor {
         w.0
     }
 
-    /// Has it remember what [`Monitor::to_bytes`] wrote down, so that it goes on
-    /// with a run that was interrupted; its start is past then. `None`, and no
-    /// change, if the bytes are not that.
+    /// Restores what [`Monitor::to_bytes`] encoded, to go on with a run that was
+    /// interrupted. Returns `None`, and changes nothing, if the bytes are something else.
     pub fn restore(&mut self, bytes: &[u8]) -> Option<()> {
         let r = &mut Reader(bytes);
         let len = r.usize()?;
@@ -49,16 +54,16 @@ impl Monitor {
         let length = r.f64()?;
         let len = r.usize()?;
         let found = r.many(len, 1, read_finding)?;
-        let said = r.usize().filter(|&said| said <= found.len())?;
+        let reported = r.usize().filter(|&reported| reported <= found.len())?;
         let len = r.usize()?;
-        let looks = r.many(len, 33, |r| {
+        let observations = r.many(len, 33, |r| {
             let (gradient_norm, saturated, dead) = (r.f64()?, r.f64()?, r.f64()?);
             let len = r.usize()?;
             let layer = |r: &mut Reader<'_>| {
                 let (norm, moved) = (r.f64()?, r.f64()?);
                 Some(LayerIndicators { norm, moved })
             };
-            let signals = Indicators {
+            let indicators = Indicators {
                 gradient_norm,
                 saturated,
                 dead,
@@ -68,13 +73,16 @@ impl Monitor {
                 true => Some(read_finding(r)?),
                 false => None,
             };
-            Some(Observation { signals, finding })
+            Some(Observation {
+                indicators,
+                finding,
+            })
         })?;
         if !r.0.is_empty() {
             return None;
         }
         (self.before, self.length) = (before, length);
-        (self.found, self.said, self.looks) = (found, said, looks);
+        (self.found, self.reported, self.observations) = (found, reported, observations);
         Some(())
     }
 }
@@ -193,7 +201,7 @@ mod tests {
     use crate::step::workspace::Workspace;
     use alloc::vec;
 
-    /// One that has seen everything there is.
+    /// A monitor with one finding of each kind.
     fn full() -> Monitor {
         let mut watch = Monitor::new(Workspace::new(&[2, 2], 1));
         let tensors = [Tensor::Weights(3), Tensor::Biases(1), Tensor::Logits];
@@ -225,9 +233,9 @@ mod tests {
         let wrong = tensors.map(|tensor| Finding::WrongGradient { tensor, error });
         watch.found.extend(wrong);
         watch.before = vec![0.5, -0.0, f32::MIN_POSITIVE, 1e30, -2.0, 7.0];
-        (watch.length, watch.said) = (2.5, 3);
+        (watch.length, watch.reported) = (2.5, 3);
         let look = |finding| Observation {
-            signals: Indicators {
+            indicators: Indicators {
                 gradient_norm: 0.25,
                 saturated: 0.5,
                 dead: 0.0,
@@ -241,7 +249,7 @@ mod tests {
             },
             finding,
         };
-        watch.looks = vec![look(None), look(Some(Finding::Dead { share: 0.5 }))];
+        watch.observations = vec![look(None), look(Some(Finding::Dead { share: 0.5 }))];
         watch
     }
 
@@ -251,8 +259,11 @@ mod tests {
         let mut other = Monitor::new(Workspace::new(&[2, 2], 1));
         other.restore(&watch.to_bytes()).unwrap();
         assert_eq!((&other.before, other.length), (&watch.before, watch.length));
-        assert_eq!((&other.found, other.said), (&watch.found, watch.said));
-        assert_eq!(other.looks, watch.looks);
+        assert_eq!(
+            (&other.found, other.reported),
+            (&watch.found, watch.reported)
+        );
+        assert_eq!(other.observations, watch.observations);
     }
 
     #[test]
@@ -264,6 +275,6 @@ mod tests {
         }
         let longer = [&bytes[..], &[0]].concat();
         assert_eq!(other.restore(&longer), None);
-        assert!(other.before.is_empty() && other.looks.is_empty());
+        assert!(other.before.is_empty() && other.observations.is_empty());
     }
 }

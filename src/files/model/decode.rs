@@ -1,0 +1,87 @@
+//! Reading model files.
+
+use crate::files::model::error::{KEY, ModelError, VERSION};
+use crate::files::model::metadata::{
+    Metadata, Model, NORMALISATION, WrittenMetadata, check, check_finite, tensor_names,
+};
+use crate::net::{Net, layers};
+use safetensors::SafeTensors;
+use safetensors::tensor::Dtype;
+use std::str::FromStr;
+
+/// Decodes a model file. Unknown tensors and metadata are ignored.
+///
+/// # Errors
+/// Bytes that are no safetensors file; metadata that are missing, newer, or contradict
+/// themselves or the tensors; numbers that are not finite.
+pub fn decode(bytes: &[u8]) -> Result<Model, ModelError> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(ModelError::safetensors)?;
+    let text = header
+        .metadata()
+        .as_ref()
+        .and_then(|entries| entries.get(KEY))
+        .ok_or(ModelError::NoMetadata)?;
+    let written: WrittenMetadata = serde_json::from_str(text).map_err(ModelError::json)?;
+    if written.version != VERSION {
+        return Err(ModelError::Version {
+            found: written.version,
+        });
+    }
+    if written.normalisation != NORMALISATION {
+        return Err(ModelError::unknown("normalisation", &written.normalisation));
+    }
+    let activation = &written.activation;
+    let activation = named("activation", activation)?;
+    let metadata = Metadata {
+        image: written.image,
+        classes: written.classes,
+        data: written.data,
+        data_sha256: written.data_sha256,
+        split: named("split", &written.split)?,
+        seed: written.seed,
+        reduction: named("loss", &written.loss)?,
+        best_epoch: written.best_epoch,
+        val_loss: written.val_loss,
+    };
+    let widths = written.widths;
+    check(&widths, &metadata)?;
+
+    let tensors = SafeTensors::deserialize(bytes).map_err(ModelError::safetensors)?;
+    let mut params = Vec::new();
+    for (l, layer) in layers(&widths).enumerate() {
+        let (inputs, outputs) = (layer.inputs, layer.outputs);
+        let [weight, bias] = tensor_names(l);
+        let weights = floats(&tensors, &weight, &[outputs, inputs])?;
+        params.extend((0..inputs).flat_map(|i| weights[i..].iter().step_by(inputs)));
+        params.extend(floats(&tensors, &bias, &[outputs])?);
+    }
+    Ok(Model {
+        net: Net::new(&widths, activation, params),
+        metadata,
+    })
+}
+
+/// Parses the name of a choice.
+fn named<T: FromStr>(what: &'static str, text: &str) -> Result<T, ModelError> {
+    text.parse().map_err(|_| ModelError::unknown(what, text))
+}
+
+/// Reads a tensor of finite `f32` of that shape.
+pub(super) fn floats(
+    tensors: &SafeTensors<'_>,
+    name: &str,
+    shape: &[usize],
+) -> Result<Vec<f32>, ModelError> {
+    let tensor = tensors.tensor(name).map_err(ModelError::safetensors)?;
+    if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
+        return Err(ModelError::Tensor {
+            name: name.to_string(),
+            found: format!("{:?} {:?}", tensor.dtype(), tensor.shape()),
+            expected: format!("{:?} {shape:?}", Dtype::F32),
+        });
+    }
+    let (quads, _) = tensor.data().as_chunks::<4>();
+    let values: Vec<f32> = quads.iter().map(|&quad| f32::from_le_bytes(quad)).collect();
+    check_finite(name, &values)?;
+    Ok(values)
+}

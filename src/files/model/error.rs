@@ -1,0 +1,171 @@
+//! Errors of model files.
+
+use safetensors::SafeTensorError;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// The one key of the file's metadata. Its value is JSON: the order of several
+/// keys would differ from run to run.
+pub(super) const KEY: &str = "handwritten";
+/// The version of the metadata that is written, and the only one that is read.
+pub(super) const VERSION: u32 = 1;
+
+/// The error of encoding or decoding a model.
+#[non_exhaustive]
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ModelError {
+    /// The bytes are no safetensors file, or a tensor is not in it.
+    Safetensors {
+        /// The cause.
+        source: FormatError,
+    },
+    /// The metadata have no key `handwritten`: a safetensors file of another program.
+    NoMetadata,
+    /// The value of the key `handwritten` is not the expected JSON.
+    Json {
+        /// The cause.
+        source: FormatError,
+    },
+    /// The metadata have another version than 1.
+    Version {
+        /// The version of the metadata.
+        found: u32,
+    },
+    /// A name that this crate does not know.
+    Unknown {
+        /// The kind of choice that it should name.
+        what: &'static str,
+        /// The name in the file.
+        found: String,
+    },
+    /// Widths that no net can have: fewer than two, too many, or a 0 among them.
+    Widths {
+        /// The widths, from the inputs to the classes.
+        found: Vec<usize>,
+    },
+    /// The size of an image is not the number of inputs.
+    Image {
+        /// The rows of an image.
+        rows: usize,
+        /// The columns of an image.
+        columns: usize,
+        /// The inputs of the net.
+        inputs: usize,
+    },
+    /// The number of class names is not the number of outputs, or is above 256.
+    Classes {
+        /// The number of class names.
+        classes: usize,
+        /// The outputs of the net.
+        outputs: usize,
+    },
+    /// A tensor does not have the type and shape that the widths imply.
+    Tensor {
+        /// The name of the tensor.
+        name: String,
+        /// The type and shape in the file.
+        found: String,
+        /// The type and shape by the widths.
+        expected: String,
+    },
+    /// A number is infinite or NaN.
+    NotFinite {
+        /// The tensor or value that has it.
+        what: String,
+    },
+}
+
+impl ModelError {
+    pub(super) fn safetensors(error: SafeTensorError) -> Self {
+        let source = FormatError(Arc::new(error));
+        Self::Safetensors { source }
+    }
+
+    pub(super) fn json(error: serde_json::Error) -> Self {
+        let source = FormatError(Arc::new(error));
+        Self::Json { source }
+    }
+
+    pub(super) fn unknown(what: &'static str, found: &str) -> Self {
+        Self::Unknown {
+            what,
+            found: found.to_string(),
+        }
+    }
+
+    pub(super) fn not_finite(what: &str) -> Self {
+        Self::NotFinite {
+            what: what.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for ModelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Safetensors { source } => source.fmt(f),
+            Self::NoMetadata => write!(f, "its metadata have no \"{KEY}\""),
+            Self::Json { source } => write!(f, "its metadata: {source}"),
+            Self::Version { found } => {
+                write!(f, "its version is {found}, this program knows {VERSION}")
+            }
+            Self::Unknown { what, found } => write!(f, "its {what} is \"{found}\""),
+            Self::Widths { found } => write!(f, "its layers have the widths {found:?}"),
+            Self::Image {
+                rows,
+                columns,
+                inputs,
+            } => write!(f, "{rows}×{columns} pixels do not make {inputs} inputs"),
+            Self::Classes { classes, outputs } => {
+                write!(f, "{classes} classes for {outputs} outputs")
+            }
+            Self::Tensor {
+                name,
+                found,
+                expected,
+            } => write!(f, "tensor {name} is {found}, expected {expected}"),
+            Self::NotFinite { what } => write!(f, "{what} is not finite"),
+        }
+    }
+}
+
+impl Error for ModelError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Safetensors { source } | Self::Json { source } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// The error of a parser of safetensors or JSON. The parser's own type is not part of the
+/// interface; two errors are equal if their texts are.
+#[derive(Clone)]
+pub struct FormatError(Arc<dyn Error + Send + Sync>);
+
+impl PartialEq for FormatError {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for FormatError {}
+
+impl fmt::Debug for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for FormatError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}

@@ -1,0 +1,107 @@
+//! The content of a model file: a net and its metadata.
+
+use crate::compute::isa::Isa;
+use crate::compute::vector;
+use crate::data::Split;
+use crate::files::model::error::ModelError;
+use crate::net::loss::Reduction;
+use crate::net::{Net, are_widths};
+use serde::{Deserialize, Serialize};
+
+/// The rule by which pixels become inputs, as written in the file.
+pub(super) const NORMALISATION: &str = "pixel / 255";
+
+/// A trained net and its metadata.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Model {
+    /// The net.
+    pub net: Net,
+    /// What the net is for and how it was trained.
+    pub metadata: Metadata,
+}
+
+/// The metadata of a trained net: what it classifies and how it was trained.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Metadata {
+    /// The rows and columns of an image; their product is the number of inputs.
+    pub image: (usize, usize),
+    /// The names of the classes, one for each output.
+    pub classes: Vec<String>,
+    /// The name of the data set.
+    pub data: String,
+    /// The SHA-256 of the data set, as [`Corpus::fingerprint`].
+    ///
+    /// [`Corpus::fingerprint`]: crate::files::Corpus::fingerprint
+    pub data_sha256: String,
+    /// The split of the data set.
+    pub split: Split,
+    /// The seed of the training.
+    pub seed: u64,
+    /// The reduction of the losses.
+    pub reduction: Reduction,
+    /// The epoch of the lowest validation loss, counted from 1.
+    pub best_epoch: usize,
+    /// The lowest validation loss.
+    pub val_loss: f64,
+}
+
+/// The metadata as they are written in JSON.
+#[derive(Serialize, Deserialize)]
+pub(super) struct WrittenMetadata {
+    pub(super) version: u32,
+    /// Widths of the layers, from the inputs to the classes.
+    pub(super) widths: Vec<usize>,
+    pub(super) activation: String,
+    pub(super) image: (usize, usize),
+    pub(super) normalisation: String,
+    pub(super) classes: Vec<String>,
+    pub(super) data: String,
+    pub(super) data_sha256: String,
+    pub(super) split: String,
+    pub(super) seed: u64,
+    pub(super) loss: String,
+    pub(super) best_epoch: usize,
+    pub(super) val_loss: f64,
+}
+
+/// The names of the weights and biases of layer `l`, counted from 0: activations take
+/// a place of their own in `nn.Sequential`.
+pub(super) fn tensor_names(l: usize) -> [String; 2] {
+    [format!("{}.weight", 2 * l), format!("{}.bias", 2 * l)]
+}
+
+/// Refuses widths that no net has, and facts that do not fit a net of these widths.
+pub(super) fn check(widths: &[usize], metadata: &Metadata) -> Result<(), ModelError> {
+    if !are_widths(widths) {
+        return Err(ModelError::Widths {
+            found: widths.to_vec(),
+        });
+    }
+    let (inputs, outputs) = (widths[0], widths[widths.len() - 1]);
+    let (rows, columns) = metadata.image;
+    if rows.checked_mul(columns) != Some(inputs) {
+        return Err(ModelError::Image {
+            rows,
+            columns,
+            inputs,
+        });
+    }
+    let classes = metadata.classes.len();
+    // A label is a byte.
+    if classes != outputs || outputs > 256 {
+        return Err(ModelError::Classes { classes, outputs });
+    }
+    if !metadata.val_loss.is_finite() {
+        return Err(ModelError::not_finite("the validation loss"));
+    }
+    Ok(())
+}
+
+/// Refuses a tensor with a number that is infinite or none.
+pub(super) fn check_finite(tensor: &str, values: &[f32]) -> Result<(), ModelError> {
+    if vector::all_finite(Isa::detect(), values) {
+        Ok(())
+    } else {
+        Err(ModelError::not_finite(&format!("tensor {tensor}")))
+    }
+}

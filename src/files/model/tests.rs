@@ -1,0 +1,140 @@
+//! Model files: what is written is read, and what is damaged is refused.
+
+use crate::compute::rng::{Stream, generator};
+use crate::data::Split;
+use crate::files::model::decode::{decode, floats};
+use crate::files::model::encode::encode;
+use crate::files::model::error::{KEY, ModelError};
+use crate::files::model::metadata::{Metadata, Model};
+use crate::net::Net;
+use crate::net::activation::Activation;
+use crate::net::init::Init;
+use crate::net::loss::Reduction;
+use safetensors::tensor::TensorView;
+use safetensors::{SafeTensors, serialize};
+
+fn model() -> Model {
+    let mut rng = generator(1, Stream::Weights);
+    Model {
+        net: Net::random(&[6, 4, 3], Activation::Tanh, Init::Question, &mut rng),
+        metadata: Metadata {
+            image: (2, 3),
+            classes: ["a", "b", "c"].map(String::from).to_vec(),
+            data: "letters".to_string(),
+            data_sha256: "00ff".to_string(),
+            split: Split::Standard,
+            seed: u64::MAX,
+            reduction: Reduction::Sum,
+            best_epoch: 3,
+            val_loss: 0.1,
+        },
+    }
+}
+
+fn encoded(model: &Model) -> Vec<u8> {
+    encode(&model.net, &model.metadata).unwrap()
+}
+
+#[test]
+fn what_is_encoded_is_decoded() {
+    let model = model();
+    let bytes = encoded(&model);
+    assert_eq!(decode(&bytes).unwrap(), model);
+    assert_eq!(encoded(&model), bytes);
+}
+
+#[test]
+fn weights_lie_as_pytorch_has_them() {
+    let model = model();
+    let bytes = encoded(&model);
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let weight = floats(&tensors, "2.weight", &[3, 4]).unwrap();
+    let layer = model.net.view().layer(1);
+    assert_eq!(weight[4 * 2 + 1], layer.weights.at(1, 2));
+    assert_eq!(floats(&tensors, "2.bias", &[3]).unwrap(), layer.biases);
+}
+
+#[test]
+fn no_cut_and_no_flipped_header_is_taken_or_panics() {
+    let bytes = encoded(&model());
+    for len in 0..bytes.len() {
+        assert!(decode(&bytes[..len]).is_err(), "cut at {len}");
+    }
+    let header = 8 + usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
+    for i in 0..header {
+        for bit in 0..8 {
+            let mut bytes = bytes.clone();
+            bytes[i] ^= 1 << bit;
+            if let Ok(model) = decode(&bytes) {
+                // What may change without notice is text and numbers of
+                // where the net comes from.
+                assert_eq!(model.net.view().widths(), [6, 4, 3]);
+            }
+        }
+    }
+}
+
+#[test]
+fn broken_weights_are_refused_by_both() {
+    let mut model = model();
+    let mut bytes = encoded(&model);
+    let last = bytes.len() - 4;
+    bytes[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+    let error = decode(&bytes).unwrap_err();
+    assert_eq!(error.to_string(), "tensor 2.weight is not finite");
+
+    let mut params = model.net.view().params().to_vec();
+    params[0] = f32::INFINITY;
+    model.net = Net::new(&[6, 4, 3], Activation::Tanh, params);
+    let error = encode(&model.net, &model.metadata).unwrap_err();
+    assert_eq!(error.to_string(), "tensor 0.weight is not finite");
+}
+
+/// Every value between its neighbours is read as it was written, and what
+/// JSON cannot write is refused.
+#[test]
+fn a_loss_is_read_to_the_last_bit_or_refused() {
+    let mut model = model();
+    let mut rng = generator(2, Stream::Weights);
+    for _ in 0..1_000 {
+        model.metadata.val_loss = f64::from_bits(rand_core::Rng::next_u64(&mut rng));
+        match encode(&model.net, &model.metadata) {
+            Ok(bytes) => assert_eq!(decode(&bytes).unwrap(), model),
+            Err(error) => {
+                assert!(!model.metadata.val_loss.is_finite());
+                assert_eq!(error.to_string(), "the validation loss is not finite");
+            }
+        }
+    }
+}
+
+#[test]
+fn facts_that_do_not_fit_the_net_are_refused() {
+    let model = model();
+    let refused = |change: fn(&mut Metadata)| {
+        let mut metadata = model.metadata.clone();
+        change(&mut metadata);
+        encode(&model.net, &metadata).unwrap_err().to_string()
+    };
+    assert_eq!(
+        refused(|metadata| metadata.image = (usize::MAX, 3)),
+        format!("{}×3 pixels do not make 6 inputs", usize::MAX)
+    );
+    assert_eq!(
+        refused(|metadata| metadata.classes.truncate(2)),
+        "2 classes for 3 outputs"
+    );
+}
+
+/// Eighteen widths: one more than any net has.
+#[test]
+fn more_layers_than_a_net_has_are_refused() {
+    let bytes = encoded(&model());
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let deep = format!("[{}6,4,3]", "6,".repeat(15));
+    let metadata = header.metadata().as_ref().unwrap()[KEY].replace("[6,4,3]", &deep);
+    let none: [(&str, TensorView<'_>); 0] = [];
+    let bytes = serialize(none, Some([(KEY.to_string(), metadata)].into())).unwrap();
+    let error = decode(&bytes).unwrap_err();
+    assert!(matches!(error, ModelError::Widths { found } if found.len() == 18));
+}

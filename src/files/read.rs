@@ -1,0 +1,97 @@
+//! Reading IDX files, gz or raw.
+
+use crate::data::idx::{IdxError, Kind};
+use flate2::bufread::MultiGzDecoder;
+use std::fmt;
+use std::io::{self, BufRead, ErrorKind, Read};
+
+/// Reads an IDX file of `len` bytes, gz or raw by its content, and returns its
+/// decompressed content, header included, as [`idx::images`] and [`idx::labels`] take it.
+///
+/// Reading stops one byte after the length that the header states, which shows whether
+/// the file goes on. That much memory is allocated at once if it is at most 16 times
+/// `len`; otherwise the buffer grows as bytes arrive.
+///
+/// # Errors
+/// A header that is not of this kind, damaged gz, and errors of the reader. Content that
+/// is shorter or longer than its header states is no error here; the parsers find it.
+///
+/// [`idx::images`]: crate::data::idx::images()
+/// [`idx::labels`]: crate::data::idx::labels()
+pub fn read_idx(mut file: impl BufRead, len: u64, kind: Kind) -> Result<Vec<u8>, ReadError> {
+    let is_gz = loop {
+        match file.fill_buf() {
+            // Later calls are repeated by the standard library.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            start => break start.map_err(ReadError::System)?.starts_with(&[0x1f, 0x8b]),
+        }
+    };
+    let mut content: Box<dyn Read + '_> = if is_gz {
+        Box::new(MultiGzDecoder::new(file))
+    } else {
+        Box::new(file)
+    };
+
+    // Errors of the gz decoder are told from those of the system by their kind.
+    let stopped = |source: io::Error| match source.kind() {
+        ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof if is_gz => {
+            ReadError::Gz(source)
+        }
+        _ => ReadError::System(source),
+    };
+    let header_len = kind.header_len() as u64;
+    let mut bytes = Vec::new();
+    content
+        .by_ref()
+        .take(header_len)
+        .read_to_end(&mut bytes)
+        .map_err(stopped)?;
+    let expected = kind.expected_len(&bytes).map_err(ReadError::Idx)?;
+
+    // One byte more shows whether the file goes on, and reading up to the end
+    // has the gz checksum verified.
+    let limit = expected - header_len + 1;
+    // Memory is not allocated on the word of a header: at once only up to 16 times the
+    // length of the file, beyond that as bytes arrive. Compression shrinks the images of
+    // MNIST to a fifth, its labels to a half.
+    let likely = limit.min(len.saturating_mul(16));
+    bytes
+        .try_reserve_exact(usize::try_from(likely).unwrap_or(usize::MAX))
+        .map_err(|error| ReadError::System(error.into()))?;
+    content
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(stopped)?;
+    Ok(bytes)
+}
+
+/// The error of [`read_idx`].
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum ReadError {
+    /// The system fails to read, or has no memory.
+    System(io::Error),
+    /// The gz data end early, or their checksum or code is wrong.
+    Gz(io::Error),
+    /// The header is not that of the kind of IDX file asked for.
+    Idx(IdxError),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System(source) => write!(f, "cannot read: {source}"),
+            Self::Gz(source) => write!(f, "damaged gz: {source}"),
+            Self::Idx(source) => write!(f, "{source}"),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::System(source) | Self::Gz(source) => Some(source),
+            Self::Idx(source) => Some(source),
+        }
+    }
+}
