@@ -8,6 +8,7 @@
 mod programs;
 
 use handwritten::Checkpoint;
+use handwritten::net::defects::Defects;
 use programs::{FILES, Folder, Output, assert_same_run, run, say};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -178,12 +179,12 @@ fn a_signal_ends_the_run_in_order_and_it_goes_on() {
 
         let resumed = folder.train(&format!("--resume {name}")).ok();
         assert!(
-            resumed.stderr.contains("going on after "),
+            resumed.stderr.contains("resuming after "),
             "{}",
             resumed.stderr
         );
         assert!(
-            resumed.stdout.contains(" s since it went on\n"),
+            resumed.stdout.contains(" s since it was resumed\n"),
             "{}",
             resumed.stdout
         );
@@ -201,6 +202,28 @@ fn a_signal_ends_the_run_in_order_and_it_goes_on() {
 }
 
 #[test]
+fn an_explanation_that_a_signal_stops_leaves_no_folder() {
+    for (signal_name, code) in [("INT", 130), ("TERM", 143)] {
+        let folder = Folder::new();
+        for (args, made) in [("", "runs/explain"), ("--out a/b", "a/b")] {
+            let args = format!("explain --data data --threads 1 {args}");
+            let program = env!("CARGO_BIN_EXE_handwritten");
+            let mut command = folder.command(program, args.split_whitespace());
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            let child = command.spawn().unwrap();
+            folder.wait_for(made);
+            signal(&child, signal_name);
+            let stopped = end(child);
+            assert_eq!(stopped.code, Some(code), "{}", stopped.stderr);
+            assert_eq!(stopped.stdout, "");
+            let words = format!("stopped by SIG{signal_name}: nothing is written\n");
+            assert_eq!(stopped.stderr, words);
+            assert_eq!(folder.names(""), ["data"]);
+        }
+    }
+}
+
+#[test]
 fn what_it_says_to_go_on_is_what_a_shell_takes() {
     let folder = Folder::new();
     for out in ["-run", "my run", "it's $HOME"] {
@@ -211,7 +234,7 @@ fn what_it_says_to_go_on_is_what_a_shell_takes() {
         folder.wait_for(&format!("{out}/last.ckpt"));
         signal(&child, "INT");
         let stopped = end(child);
-        let (_, resuming) = stopped.stderr.split_once("to go on: ").unwrap();
+        let (_, resuming) = stopped.stderr.split_once("to resume: ").unwrap();
         // Refused, so that it does not go on for ever, but by the run itself.
         let script = format!(
             "train() {{ \"$TRAIN\" \"$@\"; }}; {} --lr 2",
@@ -284,7 +307,7 @@ fn signals_end_it_in_order_and_one_that_comes_later_at_once() {
         let stopped = end(child);
         assert_eq!(stopped.code, Some(code), "{}", stopped.stderr);
         if later.is_none() {
-            let words = " after 0 epochs and 1 steps; to go on: train --resume run";
+            let words = " after 0 epochs and 1 steps; to resume: train --resume run";
             assert!(stopped.stderr.contains(words), "{}", stopped.stderr);
             fs::remove_dir_all(folder.path("run")).unwrap();
         } else {
@@ -310,7 +333,7 @@ fn nobody_writes_into_a_run_that_is_being_written() {
     // The lock of the dead is none.
     child.kill().unwrap();
     end(child);
-    let child = folder.spawn_until("--resume run", "going on after ");
+    let child = folder.spawn_until("--resume run", "resuming after ");
     signal(&child, "INT");
     let stopped = end(child);
     assert_eq!(stopped.code, Some(130), "{}", stopped.stderr);
@@ -393,6 +416,42 @@ fn a_run_of_other_roundings_is_not_gone_on_with() {
     run(command.env("HANDWRITTEN_ISA", "portable")).fails(1, &["with fused multiply-adds"]);
 }
 
+/// A checkpoint as version 3 of the format had it: without the byte that holds the
+/// mistakes made on purpose.
+fn as_version_3(checkpoint: &[u8]) -> Vec<u8> {
+    /// Bytes before the configuration: magic number, version and length.
+    const HEAD: usize = 20;
+    /// Bytes of the configuration before the mistakes.
+    const BEFORE: usize = 79;
+    let mut bytes = checkpoint[..checkpoint.len() - 4].to_vec();
+    assert_eq!(bytes[8..12], 4u32.to_le_bytes());
+    assert_ne!(bytes.remove(HEAD + BEFORE), 0, "no mistakes to leave out");
+    bytes[8..12].copy_from_slice(&3u32.to_le_bytes());
+    let length = (bytes.len() - HEAD) as u64;
+    bytes[12..HEAD].copy_from_slice(&length.to_le_bytes());
+    let mut checksum = flate2::Crc::new();
+    checksum.update(&bytes);
+    bytes.extend(checksum.sum().to_le_bytes());
+    bytes
+}
+
+/// Older checkpoints do not hold the mistakes: the settings beside them do.
+#[test]
+fn a_run_with_mistakes_that_an_older_program_saved_goes_on_with_them() {
+    let folder = Folder::new();
+    let args = "--recipe question --batch 1 --lr 0.01 --epochs 400 --json --data data";
+    folder.train(&format!("{args} --out whole")).ok();
+    let child = folder.spawn_until(&format!("{args} --out run"), " 3/400 ");
+    signal(&child, "INT");
+    assert_eq!(end(child).code, Some(130));
+    let checkpoint = as_version_3(&folder.bytes("run/last.ckpt"));
+    let (old, _) = Checkpoint::from_bytes(&checkpoint).unwrap();
+    assert_eq!(old.config.defects, Defects::NONE);
+    folder.write("run/last.ckpt", &checkpoint);
+    folder.train("--resume run").ok();
+    assert_same_run(&folder, "whole", "run");
+}
+
 #[test]
 fn a_checkpoint_that_is_damaged_or_too_new_is_refused() {
     let folder = Folder::new();
@@ -408,7 +467,7 @@ fn a_checkpoint_that_is_damaged_or_too_new_is_refused() {
     for (bytes, words) in [
         (vec![], "does not begin as a checkpoint"),
         (b"GIF89a..".to_vec(), "does not begin as a checkpoint"),
-        (damaged(&|bytes| bytes[8] = 4), "version 4"),
+        (damaged(&|bytes| bytes[8] = 5), "version 5"),
         (
             damaged(&|bytes| bytes.truncate(999)),
             "has 999 bytes instead of",
@@ -416,12 +475,12 @@ fn a_checkpoint_that_is_damaged_or_too_new_is_refused() {
         (damaged(&|bytes| bytes[1000] ^= 1), "checksum is wrong"),
         (
             include_bytes!("../../tests/checkpoint-v1.ckpt").to_vec(),
-            "none of this program",
+            "another program wrote it",
         ),
     ] {
         folder.write("run/last.ckpt", &bytes);
         let refused = folder.train("--resume run");
-        refused.fails(1, &["run/last.ckpt is no checkpoint", words]);
+        refused.fails(1, &["run/last.ckpt is not a usable checkpoint", words]);
     }
 }
 
