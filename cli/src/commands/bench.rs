@@ -22,8 +22,8 @@ const TIMED: &str = "hidden = [128]\nbatch = 128\nlr = 0.1\nschedule = \"constan
 /// share steps among them is being chosen.
 const EPOCHS: usize = 5;
 
-/// Trainings on one thread and on all, in turn, so that a machine whose speed drifts
-/// slows both. The first of each warms the processor up and is not counted.
+/// Trainings on one thread and on all, in turn, so that both suffer alike if the speed
+/// of the machine drifts. The first of each warms the processor up and is not counted.
 const ROUNDS: usize = 6;
 /// Rounds end early after this time, but not before the second.
 const MAX_TIME: Duration = Duration::from_secs(8);
@@ -51,10 +51,9 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), Failure> {
             isa: engine.isa,
             threads,
             loading_seconds,
-            kernel_gflops: micro_kernel(engine.isa),
             images: setup.splits.train.len(),
             flops_per_image: dense_flops(&setup.widths),
-            epochs: epochs(&setup, threads)?,
+            rounds: Rounds::measure(&setup, threads)?,
             race: race(&corpus, engine, threads)?,
         };
         output::result(&match args.common.json {
@@ -69,12 +68,10 @@ struct Results {
     isa: Isa,
     threads: usize,
     loading_seconds: f64,
-    kernel_gflops: f64,
     /// Images in an epoch.
     images: usize,
     flops_per_image: f64,
-    /// On one thread, and on all.
-    epochs: [Timings; 2],
+    rounds: Rounds,
     race: Race,
 }
 
@@ -85,8 +82,8 @@ impl Results {
             "instruction_set": self.isa.name(),
             "threads": self.threads,
             "loading_seconds": self.loading_seconds,
-            "micro_kernel_gflops": self.kernel_gflops,
-            "epoch_seconds": self.epochs.each_ref().map(Timings::median),
+            "micro_kernel_gflops": self.rounds.kernel_gflops,
+            "epoch_seconds": self.rounds.epochs.each_ref().map(Timings::median),
             "to_98_percent": {
                 "median_seconds": self.race.median,
                 "reached": self.race.reached,
@@ -97,10 +94,10 @@ impl Results {
     }
 
     fn text(&self) -> String {
-        let [alone, together] = &self.epochs;
+        let [alone, together] = &self.rounds.epochs;
         let pace = |timings: &Timings| self.images as f64 / timings.median();
         let rounded = |timings: &Timings| grouped(pace(timings).round() as u64);
-        let share = self.flops_per_image * pace(alone) / 1e9 / self.kernel_gflops;
+        let share = self.flops_per_image * pace(alone) / 1e9 / self.rounds.kernel_gflops;
         let on_all = match self.threads {
             1 => String::new(),
             threads => format!(
@@ -117,21 +114,26 @@ impl Results {
             "instruction set  {}\n\
              loading          {:.3} s for the four files\n\
              micro-kernel     {:.0} GFLOP/s on operands in L1, on one thread\n\
-             epoch            {alone} on one thread: {} images/s, {:.0} % of the micro-kernel's \
-             pace if zeros counted{on_all}\n\
+             epoch            {alone} on one thread: {} images/s{on_all}\n\
+             of the kernel    {:.0} % on one thread, if products with pixels that are 0 count\n\
              to 98 %          {goal}, the median of {SEEDS} seeds, of which {} reach it on the \
              validation images (--recipe quick)\n\
              \n\
-             epoch: 784-128-10 in mini-batches of 128 as train runs it, without validation; the \
-             median of {} epochs,\n\
-             in brackets the fastest and the slowest; one thread and all threads in turn",
+             epoch: 784-128-10 in mini-batches of 128, as train runs it but without validation; \
+             the median of {}\n\
+             epochs, in brackets the fastest and the slowest{}",
             self.isa.name(),
             self.loading_seconds,
-            self.kernel_gflops,
+            self.rounds.kernel_gflops,
             rounded(alone),
             100.0 * share,
             self.race.reached,
             alone.seconds.len(),
+            if self.threads > 1 {
+                "; one thread and all threads in turn"
+            } else {
+                ""
+            },
         )
     }
 }
@@ -141,8 +143,9 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// GFLOP/s of the micro-kernel: a few tiles of C, and operands that stay in L1.
-fn micro_kernel(isa: Isa) -> f64 {
+/// GFLOP/s of the micro-kernel on a few tiles of C, with operands that stay in L1:
+/// several samples of some milliseconds each.
+fn micro_kernel(isa: Isa) -> [f64; 7] {
     const STEPS: usize = 128;
     let (rows, columns) = Sizes::of(isa).tile;
     let rows = 4 * rows;
@@ -152,14 +155,13 @@ fn micro_kernel(isa: Isa) -> f64 {
     let mut packing = Context::packing(1);
     let mut ctx = Context::new(1, &mut packing).with_isa(isa);
     let flops = (2 * rows * STEPS * columns * 1000) as f64;
-    let rounds = (0..31).map(|_| {
+    [(); 7].map(|()| {
         let start = Instant::now();
         for _ in 0..1000 {
             gemm(a.view(), b.view(), Beta::Zero, c.view_mut(), &mut ctx);
         }
         flops / start.elapsed().as_secs_f64() / 1e9
-    });
-    median(rounds.collect())
+    })
 }
 
 /// Floating-point operations that an image takes in a step of a net with one hidden
@@ -197,32 +199,49 @@ impl Display for Timings {
     }
 }
 
-/// Times epochs on one thread and on all. With one thread both are the same.
-fn epochs(setup: &Setup<'_>, threads: usize) -> Result<[Timings; 2], Failure> {
-    let mut workspaces = [1, threads].map(|threads| setup.workspace(threads));
-    let mut seconds = [vec![], vec![]];
-    let Splits {
-        train: images, val, ..
-    } = &setup.splits;
-    let config = Config {
-        epochs: EPOCHS,
-        ..setup.settings.training
-    };
-    let began = Instant::now();
-    for round in 0..ROUNDS {
-        if round >= 2 && began.elapsed() > MAX_TIME {
-            break;
-        }
-        for (workspace, seconds) in workspaces.iter_mut().zip(&mut seconds) {
-            let (mut net, mut stopwatch) = (setup.net(), Stopwatch::new());
-            train(&mut net, images, val, &config, workspace, &mut stopwatch)
-                .map_err(Failure::not_finite)?;
-            if round > 0 {
-                seconds.extend_from_slice(&stopwatch.epochs[1..]);
+/// What is measured in turn.
+struct Rounds {
+    kernel_gflops: f64,
+    /// On one thread, and on all.
+    epochs: [Timings; 2],
+}
+
+impl Rounds {
+    fn measure(setup: &Setup<'_>, threads: usize) -> Result<Self, Failure> {
+        let mut workspaces = [1, threads].map(|threads| setup.workspace(threads));
+        let (mut gflops, mut seconds) = (vec![], [vec![], vec![]]);
+        let Splits {
+            train: images, val, ..
+        } = &setup.splits;
+        let config = Config {
+            epochs: EPOCHS,
+            ..setup.settings.training
+        };
+        let began = Instant::now();
+        for round in 0..ROUNDS {
+            if round >= 2 && began.elapsed() > MAX_TIME {
+                break;
+            }
+            gflops.extend(micro_kernel(setup.engine.isa));
+            let workspaces = workspaces.iter_mut().take(threads.min(2));
+            for (workspace, seconds) in workspaces.zip(&mut seconds) {
+                let (mut net, mut stopwatch) = (setup.net(), Stopwatch::new());
+                train(&mut net, images, val, &config, workspace, &mut stopwatch)
+                    .map_err(Failure::not_finite)?;
+                if round > 0 {
+                    seconds.extend_from_slice(&stopwatch.epochs[1..]);
+                }
             }
         }
+        if threads == 1 {
+            let [alone, together] = &mut seconds;
+            together.clone_from(alone);
+        }
+        Ok(Self {
+            kernel_gflops: median(gflops),
+            epochs: seconds.map(Timings::new),
+        })
     }
-    Ok(seconds.map(Timings::new))
 }
 
 /// Times the steps of each epoch, as `train` does: without validation.

@@ -53,7 +53,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
         let data = std::path::absolute(&corpus.dir).unwrap_or_else(|_| corpus.dir.clone());
         settings.data = Some(data);
         let setup = Setup::new(&settings, &corpus, engine)?;
-        memory::refuse_without(&setup.widths)?;
+        memory::refuse_without(&setup.widths, rayon::current_num_threads())?;
         let identity = Identity {
             settings: settings.to_toml().map_err(Failure::new)?,
             data_sha256: corpus.fingerprint.clone(),
