@@ -52,7 +52,7 @@ pub(crate) enum Command {
     Bench(BenchArgs),
 }
 
-/// What a command line asks for.
+/// A parsed command line.
 pub(crate) enum Parsed {
     /// A command to run.
     Command(Command),

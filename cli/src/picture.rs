@@ -19,7 +19,8 @@ const FILLED: (usize, usize) = (20, 28);
 /// full range.
 const FAINT: f32 = 1.0 / 16.0;
 
-/// How many times the median difference at the border a pixel of ink must have.
+/// Minimum difference from the background that counts as ink, as a multiple of the
+/// median difference at the border.
 const NOISE: f32 = 3.0;
 
 /// Share of the ink that may lie apart from the digit at each side, as specks.
@@ -268,7 +269,7 @@ fn covered(i: usize, new: usize, old: usize) -> impl Iterator<Item = (usize, f32
 #[cfg(test)]
 mod tests {
     use super::*;
-    use handwritten::files;
+    use crate::setup;
 
     /// A vertical stroke of ink in an image of that size.
     fn stroke(rows: usize, columns: usize, ink: impl Fn(usize, usize) -> bool) -> Picture {
@@ -288,11 +289,11 @@ mod tests {
 
     #[test]
     fn the_images_of_mnist_are_taken_as_they_are() {
-        let Ok(dir) = files::find(None) else {
+        let Ok(corpus) = setup::load(None) else {
             eprintln!("skipped: the published package comes without data");
             return;
         };
-        let test = files::load(&dir).unwrap().test;
+        let test = corpus.test;
         for i in 0..test.len() {
             let image = test.image(i);
             let expected: Vec<f32> = image.iter().map(|&byte| f32::from(byte) / 255.0).collect();

@@ -1,5 +1,5 @@
-//! What a command computes with: the instruction set, the data set found, loaded
-//! and split, the net drawn, the workspace allocated.
+//! Sets up a command: the instruction set, the data set found, loaded and split, the
+//! net drawn, the workspace allocated.
 //!
 //! All commands set up through this module, so that all of them start from the
 //! same bits.

@@ -1,6 +1,6 @@
 //! Runs that are killed, stopped, raced, and starved of disk.
 //!
-//! `HANDWRITTEN_KILLS` says how often to kill; 60 without it.
+//! `HANDWRITTEN_KILLS` is the number of kills, 60 by default.
 
 #![cfg(unix)]
 
@@ -19,14 +19,14 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// A run of some tenths of a second, saved all the time.
+/// A run of some tenths of a second that is saved after each step.
 const LONG: &str = "--data data --hidden 8 --batch 1 --lr 0.01 --checkpoint-every 0";
 
-/// One that cannot end before a signal comes: nobody reads its standard output
-/// meanwhile, and what it has to say there does not fit into a pipe.
+/// A run that cannot end before a signal comes: its standard output is not read
+/// meanwhile, and is longer than a pipe holds.
 const WAITING: &str = "--data data --hidden 8 --batch 1 --lr 0.01 --epochs 400 --json";
 
-/// One that nobody waits for.
+/// A run that takes for ever.
 const ENDLESS: &str = "--data data --hidden 8 --batch 1 --lr 0.01 --epochs 1000000";
 
 impl Folder {
@@ -36,14 +36,15 @@ impl Folder {
         command.spawn().unwrap()
     }
 
-    /// A run that has been saved and goes on.
+    /// Starts a run and returns when it has been saved; it is still training.
     fn spawn_saved(&self, args: &str, run: &str) -> Child {
         let child = self.spawn(args);
         self.wait_for(&format!("{run}/last.ckpt"));
         child
     }
 
-    /// A run that has said these words on stderr, and goes on.
+    /// Starts a run and returns when it has printed these words to stderr; it is still
+    /// training.
     fn spawn_until(&self, args: &str, words: &str) -> Child {
         let mut child = self.spawn(args);
         let stderr = child.stderr.as_mut().unwrap();
@@ -65,7 +66,7 @@ impl Folder {
         }
     }
 
-    /// Asserts that a run which has been killed can go on: its checkpoint loads,
+    /// Asserts that a run which has been killed can be resumed: its checkpoint loads,
     /// and its history has each row once.
     fn assert_whole(&self, run: &str) {
         if self.path(&format!("{run}/last.ckpt")).exists() {
@@ -86,8 +87,8 @@ impl Folder {
 }
 
 impl Output {
-    /// How often it warned that something cannot be written before it ended with
-    /// that error. It has said nothing else.
+    /// Number of warnings that a file cannot be written, before the program ended with
+    /// that error. Asserts that it printed nothing else to stderr.
     fn warnings_of_writing(&self) -> usize {
         let lines: Vec<&str> = self.stderr.lines().collect();
         let (last, warnings) = lines.split_last().unwrap();
@@ -113,7 +114,7 @@ fn signal(child: &Child, name: &str) {
     signal_at_once(child, name, 1);
 }
 
-/// Sends a signal so many times within microseconds.
+/// Sends a signal several times within microseconds.
 fn signal_at_once(child: &Child, name: &str, times: usize) {
     let ids = vec![child.id().to_string(); times];
     let sent = Command::new("kill")
@@ -394,7 +395,7 @@ fn other_settings_and_other_data_are_refused_by_name() {
     ] {
         folder.train(&format!("--resume {run}")).fails(1, &[words]);
     }
-    // What is the same may be said again, and the data may have moved.
+    // Settings that are equal may be repeated, and the data may have moved.
     fs::rename(folder.path("data"), folder.path("moved")).unwrap();
     let args = "--resume run --lr 0.01 --hidden 8 --data moved --threads 1";
     folder.train(args).ok();
@@ -435,7 +436,7 @@ fn as_version_3(checkpoint: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Older checkpoints do not hold the mistakes: the settings beside them do.
+/// Checkpoints up to version 3 do not hold the mistakes; the settings do.
 #[test]
 fn a_run_with_mistakes_that_an_older_program_saved_goes_on_with_them() {
     let folder = Folder::new();
@@ -499,7 +500,7 @@ fn a_folder_that_is_removed_meanwhile_is_told_and_loses_no_result() {
     assert!(output.warnings_of_writing() > 0, "{}", output.stderr);
 }
 
-/// How often the disk was too small, and how often it was not.
+/// Number of runs that a disk was too small for, and of runs that it had room for.
 #[derive(Default)]
 struct Tries {
     refused: usize,
@@ -507,8 +508,8 @@ struct Tries {
 }
 
 impl Tries {
-    /// Asserts that a run is complete and as `whole`, or has been ended with an
-    /// error after nothing but warnings, with none of its files written in part.
+    /// Asserts that a run is complete and equal to `whole`, or that it ended with an
+    /// error after nothing but warnings and left no part of a file.
     fn check(&mut self, folder: &Folder, run: &str, output: &Output) {
         if output.code == Some(0) {
             self.written += 1;
@@ -537,8 +538,7 @@ impl Tries {
     }
 }
 
-/// Files of at most so many blocks of 512 bytes may be written, as with a quota,
-/// at growing sizes.
+/// Limits the size of files, as a quota does, to growing numbers of blocks of 512 bytes.
 #[test]
 fn whatever_fits_the_quota_is_whole() {
     let folder = Folder::new();
@@ -555,8 +555,7 @@ fn whatever_fits_the_quota_is_whole() {
     tries.assert_many();
 }
 
-/// A shell that may mount what nobody else sees. None where the system has no
-/// such thing for this user.
+/// A shell in a mount namespace of its own; `None` where this user may not have one.
 fn mounting(folder: &Folder) -> Option<impl Fn(&str) -> Output> {
     fs::create_dir(folder.path("disk")).unwrap();
     let shell = |script: &str| {
@@ -571,7 +570,7 @@ fn mounting(folder: &Folder) -> Option<impl Fn(&str) -> Output> {
     can.then_some(shell)
 }
 
-/// A file system of so many pages of 4096 bytes, which is full sooner or later.
+/// Runs on file systems of growing size, in pages of 4096 bytes.
 #[test]
 fn whatever_fits_the_disk_is_whole() {
     let folder = Folder::new();
@@ -638,7 +637,7 @@ fn a_loss_that_overflows_leaves_the_last_good_checkpoint() {
     let (saved, _) = Checkpoint::from_bytes(&folder.bytes("run/last.ckpt")).unwrap();
     assert!(!saved.history.is_empty());
     assert!(saved.net.view().params().iter().all(|w| w.is_finite()));
-    // It ends there again.
+    // Resumed, it ends at the same step.
     let again = folder.train("--resume run --quiet");
     again.fails(3, &["the loss stopped being finite in epoch "]);
 }

@@ -199,7 +199,7 @@ impl Display for Timings {
     }
 }
 
-/// What is measured in turn.
+/// Measurements that are taken in turn.
 struct Rounds {
     kernel_gflops: f64,
     /// On one thread, and on all.

@@ -63,7 +63,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), Failure> {
     })
 }
 
-/// What rounding costs.
+/// The cost of rounding, in accuracy.
 struct Cost {
     /// Test images.
     images: usize,

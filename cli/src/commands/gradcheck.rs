@@ -47,7 +47,7 @@ pub(super) fn run(args: GradcheckArgs) -> Result<(), Failure> {
     )))
 }
 
-/// What is compared.
+/// The title of the table: the net and the loss.
 fn title(setup: &Setup<'_>, images: usize) -> String {
     let config = &setup.settings.training;
     format!(

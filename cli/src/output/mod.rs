@@ -1,5 +1,4 @@
-//! What the programs print and draw: results on stdout, remarks on stderr, and
-//! the pictures of a run.
+//! Output of the programs: results on stdout, remarks on stderr, and pictures.
 
 pub(crate) mod plot;
 pub(crate) mod progress;

@@ -10,8 +10,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// What decides the bits of a run besides its checkpoint. A run is resumed only
-/// where all of it is equal.
+/// Everything besides the checkpoint that decides the bits of a run. A run is resumed
+/// only where all of it is equal.
 #[derive(Clone)]
 pub(crate) struct Identity {
     /// The settings, as config.toml has them.
@@ -110,8 +110,8 @@ impl Saved {
     }
 }
 
-/// What the program adds to a checkpoint: the identity of the run, and the state of
-/// the diagnosis.
+/// The bytes that the program adds to a checkpoint: the identity of the run, and the
+/// state of the diagnosis.
 pub(super) fn attachment(identity: &Identity, monitor: &[u8]) -> Vec<u8> {
     let mut w = Writer::default();
     w.bytes(identity.settings.as_bytes());

@@ -1,5 +1,5 @@
-//! What the user sets: as flags of `train`, as lines of a configuration file, or
-//! not at all.
+//! Settings as the user gives them: as flags of `train`, as lines of a configuration
+//! file, or not at all.
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;

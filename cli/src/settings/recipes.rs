@@ -133,24 +133,24 @@ mod tests {
         assert_eq!(broken.training.defects, mistakes.into_iter().collect());
         assert_eq!(broken.training.batch, Batch::Full);
 
-        let mended = settings("question+velocity");
+        let repaired = settings("question+velocity");
         let left = [Defect::RawLogitGradient, Defect::AliasedBest];
-        assert_eq!(mended.training.defects, left.into_iter().collect());
-        let mut same = mended;
+        assert_eq!(repaired.training.defects, left.into_iter().collect());
+        let mut same = repaired;
         same.training.defects = broken.training.defects;
         assert_eq!(same, broken);
 
-        let mended = settings("question+init");
-        assert_eq!(mended.init, Init::Glorot);
+        let repaired = settings("question+init");
+        assert_eq!(repaired.init, Init::Glorot);
         let same = Settings {
             init: broken.init,
-            ..mended
+            ..repaired
         };
         assert_eq!(same, broken);
     }
 
     #[test]
-    fn with_every_repair_the_question_is_mended() {
+    fn with_every_repair_the_failing_run_is_the_mended_one() {
         let mut all = settings("question+gradient+velocity+init+hidden+best");
         assert_eq!(all.training.defects, Defects::NONE);
         all.training.epochs = 50;

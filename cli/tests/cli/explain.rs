@@ -42,7 +42,7 @@ fn the_explanation_is_a_report_and_a_folder() {
         200
     );
 
-    // The same on one thread, and as JSON.
+    // On one thread, and as JSON, all files have the same bytes.
     let args = "explain --data data --quiet --json --threads 1 --out again";
     let again = folder.handwritten(args).ok();
     assert_eq!(again.stderr, "");

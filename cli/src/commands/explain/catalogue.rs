@@ -68,7 +68,7 @@ pub(super) const MISTAKES: [(&str, &str); 3] = [
     ("+init", "+gradient+velocity"),
 ];
 
-/// What the author of the run tried: one change each.
+/// Changes to the run that its author tried, one each.
 pub(super) const TRIED: [(&str, &str); 8] = [
     (
         "500 hidden units",

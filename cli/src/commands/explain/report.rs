@@ -1,4 +1,4 @@
-//! What `explain` prints and writes.
+//! The report of `explain`: tables, pictures and curves.
 
 use super::catalogue::{MEAN, MISTAKES, PUBLISHED, REPAIRED, REPAIRS, TRIED, repaired};
 use super::{FILES, Run};

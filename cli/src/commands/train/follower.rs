@@ -1,5 +1,4 @@
-//! What happens while a run trains: it is shown, diagnosed, saved, and stopped by a
-//! signal.
+//! The observer of a run: shows it, diagnoses it, saves it, and stops it at a signal.
 
 use crate::failure::Failure;
 use crate::output::progress::Progress;
@@ -64,7 +63,7 @@ impl Follower {
         self.saver.failure()
     }
 
-    /// What was observed after each epoch.
+    /// The observation after each epoch.
     pub(super) fn observations(&self) -> &[Observation] {
         self.monitor.looks()
     }
@@ -74,7 +73,7 @@ impl Follower {
         self.progress.seconds.clone()
     }
 
-    /// Warns that saves fail, once for each reason: there may be time to mend it.
+    /// Warns that saves fail, once for each reason, while there may be time to remove the cause.
     pub(super) fn warn_of_failed_saves(&mut self) {
         let failure = self.saver.failure();
         if let Some(failure) = failure.as_ref().filter(|_| failure != self.warned) {
