@@ -1,5 +1,5 @@
-//! Turns the figures of `cargo bench --bench gemm` or `--bench epoch` into the
-//! table and the chart of docs/performance.md that the instruction set has there.
+//! Writes the figures of `cargo bench --bench gemm` or `--bench epoch` into
+//! docs/performance.md: the table and the chart of the instruction set that computed.
 //!
 //! ```text
 //! cargo run --release --example performance -- target/gemm.csv
@@ -15,28 +15,29 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Ours and the best peer, two colours of Okabe and Ito's palette.
+/// Colours of `handwritten` and of the best peer, from Okabe and Ito's palette.
 const COLORS: [&str; 2] = ["#0072b2", "#e69f00"];
 
-/// What a bench wrote: the line about the machine, the names of the columns,
-/// the rows, and what it says of them.
+/// A file that a bench wrote.
 struct Table<'a> {
+    /// The first line, which describes the machine.
     machine: &'a str,
-    /// The instruction set that computed.
-    arm: &'a str,
+    instruction_set: &'a str,
+    /// Names of the columns.
     names: Vec<&'a str>,
     rows: Vec<Vec<&'a str>>,
+    /// Lines about the whole table.
     summaries: Vec<&'a str>,
 }
 
-/// A product.
+/// A row of the bench `gemm`; speeds are in GFLOP/s.
 struct Row {
     product: String,
     shape: String,
     threads: usize,
     pace: f64,
     peak: f64,
-    /// The name and pace of the fastest peer, where there are any.
+    /// Name and speed of the fastest peer, where there are any.
     best: Option<(String, f64)>,
 }
 
@@ -67,10 +68,10 @@ fn run(csv: &Path) -> Result<(), String> {
         let content = epochs_table(table.machine, &rows);
         ("epoch", content, epochs_chart(&rows))
     };
-    // Between these lines of the page stands the table.
-    let name = format!("{kind} {}", table.arm);
+    // The lines of the page between which the table stands.
+    let name = format!("{kind} {}", table.instruction_set);
     let marks = ["", "/"].map(|end| format!("<!-- {end}{name} -->\n"));
-    let picture = format!("{kind}-{}.svg", table.arm);
+    let picture = format!("{kind}-{}.svg", table.instruction_set);
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
     let page = docs.join("performance.md");
     let old = fs::read_to_string(&page).map_err(|error| format!("{}: {error}", page.display()))?;
@@ -87,8 +88,9 @@ impl<'a> Table<'a> {
         let mut lines = text.lines();
         let machine = lines.next().and_then(|line| line.strip_prefix("# "));
         let machine = machine.ok_or("the first line does not name the machine")?;
-        let arm = machine.split("; ").nth(1);
-        let arm = arm.ok_or("the first line does not name the instruction set")?;
+        let instruction_set = machine.split("; ").nth(1);
+        let instruction_set =
+            instruction_set.ok_or("the first line does not name the instruction set")?;
         let names = lines.next().ok_or("no names of columns")?;
         let (mut rows, mut summaries) = (Vec::<Vec<&str>>::new(), Vec::new());
         for line in lines {
@@ -102,7 +104,7 @@ impl<'a> Table<'a> {
         }
         Ok(Self {
             machine,
-            arm,
+            instruction_set,
             names: names.split(',').collect(),
             rows,
             summaries,
@@ -142,13 +144,16 @@ fn products(table: &Table<'_>) -> Result<Vec<Row>, String> {
     table.rows.iter().map(product).collect()
 }
 
-/// A training.
+/// A row of the bench `epoch`.
 struct Training {
     hidden: usize,
     batch: usize,
     threads: usize,
+    /// Seconds of an epoch.
     seconds: f64,
+    /// Share of the peak of multiply-adds, if products with zeros count.
     share: f64,
+    /// Name and seconds of the fastest peer.
     best: (String, f64),
 }
 
@@ -196,7 +201,7 @@ fn epochs_table(machine: &str, rows: &[Training]) -> String {
     table
 }
 
-/// How many times as fast as the best peer, on one thread and on two.
+/// A chart of the speeds relative to the best peer, on one thread and on two.
 fn epochs_chart(rows: &[Training]) -> String {
     let mut plot = BarPlot::new()
         .with_horizontal(true)
@@ -219,7 +224,7 @@ fn epochs_chart(rows: &[Training]) -> String {
     drawn(plot, one.len(), title, "Times as fast")
 }
 
-/// The page with another table between the marks.
+/// The page with a new table between the marks; none if a mark is missing.
 fn replaced(page: &str, [start, end]: [String; 2], table: &str) -> Option<String> {
     let (before, rest) = page.split_once(&start)?;
     let (_, after) = rest.split_once(&end)?;
@@ -265,7 +270,7 @@ fn products_table(bench: &Table<'_>, rows: &[Row]) -> String {
     table
 }
 
-/// Shares of the peak on one thread, ours and the best peer's.
+/// A chart of the shares of the peak on one thread, `handwritten`'s and the best peer's.
 fn products_chart(rows: &[Row]) -> String {
     let mut plot = BarPlot::new()
         .with_horizontal(true)
@@ -275,7 +280,7 @@ fn products_chart(rows: &[Row]) -> String {
         .iter()
         .filter(|row| row.threads == 1 && row.best.is_some());
     let one: Vec<&Row> = one.collect();
-    // From the bottom up, as the axis goes.
+    // Bars are drawn from the bottom up.
     for row in one.iter().rev() {
         let share = |pace: f64| 100.0 * pace / row.peak;
         let best = row.best.as_ref().map_or(0.0, |best| best.1);
@@ -287,7 +292,7 @@ fn products_chart(rows: &[Row]) -> String {
     drawn(plot, one.len(), title, "Share of the peak")
 }
 
-/// A chart with so many groups of bars.
+/// Draws a chart that has room for `groups` groups of bars.
 fn drawn(plot: BarPlot, groups: usize, title: &str, x_label: &str) -> String {
     let plots = vec![plot.into()];
     let layout = Layout::auto_from_plots(&plots)

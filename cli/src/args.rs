@@ -1,12 +1,15 @@
-//! Flags of all subcommands.
+//! The command line: all subcommands and their flags. The settings of a training
+//! are in [`crate::settings`].
 
-use super::Failure;
-use super::recipes;
-use super::settings::{Flags, Settings};
+use crate::failure::Failure;
+use crate::settings::{Flags, Settings, recipes};
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use std::env;
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// Trains and uses a shallow classifier of handwritten digits.
 #[derive(Parser)]
@@ -14,86 +17,137 @@ use std::path::PathBuf;
     name = "handwritten",
     version,
     propagate_version = true,
-    after_help = "Exit codes: 0 success, 1 a file, a data set or a model is not as it must be, \
-                  2 wrong usage, 3 the loss stopped being finite, 4 gradcheck found a wrong gradient, \
-                  130 and 143 stopped by SIGINT and SIGTERM.\n\
+    after_help = "Exit codes: 0 success; 1 a file, a data set or a model cannot be used; \
+                  2 wrong usage; 3 the loss stopped being finite; 4 gradcheck found a wrong \
+                  gradient; 130 and 143 stopped by SIGINT and SIGTERM.\n\
                   HANDWRITTEN_ISA=avx512, avx2, neon or portable forces an instruction set; \
-                  `handwritten info` shows which there are."
+                  `handwritten info` lists those of this machine."
 )]
-pub(super) struct Program {
+struct Program {
     #[command(subcommand)]
-    pub(super) command: Command,
+    command: Command,
 }
 
 #[derive(Subcommand)]
-pub(super) enum Command {
-    /// Train a net; without flags the question's own, mended, on real MNIST
+pub(crate) enum Command {
+    /// Train a net; without flags a 784-128-10 sigmoid net on MNIST, to 98 % accuracy
     Train(Box<TrainArgs>),
-    /// Repeat the test figures of a trained net from its file
+    /// Evaluate a trained net on its test images
     Evaluate(EvaluateArgs),
-    /// Write a trained net as Rust source, to be called where it lies in flash
+    /// Write a trained net as Rust source, for programs that cannot read files
     Export(ExportArgs),
     /// Classify images of digits
     Classify(ClassifyArgs),
-    /// Show why the net of the question did not learn: its run repeated, each mistake mended
+    /// Repeat a published run that failed to learn, and measure what each of its mistakes costs
+    ///
+    /// The run, a 784-1-10 sigmoid net on MNIST in full batches, stayed at 21 % accuracy.
+    /// docs/why-it-did-not-learn.md tells the story and gives the results. Repeating it takes
+    /// about a minute on two cores.
     Explain(ExplainArgs),
     /// Compare the gradient of a net with central differences of its loss, on real images
     Gradcheck(Box<GradcheckArgs>),
     /// Show what this machine computes with: instruction set, threads, caches, block sizes
     Info(InfoArgs),
-    /// Measure how fast this machine trains: half a minute for a table of a few lines
+    /// Measure how fast this machine trains; takes about ten seconds
     Bench(BenchArgs),
 }
 
+/// A parsed command line.
+pub(crate) enum Parsed {
+    /// A command to run.
+    Command(Command),
+    /// Help or the version, which has been printed; with the exit code.
+    Printed(ExitCode),
+}
+
+/// Parses the command line, and prints help or the version if it asks for them.
+///
+/// # Errors
+/// Says in one line what is wrong with the command line or with
+/// `RAYON_NUM_THREADS`.
+pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed, Failure> {
+    let error = match Program::try_parse_from(args) {
+        Ok(program) => {
+            check_rayon_threads()?;
+            return Ok(Parsed::Command(program.command));
+        }
+        Err(error) => error,
+    };
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // A closed stdout is not a failure.
+        let _ = error.print();
+        let code = u8::try_from(error.exit_code()).unwrap_or(2);
+        return Ok(Parsed::Printed(ExitCode::from(code)));
+    }
+    Err(Failure::usage(on_one_line(&error)))
+}
+
+/// The message of a parser's error, without the usage.
+fn on_one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let lines = text.lines().map(str::trim);
+    let said: Vec<&str> = lines
+        .filter(|line| !line.is_empty() && !line.starts_with("Usage:"))
+        .collect();
+    let said = said
+        .join("; ")
+        .replace("; [", " [")
+        .replace(":; ", ": ")
+        .replace("For more information, try '--help'.", "see --help");
+    said.trim_start_matches("error: ").to_string()
+}
+
 #[derive(Args)]
-pub(super) struct TrainArgs {
+pub(crate) struct TrainArgs {
     #[command(flatten)]
-    pub(super) settings: SettingsArgs,
+    pub(crate) settings: SettingsArgs,
     #[command(flatten)]
-    pub(super) place: PlaceArgs,
-    /// Go on with the run in this folder, which was interrupted
+    pub(crate) place: PlaceArgs,
+    /// Resume the interrupted run in this folder
     #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "name", "force"])]
-    pub(super) resume: Option<PathBuf>,
-    /// Save the run as often as this, besides after each epoch: 0 is after each step
+    pub(crate) resume: Option<PathBuf>,
+    /// Save the run at this interval too, besides after each epoch; 0 saves after each step
     #[arg(
         long,
         value_name = "SECONDS",
         default_value_t = 5.0,
         allow_negative_numbers = true
     )]
-    pub(super) checkpoint_every: f64,
+    pub(crate) checkpoint_every: f64,
     #[command(flatten)]
-    pub(super) common: Common,
-    /// Print results only: no progress, no line for each epoch
+    pub(crate) common: Common,
+    /// Print results only, no progress
     #[arg(long, short)]
-    pub(super) quiet: bool,
+    pub(crate) quiet: bool,
 }
 
 /// Where a run is written.
 #[derive(Args)]
-pub(super) struct PlaceArgs {
-    /// Write the run into this folder, which must be new or empty
+pub(crate) struct PlaceArgs {
+    /// Write the results into this folder, which must be new or empty
     #[arg(long, value_name = "DIR", conflicts_with = "name")]
-    pub(super) out: Option<PathBuf>,
-    /// Write the run into runs/NAME, which must be new or empty [default: named after what it is]
+    pub(crate) out: Option<PathBuf>,
+    /// Write the results into runs/NAME, which must be new or empty [default: a new folder in
+    /// runs, named after the data set and the net, or explain]
     #[arg(long, value_name = "NAME")]
-    pub(super) name: Option<String>,
-    /// Overwrite the run that is in the folder
+    pub(crate) name: Option<String>,
+    /// Overwrite the results that are in the folder
     #[arg(long)]
-    pub(super) force: bool,
+    pub(crate) force: bool,
 }
 
 /// Where settings come from.
 #[derive(Args)]
-pub(super) struct SettingsArgs {
-    /// Start from a named configuration, over which a file's settings and flags win: quick, 98 %
-    /// within a second; question, the run that did not learn, mistakes and all;
-    /// question-sum, the same as it was published first; question+gradient, +velocity, +init,
-    /// +hidden, +best, the same with one or more of its mistakes mended, of question-sum +softmax
-    /// as well; mended, with all of them
+pub(crate) struct SettingsArgs {
+    /// Start from a named configuration; --config and flags override its settings. quick: 98 %
+    /// accuracy within a second. question: a published run that failed to learn, with all its
+    /// mistakes (docs/why-it-did-not-learn.md). question-sum: that run as it was first published,
+    /// with the sum of the loss. question+gradient, +velocity, +init, +hidden, +best: that run with
+    /// one or more of its mistakes repaired; +softmax, of question-sum only. mended: all of them
+    /// repaired, with 128 hidden units
     #[arg(long, value_name = "NAME", value_parser = recipes::find)]
     recipe: Option<Flags>,
-    /// Take settings from a file, such as the config.toml of a run; flags win over it
+    /// Take settings from a file, such as the config.toml of a run; flags override them
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -101,13 +155,13 @@ pub(super) struct SettingsArgs {
 }
 
 impl SettingsArgs {
-    /// Reads the file if there is one, checks all and fills in the rest.
-    pub(super) fn resolve(self) -> Result<Settings, Failure> {
+    /// Reads the file if there is one, checks all settings and fills in the defaults.
+    pub(crate) fn resolve(self) -> Result<Settings, Failure> {
         self.flags()?.resolve()
     }
 
-    /// Reads the file if there is one: what is given, whichever way.
-    pub(super) fn flags(self) -> Result<Flags, Failure> {
+    /// The settings that are given by flags, file or recipe.
+    pub(crate) fn flags(self) -> Result<Flags, Failure> {
         let file = self.config.as_deref().map(Flags::read).transpose()?;
         let flags = self.flags.or(file.unwrap_or_default());
         Ok(flags.or(self.recipe.unwrap_or_default()))
@@ -115,147 +169,147 @@ impl SettingsArgs {
 }
 
 #[derive(Args)]
-pub(super) struct EvaluateArgs {
+pub(crate) struct EvaluateArgs {
     /// The model.safetensors of a run
-    pub(super) model: PathBuf,
-    /// The folder of the four IDX files [default: as for train]
+    pub(crate) model: PathBuf,
+    /// Folder of the four IDX files of a data set [default: as for train]
     #[arg(long, value_name = "DIR")]
-    pub(super) data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) common: Common,
+    pub(crate) common: Common,
 }
 
 #[derive(Args)]
-pub(super) struct ExportArgs {
+pub(crate) struct ExportArgs {
     /// The model.safetensors of a run
-    pub(super) model: PathBuf,
-    /// What to write
+    pub(crate) model: PathBuf,
+    /// Format of the file
     #[arg(long, value_enum, default_value = "rust")]
-    pub(super) format: Format,
-    /// Round the weights, and say what that costs on all test images
+    pub(crate) format: Format,
+    /// Round the weights, and measure what that costs on all test images
     #[arg(long, value_enum, value_name = "BITS")]
-    pub(super) quantize: Option<Quantize>,
+    pub(crate) quantize: Option<Quantize>,
     /// Write this file, which must be new
     #[arg(long, value_name = "FILE")]
-    pub(super) out: PathBuf,
+    pub(crate) out: PathBuf,
     /// Overwrite the file
     #[arg(long)]
-    pub(super) force: bool,
-    /// The folder of the four IDX files, which --quantize evaluates on [default: as for train]
+    pub(crate) force: bool,
+    /// Folder of the four IDX files that --quantize evaluates on [default: as for train]
     #[arg(long, value_name = "DIR", requires = "quantize")]
-    pub(super) data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     /// Print results as JSON lines on stdout
     #[arg(long)]
-    pub(super) json: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
-pub(super) enum Format {
-    /// A module for the crate `handwritten`, all of it in one file
+pub(crate) enum Format {
+    /// A module for the crate `handwritten`, in one file
     Rust,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
-pub(super) enum Quantize {
-    /// Integers of eight bits, with a scale for each output
+pub(crate) enum Quantize {
+    /// 8-bit integers, with a scale for each output
     Int8,
 }
 
 #[derive(Args)]
-pub(super) struct ClassifyArgs {
+pub(crate) struct ClassifyArgs {
     /// The model.safetensors of a run
-    pub(super) model: PathBuf,
-    /// PNG files, of any size, with one digit each in any colour on an even
-    /// ground; it is scaled and centred as in MNIST, unless the image is of the
-    /// net's own size and its ink lies so already or the net learnt other data
+    pub(crate) model: PathBuf,
+    /// PNG files of any size, each with one digit in any colour on an even background. The digit
+    /// is scaled and centred as in MNIST, unless the image has the size of the net's inputs and
+    /// either its digit is centred already or the net was trained on other data than MNIST
     #[arg(required = true)]
-    pub(super) images: Vec<PathBuf>,
-    /// Print JSON lines
+    pub(crate) images: Vec<PathBuf>,
+    /// Print results as JSON lines on stdout
     #[arg(long)]
-    pub(super) json: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]
-pub(super) struct ExplainArgs {
-    /// The folder of the four IDX files [default: as for train]
+pub(crate) struct ExplainArgs {
+    /// Folder of the four IDX files of a data set [default: as for train]
     #[arg(long, value_name = "DIR")]
-    pub(super) data: Option<PathBuf>,
-    /// Where all randomness comes from
+    pub(crate) data: Option<PathBuf>,
+    /// Seed of all random numbers
     #[arg(
         long,
         value_name = "N",
         default_value_t = 1,
         allow_negative_numbers = true
     )]
-    pub(super) seed: u64,
+    pub(crate) seed: u64,
     #[command(flatten)]
-    pub(super) place: PlaceArgs,
+    pub(crate) place: PlaceArgs,
     #[command(flatten)]
-    pub(super) common: Common,
-    /// Print results only: no progress
+    pub(crate) common: Common,
+    /// Print results only, no progress
     #[arg(long, short)]
-    pub(super) quiet: bool,
+    pub(crate) quiet: bool,
 }
 
 #[derive(Args)]
-pub(super) struct GradcheckArgs {
+pub(crate) struct GradcheckArgs {
     #[command(flatten)]
-    pub(super) settings: SettingsArgs,
-    /// The number of images whose loss is taken
+    pub(crate) settings: SettingsArgs,
+    /// Number of images whose loss is compared
     #[arg(
         long,
         value_name = "N",
         default_value = "64",
         allow_negative_numbers = true
     )]
-    pub(super) images: NonZeroUsize,
-    /// The number of parameters of each tensor that are compared
+    pub(crate) images: NonZeroUsize,
+    /// Number of parameters of each tensor that are compared
     #[arg(
         long,
         value_name = "N",
         default_value = "20",
         allow_negative_numbers = true
     )]
-    pub(super) parameters: NonZeroUsize,
-    /// Print JSON lines
+    pub(crate) parameters: NonZeroUsize,
+    /// Print results as JSON lines on stdout
     #[arg(long)]
-    pub(super) json: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]
-pub(super) struct InfoArgs {
+pub(crate) struct InfoArgs {
     #[command(flatten)]
-    pub(super) common: Common,
+    pub(crate) common: Common,
 }
 
 #[derive(Args)]
-pub(super) struct BenchArgs {
-    /// The folder of the four IDX files [default: as for train]
+pub(crate) struct BenchArgs {
+    /// Folder of the four IDX files of a data set [default: as for train]
     #[arg(long, value_name = "DIR")]
-    pub(super) data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) common: Common,
+    pub(crate) common: Common,
 }
 
-/// The most threads to compute on.
+/// Maximum number of threads.
 const MAX_THREADS: i64 = 1024;
 
 #[derive(Args)]
-pub(super) struct Common {
-    /// Threads to compute on; they change the speed and not a bit of the result
+pub(crate) struct Common {
+    /// Threads to compute on; their number changes no bit of the result
     /// [default: RAYON_NUM_THREADS, or the cores that the process may use]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = 1..=MAX_THREADS)]
-    pub(super) threads: Option<i64>,
+    pub(crate) threads: Option<i64>,
     /// Print results as JSON lines on stdout
     #[arg(long)]
-    pub(super) json: bool,
+    pub(crate) json: bool,
 }
 
 impl Common {
-    /// The pool of threads to compute in.
-    pub(super) fn pool(&self) -> Result<rayon::ThreadPool, Failure> {
+    /// A pool of the threads to compute on.
+    pub(crate) fn pool(&self) -> Result<rayon::ThreadPool, Failure> {
         rayon::ThreadPoolBuilder::new()
-            // Zero leaves the number to rayon.
+            // 0 leaves the number to rayon.
             .num_threads(self.threads.map_or(0, |threads| threads as usize))
             .build()
             .map_err(|error| {
@@ -265,9 +319,9 @@ impl Common {
     }
 }
 
-/// Refuses a RAYON_NUM_THREADS that rayon would not heed, or would be busy
-/// with for minutes.
-pub(super) fn check_rayon_threads() -> Result<(), Failure> {
+/// Refuses a `RAYON_NUM_THREADS` that rayon would ignore, or that would keep it
+/// starting threads for minutes.
+fn check_rayon_threads() -> Result<(), Failure> {
     let Some(text) = env::var_os("RAYON_NUM_THREADS").filter(|text| !text.is_empty()) else {
         return Ok(());
     };

@@ -1,6 +1,5 @@
-//! Images from outside, brought into the form of the training images.
+//! Images from PNG files, brought into the form of the training images.
 
-use super::Failure;
 use handwritten::compute::vector;
 use png::{ColorType, Decoder, Limits, Transformations};
 use std::fs::File;
@@ -8,47 +7,48 @@ use std::io::BufReader;
 use std::ops::Range;
 use std::path::Path;
 
-/// The most pixels that an image may have; more is no picture of one digit.
+/// Maximum number of pixels of an image; one digit needs fewer.
 const MAX_PIXELS: u64 = 1 << 26;
 
-/// The part of the side that a digit fills, and the whole: MNIST's digits fit
-/// into 20×20 of 28×28 pixels (LeCun et al., *Gradient-Based Learning Applied
+/// The part of an image's side that a digit fills, and the whole side: MNIST's digits
+/// fit into 20×20 of 28×28 pixels (LeCun et al., *Gradient-Based Learning Applied
 /// to Document Recognition*, 1998, section III.A).
 const FILLED: (usize, usize) = (20, 28);
 
-/// The least difference from the ground that is ink, of the whole range.
+/// Minimum difference from the background that counts as ink, as a share of the
+/// full range.
 const FAINT: f32 = 1.0 / 16.0;
 
-/// How many times the difference that is usual at the border ink must have.
+/// Minimum difference from the background that counts as ink, as a multiple of the
+/// median difference at the border.
 const NOISE: f32 = 3.0;
 
-/// The share of the ink that may lie apart at each side of a digit.
+/// Share of the ink that may lie apart from the digit at each side, as specks.
 const SPECKS: f32 = 0.02;
 
-/// A grey image, ink towards 1 on a ground of 0.
-pub(super) struct Picture {
+/// A grey image: the background is 0, ink is up to 1.
+pub(crate) struct Picture {
     rows: usize,
     columns: usize,
     ink: Vec<f32>,
 }
 
 impl Picture {
-    /// Reads a PNG file. Where it is transparent it lies on white, or on black
+    /// Reads a PNG file. Where it is transparent, it is put on white, or on black
     /// if hardly anything of it differs from white.
-    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let failure = |why: String| Failure::new(format!("{}: {why}", path.display()));
-        let file = File::open(path).map_err(|error| failure(error.to_string()))?;
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+        let file = File::open(path).map_err(|error| error.to_string())?;
         let bytes = usize::try_from(8 * MAX_PIXELS).unwrap_or(usize::MAX);
         let mut decoder = Decoder::new_with_limits(BufReader::new(file), Limits { bytes });
         decoder.set_transformations(Transformations::normalize_to_color8());
-        let no_png = |error: png::DecodingError| failure(format!("no PNG image: {error}"));
+        let no_png = |error: png::DecodingError| format!("not a PNG image: {error}");
         let mut reader = decoder.read_info().map_err(no_png)?;
         let (width, height) = reader.info().size();
         if u64::from(width) * u64::from(height) > MAX_PIXELS {
-            return Err(failure(format!("{width}×{height} pixels are too many")));
+            return Err(format!("{width}×{height} pixels are too many"));
         }
         let size = reader.output_buffer_size();
-        let size = size.ok_or_else(|| failure(format!("{width}×{height} pixels are too many")))?;
+        let size = size.ok_or_else(|| format!("{width}×{height} pixels are too many"))?;
         let mut bytes = vec![0; size];
         let frame = reader.next_frame(&mut bytes).map_err(no_png)?;
         let (channels, colour) = match frame.color_type {
@@ -56,7 +56,7 @@ impl Picture {
             ColorType::GrayscaleAlpha => (2, false),
             ColorType::Rgb => (3, true),
             ColorType::Rgba => (4, true),
-            ColorType::Indexed => return Err(failure("a palette without colours".to_string())),
+            ColorType::Indexed => return Err("a palette without colours".to_string()),
         };
         let (rows, columns) = (height as usize, width as usize);
         let on = |below: f32| {
@@ -77,11 +77,11 @@ impl Picture {
         }
         picture
             .cleaned()
-            .ok_or_else(|| failure("no ink stands out in it".to_string()))
+            .ok_or_else(|| "no ink stands out from the background".to_string())
     }
 
-    /// Ink is the distance from the ground, in the colour that differs most, and
-    /// the ground is the median of the border. Colours are from 0 to 255.
+    /// Takes the median of the border as the background, and as ink the distance
+    /// from it in the colour that differs most. Colours are from 0 to 255.
     fn from_pixels(rows: usize, columns: usize, pixel: impl Fn(usize) -> [f32; 3]) -> Self {
         let border: Vec<[f32; 3]> = border(rows, columns).map(&pixel).collect();
         let ground = [0, 1, 2].map(|i| median(border.iter().map(|pixel| pixel[i])));
@@ -93,8 +93,7 @@ impl Picture {
         Self { rows, columns, ink }
     }
 
-    /// Without what is no more than the noise of the ground; `None` if that is
-    /// all there is.
+    /// Removes the noise of the background; `None` if nothing else is there.
     fn cleaned(mut self) -> Option<Self> {
         let border = border(self.rows, self.columns).map(|k| self.ink[k]);
         let noise = NOISE * median(border);
@@ -109,11 +108,11 @@ impl Picture {
         Some(self)
     }
 
-    /// The inputs of a net for `rows × columns` images: the ink is stretched to
-    /// full strength, scaled and centred as MNIST's is. An image of that size is
-    /// taken as it is if its ink lies so already, or if the net has learnt from
-    /// images whose ink may lie otherwise, not `as_mnist`.
-    pub(super) fn fitted(self, rows: usize, columns: usize, as_mnist: bool) -> Vec<f32> {
+    /// The inputs of a net for `rows × columns` images: the ink is stretched to full
+    /// strength, scaled and centred as in MNIST. An image of that size is returned
+    /// unchanged if its ink is centred already, or if the net was trained on images
+    /// that are not centred like MNIST's (`as_mnist` is false).
+    pub(crate) fn fitted(self, rows: usize, columns: usize, as_mnist: bool) -> Vec<f32> {
         let is_own = (self.rows, self.columns) == (rows, columns);
         if is_own && (!as_mnist || self.lies_as_mnist()) {
             return self.ink;
@@ -131,9 +130,9 @@ impl Picture {
             .centred(rows, columns)
     }
 
-    /// Whether the ink is such as in each of MNIST's 70 000 images: at least 254
-    /// of 255 at its strongest, 19 or 20 pixels at its longest, with its centre
-    /// within a pixel of the middle.
+    /// Whether the ink has what each of MNIST's 70 000 images has: a strongest value
+    /// of at least 254 of 255, a longer side of 19 or 20 pixels, a centre within a
+    /// pixel of the middle.
     fn lies_as_mnist(&self) -> bool {
         let lines = self.lines(0.0);
         let longest = lines.each_ref().map(|lines| extent(lines, 0.0).len());
@@ -145,8 +144,8 @@ impl Picture {
                 .all(|lines| (centre(lines) - lines.len() as f32 / 2.0).abs() <= 1.0)
     }
 
-    /// The box of the digit, with its strongest ink as 1. What is not a quarter as
-    /// strong is shadow rather than ink; a few specks may be outside.
+    /// The bounding box of the digit, with its strongest ink scaled to 1. Anything
+    /// less than a quarter as strong counts as shadow; a few specks may lie outside.
     fn cropped(&self) -> Self {
         let strongest = vector::max(&self.ink);
         let weak = strongest / 4.0;
@@ -164,7 +163,7 @@ impl Picture {
         }
     }
 
-    /// The sums of the ink above a threshold in each row, and in each column.
+    /// Sums of the ink above a threshold, by row and by column.
     fn lines(&self, threshold: f32) -> [Vec<f32>; 2] {
         let (mut rows, mut columns) = (vec![0.0; self.rows], vec![0.0; self.columns]);
         for (k, &x) in self.ink.iter().enumerate() {
@@ -176,7 +175,7 @@ impl Picture {
         [rows, columns]
     }
 
-    /// Scaled so that each new pixel is the mean of the area that it covers.
+    /// Resamples the image so that each new pixel is the mean of the area it covers.
     fn resized(&self, rows: usize, columns: usize) -> Self {
         let mut ink = Vec::with_capacity(rows * columns);
         for i in 0..rows {
@@ -193,8 +192,8 @@ impl Picture {
         Self { rows, columns, ink }
     }
 
-    /// Moved so that the centre of the ink is that of a larger image or, as in
-    /// MNIST, less than a pixel below and to the right of it.
+    /// Moves the centre of the ink to that of a larger image or, as in MNIST, less
+    /// than a pixel below and to the right of it.
     fn centred(&self, rows: usize, columns: usize) -> Vec<f32> {
         let shift = |lines: &[f32], whole: usize| {
             let first = (whole as f32 / 2.0 - centre(lines)).ceil().max(0.0) as usize;
@@ -210,7 +209,7 @@ impl Picture {
     }
 }
 
-/// The positions of the outermost pixels.
+/// Positions of the outermost pixels.
 fn border(rows: usize, columns: usize) -> impl Iterator<Item = usize> {
     (0..rows).flat_map(move |i| {
         let inner = i > 0 && i + 1 < rows;
@@ -219,22 +218,22 @@ fn border(rows: usize, columns: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-/// The element in the middle of all in order; of two, the larger one.
+/// The median; of an even number of elements, the larger one in the middle.
 fn median(xs: impl Iterator<Item = f32>) -> f32 {
     let mut xs: Vec<f32> = xs.collect();
     let middle = xs.len() / 2;
     *xs.select_nth_unstable_by(middle, f32::total_cmp).1
 }
 
-/// From the first to the last line of ink, without those at either end that an
-/// empty line sets apart and that hold no more than a share of all ink.
+/// The range from the first to the last line with ink. Lines at either end do not
+/// count if an empty line separates them and they hold at most `share` of all ink.
 fn extent(lines: &[f32], share: f32) -> Range<usize> {
     let most = share * vector::sum(lines);
     first(lines.iter(), most)..lines.len() - first(lines.iter().rev(), most)
 }
 
-/// How many lines there are up to the last empty one before which there is no
-/// more than that much ink.
+/// Number of lines up to and including the last empty one before which the lines
+/// hold at most `most` ink.
 fn first<'a>(lines: impl Iterator<Item = &'a f32>, most: f32) -> usize {
     let (mut sum, mut first) = (0.0, 0);
     for (i, &x) in lines.enumerate() {
@@ -249,13 +248,14 @@ fn first<'a>(lines: impl Iterator<Item = &'a f32>, most: f32) -> usize {
     first
 }
 
-/// The centre of lines of ink.
+/// The centre of mass of the ink.
 fn centre(lines: &[f32]) -> f32 {
     let moments = lines.iter().enumerate().map(|(i, x)| x * (i as f32 + 0.5));
     moments.sum::<f32>() / vector::sum(lines)
 }
 
-/// The old pixels under new pixel `i` of `new`, each with its share of it.
+/// The old pixels that new pixel `i` of `new` covers, each with its share of the
+/// area.
 fn covered(i: usize, new: usize, old: usize) -> impl Iterator<Item = (usize, f32)> {
     let scale = old as f32 / new as f32;
     let (from, to) = (i as f32 * scale, (i + 1) as f32 * scale);
@@ -269,7 +269,7 @@ fn covered(i: usize, new: usize, old: usize) -> impl Iterator<Item = (usize, f32
 #[cfg(test)]
 mod tests {
     use super::*;
-    use handwritten::files;
+    use crate::setup;
 
     /// A vertical stroke of ink in an image of that size.
     fn stroke(rows: usize, columns: usize, ink: impl Fn(usize, usize) -> bool) -> Picture {
@@ -289,11 +289,11 @@ mod tests {
 
     #[test]
     fn the_images_of_mnist_are_taken_as_they_are() {
-        let Ok(dir) = crate::find_data(None) else {
+        let Ok(corpus) = setup::load(None) else {
             eprintln!("skipped: the published package comes without data");
             return;
         };
-        let test = files::load(&dir).unwrap().test;
+        let test = corpus.test;
         for i in 0..test.len() {
             let image = test.image(i);
             let expected: Vec<f32> = image.iter().map(|&byte| f32::from(byte) / 255.0).collect();

@@ -1,28 +1,29 @@
 //! Signals that ask the program to end.
 
-use super::Failure;
+use crate::failure::Failure;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 #[cfg(unix)]
 use std::time::Duration;
 
-/// Signals within this time are one wish to end: `timeout` sends its own twice,
-/// to the process and to the group that it is in.
+/// Signals within this time of the first count as one request: `timeout` sends its
+/// signal twice, to the process and to its process group.
 #[cfg(unix)]
-const ONE_WISH: Duration = Duration::from_secs(1);
+const ONE_REQUEST: Duration = Duration::from_secs(1);
 
-/// The last signal that came, if one has: the training ends in order then.
+/// The last signal received, if any. Commands that poll it end in order.
 #[derive(Clone)]
-pub(super) struct Signals(Arc<AtomicUsize>);
+pub(crate) struct Signals(Arc<AtomicUsize>);
 
-/// A signal that has come.
+/// SIGINT or SIGTERM, by its number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Signal(usize);
+pub(crate) struct Signal(usize);
 
 impl Signals {
-    /// Listens for SIGINT and SIGTERM. One that comes later than the first ends
-    /// the process at once, which harms no file either.
-    pub(super) fn listen() -> Result<Self, Failure> {
+    /// Listens for SIGINT and SIGTERM. A second signal, a second or more after the
+    /// first, ends the process at once; files are written atomically, so none is
+    /// damaged.
+    pub(crate) fn listen() -> Result<Self, Failure> {
         let last = Arc::new(AtomicUsize::new(0));
         #[cfg(unix)]
         {
@@ -38,22 +39,22 @@ impl Signals {
                 flag::register_usize(signal, last.clone(), signal as usize).map_err(failed)?;
             }
             let mut signals = Signals::new(both).map_err(failed)?;
-            let end_at_the_second = move || {
+            let exit_at_second_signal = move || {
                 let mut first = None;
                 for signal in signals.forever() {
-                    if first.get_or_insert_with(Instant::now).elapsed() >= ONE_WISH {
+                    if first.get_or_insert_with(Instant::now).elapsed() >= ONE_REQUEST {
                         low_level::exit(128 + signal);
                     }
                 }
             };
             let thread = thread::Builder::new().name("signals".to_string());
-            thread.spawn(end_at_the_second).map_err(failed)?;
+            thread.spawn(exit_at_second_signal).map_err(failed)?;
         }
         Ok(Self(last))
     }
 
-    /// The signal that came.
-    pub(super) fn caught(&self) -> Option<Signal> {
+    /// The last signal received.
+    pub(crate) fn caught(&self) -> Option<Signal> {
         match self.0.load(Ordering::Relaxed) {
             0 => None,
             number => Some(Signal(number)),
@@ -62,13 +63,13 @@ impl Signals {
 }
 
 impl Signal {
-    /// The exit code of a process that it ended, as shells report it.
-    pub(super) fn exit_code(self) -> u8 {
+    /// The exit code that shells report for a process ended by this signal.
+    pub(crate) fn exit_code(self) -> u8 {
         u8::try_from(128 + self.0).unwrap_or(1)
     }
 
-    /// Its name.
-    pub(super) fn name(self) -> &'static str {
+    /// The name for messages.
+    pub(crate) fn name(self) -> &'static str {
         match self.0 {
             2 => "SIGINT",
             15 => "SIGTERM",

@@ -1,6 +1,6 @@
 //! Runs that are killed, stopped, raced, and starved of disk.
 //!
-//! `HANDWRITTEN_KILLS` says how often to kill; 60 without it.
+//! `HANDWRITTEN_KILLS` is the number of kills, 60 by default.
 
 #![cfg(unix)]
 
@@ -8,6 +8,7 @@
 mod programs;
 
 use handwritten::Checkpoint;
+use handwritten::net::defects::Defects;
 use programs::{FILES, Folder, Output, assert_same_run, run, say};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -18,14 +19,14 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// A run of some tenths of a second, saved all the time.
+/// A run of some tenths of a second that is saved after each step.
 const LONG: &str = "--data data --hidden 8 --batch 1 --lr 0.01 --checkpoint-every 0";
 
-/// One that cannot end before a signal comes: nobody reads its standard output
-/// meanwhile, and what it has to say there does not fit into a pipe.
+/// A run that cannot end before a signal comes: its standard output is not read
+/// meanwhile, and is longer than a pipe holds.
 const WAITING: &str = "--data data --hidden 8 --batch 1 --lr 0.01 --epochs 400 --json";
 
-/// One that nobody waits for.
+/// A run that takes for ever.
 const ENDLESS: &str = "--data data --hidden 8 --batch 1 --lr 0.01 --epochs 1000000";
 
 impl Folder {
@@ -35,14 +36,15 @@ impl Folder {
         command.spawn().unwrap()
     }
 
-    /// A run that has been saved and goes on.
+    /// Starts a run and returns when it has been saved; it is still training.
     fn spawn_saved(&self, args: &str, run: &str) -> Child {
         let child = self.spawn(args);
         self.wait_for(&format!("{run}/last.ckpt"));
         child
     }
 
-    /// A run that has said these words on stderr, and goes on.
+    /// Starts a run and returns when it has printed these words to stderr; it is still
+    /// training.
     fn spawn_until(&self, args: &str, words: &str) -> Child {
         let mut child = self.spawn(args);
         let stderr = child.stderr.as_mut().unwrap();
@@ -64,7 +66,7 @@ impl Folder {
         }
     }
 
-    /// Asserts that a run which has been killed can go on: its checkpoint loads,
+    /// Asserts that a run which has been killed can be resumed: its checkpoint loads,
     /// and its history has each row once.
     fn assert_whole(&self, run: &str) {
         if self.path(&format!("{run}/last.ckpt")).exists() {
@@ -85,8 +87,8 @@ impl Folder {
 }
 
 impl Output {
-    /// How often it warned that something cannot be written before it ended with
-    /// that error. It has said nothing else.
+    /// Number of warnings that a file cannot be written, before the program ended with
+    /// that error. Asserts that it printed nothing else to stderr.
     fn warnings_of_writing(&self) -> usize {
         let lines: Vec<&str> = self.stderr.lines().collect();
         let (last, warnings) = lines.split_last().unwrap();
@@ -112,7 +114,7 @@ fn signal(child: &Child, name: &str) {
     signal_at_once(child, name, 1);
 }
 
-/// Sends a signal so many times within microseconds.
+/// Sends a signal several times within microseconds.
 fn signal_at_once(child: &Child, name: &str, times: usize) {
     let ids = vec![child.id().to_string(); times];
     let sent = Command::new("kill")
@@ -178,12 +180,12 @@ fn a_signal_ends_the_run_in_order_and_it_goes_on() {
 
         let resumed = folder.train(&format!("--resume {name}")).ok();
         assert!(
-            resumed.stderr.contains("going on after "),
+            resumed.stderr.contains("resuming after "),
             "{}",
             resumed.stderr
         );
         assert!(
-            resumed.stdout.contains(" s since it went on\n"),
+            resumed.stdout.contains(" s since it was resumed\n"),
             "{}",
             resumed.stdout
         );
@@ -201,6 +203,28 @@ fn a_signal_ends_the_run_in_order_and_it_goes_on() {
 }
 
 #[test]
+fn an_explanation_that_a_signal_stops_leaves_no_folder() {
+    for (signal_name, code) in [("INT", 130), ("TERM", 143)] {
+        let folder = Folder::new();
+        for (args, made) in [("", "runs/explain"), ("--out a/b", "a/b")] {
+            let args = format!("explain --data data --threads 1 {args}");
+            let program = env!("CARGO_BIN_EXE_handwritten");
+            let mut command = folder.command(program, args.split_whitespace());
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            let child = command.spawn().unwrap();
+            folder.wait_for(made);
+            signal(&child, signal_name);
+            let stopped = end(child);
+            assert_eq!(stopped.code, Some(code), "{}", stopped.stderr);
+            assert_eq!(stopped.stdout, "");
+            let words = format!("stopped by SIG{signal_name}: nothing is written\n");
+            assert_eq!(stopped.stderr, words);
+            assert_eq!(folder.names(""), ["data"]);
+        }
+    }
+}
+
+#[test]
 fn what_it_says_to_go_on_is_what_a_shell_takes() {
     let folder = Folder::new();
     for out in ["-run", "my run", "it's $HOME"] {
@@ -211,7 +235,7 @@ fn what_it_says_to_go_on_is_what_a_shell_takes() {
         folder.wait_for(&format!("{out}/last.ckpt"));
         signal(&child, "INT");
         let stopped = end(child);
-        let (_, resuming) = stopped.stderr.split_once("to go on: ").unwrap();
+        let (_, resuming) = stopped.stderr.split_once("to resume: ").unwrap();
         // Refused, so that it does not go on for ever, but by the run itself.
         let script = format!(
             "train() {{ \"$TRAIN\" \"$@\"; }}; {} --lr 2",
@@ -284,7 +308,7 @@ fn signals_end_it_in_order_and_one_that_comes_later_at_once() {
         let stopped = end(child);
         assert_eq!(stopped.code, Some(code), "{}", stopped.stderr);
         if later.is_none() {
-            let words = " after 0 epochs and 1 steps; to go on: train --resume run";
+            let words = " after 0 epochs and 1 steps; to resume: train --resume run";
             assert!(stopped.stderr.contains(words), "{}", stopped.stderr);
             fs::remove_dir_all(folder.path("run")).unwrap();
         } else {
@@ -310,7 +334,7 @@ fn nobody_writes_into_a_run_that_is_being_written() {
     // The lock of the dead is none.
     child.kill().unwrap();
     end(child);
-    let child = folder.spawn_until("--resume run", "going on after ");
+    let child = folder.spawn_until("--resume run", "resuming after ");
     signal(&child, "INT");
     let stopped = end(child);
     assert_eq!(stopped.code, Some(130), "{}", stopped.stderr);
@@ -371,7 +395,7 @@ fn other_settings_and_other_data_are_refused_by_name() {
     ] {
         folder.train(&format!("--resume {run}")).fails(1, &[words]);
     }
-    // What is the same may be said again, and the data may have moved.
+    // Settings that are equal may be repeated, and the data may have moved.
     fs::rename(folder.path("data"), folder.path("moved")).unwrap();
     let args = "--resume run --lr 0.01 --hidden 8 --data moved --threads 1";
     folder.train(args).ok();
@@ -393,6 +417,42 @@ fn a_run_of_other_roundings_is_not_gone_on_with() {
     run(command.env("HANDWRITTEN_ISA", "portable")).fails(1, &["with fused multiply-adds"]);
 }
 
+/// A checkpoint as version 3 of the format had it: without the byte that holds the
+/// mistakes made on purpose.
+fn as_version_3(checkpoint: &[u8]) -> Vec<u8> {
+    /// Bytes before the configuration: magic number, version and length.
+    const HEAD: usize = 20;
+    /// Bytes of the configuration before the mistakes.
+    const BEFORE: usize = 79;
+    let mut bytes = checkpoint[..checkpoint.len() - 4].to_vec();
+    assert_eq!(bytes[8..12], 4u32.to_le_bytes());
+    assert_ne!(bytes.remove(HEAD + BEFORE), 0, "no mistakes to leave out");
+    bytes[8..12].copy_from_slice(&3u32.to_le_bytes());
+    let length = (bytes.len() - HEAD) as u64;
+    bytes[12..HEAD].copy_from_slice(&length.to_le_bytes());
+    let mut checksum = flate2::Crc::new();
+    checksum.update(&bytes);
+    bytes.extend(checksum.sum().to_le_bytes());
+    bytes
+}
+
+/// Checkpoints up to version 3 do not hold the mistakes; the settings do.
+#[test]
+fn a_run_with_mistakes_that_an_older_program_saved_goes_on_with_them() {
+    let folder = Folder::new();
+    let args = "--recipe question --batch 1 --lr 0.01 --epochs 400 --json --data data";
+    folder.train(&format!("{args} --out whole")).ok();
+    let child = folder.spawn_until(&format!("{args} --out run"), " 3/400 ");
+    signal(&child, "INT");
+    assert_eq!(end(child).code, Some(130));
+    let checkpoint = as_version_3(&folder.bytes("run/last.ckpt"));
+    let (old, _) = Checkpoint::from_bytes(&checkpoint).unwrap();
+    assert_eq!(old.config.defects, Defects::NONE);
+    folder.write("run/last.ckpt", &checkpoint);
+    folder.train("--resume run").ok();
+    assert_same_run(&folder, "whole", "run");
+}
+
 #[test]
 fn a_checkpoint_that_is_damaged_or_too_new_is_refused() {
     let folder = Folder::new();
@@ -408,7 +468,7 @@ fn a_checkpoint_that_is_damaged_or_too_new_is_refused() {
     for (bytes, words) in [
         (vec![], "does not begin as a checkpoint"),
         (b"GIF89a..".to_vec(), "does not begin as a checkpoint"),
-        (damaged(&|bytes| bytes[8] = 4), "version 4"),
+        (damaged(&|bytes| bytes[8] = 5), "version 5"),
         (
             damaged(&|bytes| bytes.truncate(999)),
             "has 999 bytes instead of",
@@ -416,12 +476,12 @@ fn a_checkpoint_that_is_damaged_or_too_new_is_refused() {
         (damaged(&|bytes| bytes[1000] ^= 1), "checksum is wrong"),
         (
             include_bytes!("../../tests/checkpoint-v1.ckpt").to_vec(),
-            "none of this program",
+            "another program wrote it",
         ),
     ] {
         folder.write("run/last.ckpt", &bytes);
         let refused = folder.train("--resume run");
-        refused.fails(1, &["run/last.ckpt is no checkpoint", words]);
+        refused.fails(1, &["run/last.ckpt is not a usable checkpoint", words]);
     }
 }
 
@@ -440,7 +500,7 @@ fn a_folder_that_is_removed_meanwhile_is_told_and_loses_no_result() {
     assert!(output.warnings_of_writing() > 0, "{}", output.stderr);
 }
 
-/// How often the disk was too small, and how often it was not.
+/// Number of runs that a disk was too small for, and of runs that it had room for.
 #[derive(Default)]
 struct Tries {
     refused: usize,
@@ -448,8 +508,8 @@ struct Tries {
 }
 
 impl Tries {
-    /// Asserts that a run is complete and as `whole`, or has been ended with an
-    /// error after nothing but warnings, with none of its files written in part.
+    /// Asserts that a run is complete and equal to `whole`, or that it ended with an
+    /// error after nothing but warnings and left no part of a file.
     fn check(&mut self, folder: &Folder, run: &str, output: &Output) {
         if output.code == Some(0) {
             self.written += 1;
@@ -478,8 +538,7 @@ impl Tries {
     }
 }
 
-/// Files of at most so many blocks of 512 bytes may be written, as with a quota,
-/// at growing sizes.
+/// Limits the size of files, as a quota does, to growing numbers of blocks of 512 bytes.
 #[test]
 fn whatever_fits_the_quota_is_whole() {
     let folder = Folder::new();
@@ -496,8 +555,7 @@ fn whatever_fits_the_quota_is_whole() {
     tries.assert_many();
 }
 
-/// A shell that may mount what nobody else sees. None where the system has no
-/// such thing for this user.
+/// A shell in a mount namespace of its own; `None` where this user may not have one.
 fn mounting(folder: &Folder) -> Option<impl Fn(&str) -> Output> {
     fs::create_dir(folder.path("disk")).unwrap();
     let shell = |script: &str| {
@@ -512,7 +570,7 @@ fn mounting(folder: &Folder) -> Option<impl Fn(&str) -> Output> {
     can.then_some(shell)
 }
 
-/// A file system of so many pages of 4096 bytes, which is full sooner or later.
+/// Runs on file systems of growing size, in pages of 4096 bytes.
 #[test]
 fn whatever_fits_the_disk_is_whole() {
     let folder = Folder::new();
@@ -579,7 +637,7 @@ fn a_loss_that_overflows_leaves_the_last_good_checkpoint() {
     let (saved, _) = Checkpoint::from_bytes(&folder.bytes("run/last.ckpt")).unwrap();
     assert!(!saved.history.is_empty());
     assert!(saved.net.view().params().iter().all(|w| w.is_finite()));
-    // It ends there again.
+    // Resumed, it ends at the same step.
     let again = folder.train("--resume run --quiet");
     again.fails(3, &["the loss stopped being finite in epoch "]);
 }

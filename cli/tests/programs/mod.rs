@@ -21,7 +21,7 @@ pub(crate) const CLASSES: usize = 5;
 pub(crate) const TRAIN: usize = 300;
 pub(crate) const TEST: usize = 80;
 
-/// What a run consists of, in alphabetical order.
+/// The files of a run, in alphabetical order.
 pub(crate) const FILES: [&str; 7] = [
     "config.toml",
     "confusion.svg",
@@ -95,7 +95,7 @@ pub(crate) fn gz(bytes: &[u8]) -> Vec<u8> {
 /// A working directory with a data set in its folder `data`.
 pub(crate) struct Folder(TempDir);
 
-/// What a program left behind.
+/// The exit code and the output of a program.
 pub(crate) struct Output {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,

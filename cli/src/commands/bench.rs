@@ -1,0 +1,329 @@
+//! `handwritten bench`: how fast this machine trains.
+
+use crate::args::BenchArgs;
+use crate::failure::Failure;
+use crate::output;
+use crate::output::report::grouped;
+use crate::settings::{Flags, Settings, recipes};
+use crate::setup::{self, Engine, Setup};
+use handwritten::compute::gemm::{Context, Sizes};
+use handwritten::data::Splits;
+use handwritten::files::Corpus;
+use handwritten::training::{Control, EpochReport, Observer, StepReport, TrainingState};
+use handwritten::{Beta, Config, Isa, Matrix, gemm, train};
+use serde_json::json;
+use std::fmt::{self, Display};
+use std::time::{Duration, Instant};
+
+/// The training whose epochs are timed: a 784-128-10 sigmoid net.
+const TIMED: &str = "hidden = [128]\nbatch = 128\nlr = 0.1\nschedule = \"constant\"";
+
+/// Epochs of one training. Its first is not counted: threads start, and the way to
+/// share steps among them is being chosen.
+const EPOCHS: usize = 5;
+
+/// Trainings on one thread and on all, in turn, so that both suffer alike if the speed
+/// of the machine drifts. The first of each warms the processor up and is not counted.
+const ROUNDS: usize = 6;
+/// Rounds end early after this time, but not before the second.
+const MAX_TIME: Duration = Duration::from_secs(8);
+
+/// Trainings with the recipe `quick`, each from a seed of its own, that are timed
+/// until they reach an accuracy.
+const SEEDS: u64 = 9;
+const GOAL: f64 = 0.98;
+
+/// Measures and reports.
+pub(super) fn run(args: &BenchArgs) -> Result<(), Failure> {
+    let engine = Engine::from_env()?;
+    let pool = args.common.pool()?;
+    pool.install(|| {
+        let start = Instant::now();
+        let corpus = setup::load(args.data.as_deref())?;
+        let loading_seconds = start.elapsed().as_secs_f64();
+        if corpus.train.features() != 784 || corpus.train.classes() != 10 {
+            return Err(Failure::new("the bench needs images like MNIST's"));
+        }
+        let threads = rayon::current_num_threads();
+        let settings = Flags::parse(TIMED).map_err(Failure::new)?.resolve()?;
+        let setup = Setup::new(&settings, &corpus, engine)?;
+        let results = Results {
+            isa: engine.isa,
+            threads,
+            loading_seconds,
+            images: setup.splits.train.len(),
+            flops_per_image: dense_flops(&setup.widths),
+            rounds: Rounds::measure(&setup, threads)?,
+            race: race(&corpus, engine, threads)?,
+        };
+        output::result(&match args.common.json {
+            true => results.json(),
+            false => results.text(),
+        })
+    })
+}
+
+/// Everything that is measured.
+struct Results {
+    isa: Isa,
+    threads: usize,
+    loading_seconds: f64,
+    /// Images in an epoch.
+    images: usize,
+    flops_per_image: f64,
+    rounds: Rounds,
+    race: Race,
+}
+
+impl Results {
+    fn json(&self) -> String {
+        let event = json!({
+            "event": "bench",
+            "instruction_set": self.isa.name(),
+            "threads": self.threads,
+            "loading_seconds": self.loading_seconds,
+            "micro_kernel_gflops": self.rounds.kernel_gflops,
+            "epoch_seconds": self.rounds.epochs.each_ref().map(Timings::median),
+            "to_98_percent": {
+                "median_seconds": self.race.median,
+                "reached": self.race.reached,
+                "seeds": SEEDS,
+            },
+        });
+        event.to_string()
+    }
+
+    fn text(&self) -> String {
+        let [alone, together] = &self.rounds.epochs;
+        let pace = |timings: &Timings| self.images as f64 / timings.median();
+        let rounded = |timings: &Timings| grouped(pace(timings).round() as u64);
+        let share = self.flops_per_image * pace(alone) / 1e9 / self.rounds.kernel_gflops;
+        let on_all = match self.threads {
+            1 => String::new(),
+            threads => format!(
+                "\n                 {together} on {threads}: {} images/s, {:.2} times as fast",
+                rounded(together),
+                alone.median() / together.median()
+            ),
+        };
+        let goal = match self.race.median {
+            Some(seconds) => format!("{seconds:.2} s"),
+            None => "not reached".to_string(),
+        };
+        format!(
+            "instruction set  {}\n\
+             loading          {:.3} s for the four files\n\
+             micro-kernel     {:.0} GFLOP/s on operands in L1, on one thread\n\
+             epoch            {alone} on one thread: {} images/s{on_all}\n\
+             of the kernel    {:.0} % on one thread, if products with pixels that are 0 count\n\
+             to 98 %          {goal}, the median of {SEEDS} seeds, of which {} reach it on the \
+             validation images (--recipe quick)\n\
+             \n\
+             epoch: 784-128-10 in mini-batches of 128, as train runs it but without validation; \
+             the median of {}\n\
+             epochs, in brackets the fastest and the slowest{}",
+            self.isa.name(),
+            self.loading_seconds,
+            self.rounds.kernel_gflops,
+            rounded(alone),
+            100.0 * share,
+            self.race.reached,
+            alone.seconds.len(),
+            if self.threads > 1 {
+                "; one thread and all threads in turn"
+            } else {
+                ""
+            },
+        )
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// GFLOP/s of the micro-kernel on a few tiles of C, with operands that stay in L1:
+/// several samples of some milliseconds each.
+fn micro_kernel(isa: Isa) -> [f64; 7] {
+    const STEPS: usize = 128;
+    let (rows, columns) = Sizes::of(isa).tile;
+    let rows = 4 * rows;
+    let a = Matrix::from_fn(rows, STEPS, |i, p| (i + p) as f32);
+    let b = Matrix::from_fn(STEPS, columns, |p, j| (p + j) as f32);
+    let mut c = Matrix::zeros(rows, columns);
+    let mut packing = Context::packing(1);
+    let mut ctx = Context::new(1, &mut packing).with_isa(isa);
+    let flops = (2 * rows * STEPS * columns * 1000) as f64;
+    [(); 7].map(|()| {
+        let start = Instant::now();
+        for _ in 0..1000 {
+            gemm(a.view(), b.view(), Beta::Zero, c.view_mut(), &mut ctx);
+        }
+        flops / start.elapsed().as_secs_f64() / 1e9
+    })
+}
+
+/// Floating-point operations that an image takes in a step of a net with one hidden
+/// layer, if none of its pixels is zero.
+fn dense_flops(widths: &[usize]) -> f64 {
+    let [features, hidden, classes] = widths else {
+        return 0.0;
+    };
+    // W1 has a forward product and a gradient; W2 has a product back as well.
+    2.0 * (2 * features * hidden + 3 * hidden * classes) as f64
+}
+
+/// Seconds of epochs, fastest first.
+struct Timings {
+    seconds: Vec<f64>,
+}
+
+impl Timings {
+    fn new(mut seconds: Vec<f64>) -> Self {
+        seconds.sort_by(f64::total_cmp);
+        Self { seconds }
+    }
+
+    fn median(&self) -> f64 {
+        self.seconds[self.seconds.len() / 2]
+    }
+}
+
+impl Display for Timings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [fastest, .., slowest] = self.seconds[..] else {
+            return write!(f, "{:.4} s", self.median());
+        };
+        write!(f, "{:.4} s ({fastest:.4} to {slowest:.4})", self.median())
+    }
+}
+
+/// Measurements that are taken in turn.
+struct Rounds {
+    kernel_gflops: f64,
+    /// On one thread, and on all.
+    epochs: [Timings; 2],
+}
+
+impl Rounds {
+    fn measure(setup: &Setup<'_>, threads: usize) -> Result<Self, Failure> {
+        let mut workspaces = [1, threads].map(|threads| setup.workspace(threads));
+        let (mut gflops, mut seconds) = (vec![], [vec![], vec![]]);
+        let Splits {
+            train: images, val, ..
+        } = &setup.splits;
+        let config = Config {
+            epochs: EPOCHS,
+            ..setup.settings.training
+        };
+        let began = Instant::now();
+        for round in 0..ROUNDS {
+            if round >= 2 && began.elapsed() > MAX_TIME {
+                break;
+            }
+            gflops.extend(micro_kernel(setup.engine.isa));
+            let workspaces = workspaces.iter_mut().take(threads.min(2));
+            for (workspace, seconds) in workspaces.zip(&mut seconds) {
+                let (mut net, mut stopwatch) = (setup.net(), Stopwatch::new());
+                train(&mut net, images, val, &config, workspace, &mut stopwatch)
+                    .map_err(Failure::not_finite)?;
+                if round > 0 {
+                    seconds.extend_from_slice(&stopwatch.epochs[1..]);
+                }
+            }
+        }
+        if threads == 1 {
+            let [alone, together] = &mut seconds;
+            together.clone_from(alone);
+        }
+        Ok(Self {
+            kernel_gflops: median(gflops),
+            epochs: seconds.map(Timings::new),
+        })
+    }
+}
+
+/// Times the steps of each epoch, as `train` does: without validation.
+struct Stopwatch {
+    began: Instant,
+    step_ended: Instant,
+    epochs: Vec<f64>,
+}
+
+impl Stopwatch {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            began: now,
+            step_ended: now,
+            epochs: vec![],
+        }
+    }
+}
+
+impl Observer for Stopwatch {
+    fn on_start(&mut self, _now: &TrainingState<'_>) {
+        self.began = Instant::now();
+    }
+
+    fn on_step(&mut self, _step: &StepReport) -> Control {
+        self.step_ended = Instant::now();
+        Control::Continue
+    }
+
+    fn on_epoch(&mut self, _epoch: &EpochReport, _now: &TrainingState<'_>) -> Control {
+        let seconds = self.step_ended - self.began;
+        self.epochs.push(seconds.as_secs_f64());
+        self.began = Instant::now();
+        Control::Continue
+    }
+}
+
+/// How long the recipe `quick` takes to reach the accuracy.
+struct Race {
+    /// The median over the seeds in seconds, with evaluation after each epoch; none
+    /// unless most seeds reached the accuracy.
+    median: Option<f64>,
+    reached: usize,
+}
+
+/// Notes when a training reaches the accuracy.
+struct Finish {
+    began: Instant,
+    seconds: Option<f64>,
+}
+
+impl Observer for Finish {
+    fn on_epoch(&mut self, row: &EpochReport, _now: &TrainingState<'_>) -> Control {
+        if row.val_accuracy >= GOAL && self.seconds.is_none() {
+            self.seconds = Some(self.began.elapsed().as_secs_f64());
+        }
+        Control::Continue
+    }
+}
+
+fn race(corpus: &Corpus, engine: Engine, threads: usize) -> Result<Race, Failure> {
+    let mut settings: Settings = recipes::find("quick").map_err(Failure::new)?.resolve()?;
+    let mut seconds = Vec::new();
+    for seed in 1..=SEEDS {
+        settings.training.seed = seed;
+        let setup = Setup::new(&settings, corpus, engine)?;
+        let Splits {
+            train: images, val, ..
+        } = &setup.splits;
+        let mut finish = Finish {
+            began: Instant::now(),
+            seconds: None,
+        };
+        let mut net = setup.net();
+        let mut workspace = setup.workspace(threads);
+        let config = &settings.training;
+        train(&mut net, images, val, config, &mut workspace, &mut finish)
+            .map_err(Failure::not_finite)?;
+        seconds.push(finish.seconds.unwrap_or(f64::INFINITY));
+    }
+    let reached = seconds.iter().filter(|s| s.is_finite()).count();
+    let median = Some(median(seconds)).filter(|s| s.is_finite());
+    Ok(Race { median, reached })
+}

@@ -1,0 +1,87 @@
+//! `handwritten classify`: which digit an image shows.
+
+use crate::args::ClassifyArgs;
+use crate::failure::Failure;
+use crate::output;
+use crate::picture::Picture;
+use crate::run_folder::model;
+use crate::setup::Engine;
+use handwritten::compute::vector;
+use handwritten::files::KnownDataset;
+use handwritten::files::model::{Metadata, Model};
+use handwritten::net::{activations_len, loss};
+use handwritten::{Context, MatRef};
+use serde_json::json;
+use std::path::Path;
+
+/// Prints the most probable classes of each image. An image that cannot be
+/// classified is reported on a line of its own, and the others are classified all
+/// the same.
+pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
+    let engine = Engine::from_env()?;
+    let model = model::read(&args.model)?;
+    let mut all_classified = true;
+    for path in &args.images {
+        match probabilities(engine, &model, path) {
+            Ok(probs) => output::result(&match args.json {
+                true => json(path, &probs, &model.metadata),
+                false => text(path, &probs, &model.metadata),
+            })?,
+            Err(why) => {
+                Failure::new(why).report();
+                all_classified = false;
+            }
+        }
+    }
+    match all_classified {
+        true => Ok(()),
+        false => Err(Failure::reported()),
+    }
+}
+
+/// The probability of each class. The error names the image.
+fn probabilities(engine: Engine, model: &Model, path: &Path) -> Result<Vec<f32>, String> {
+    let (rows, columns) = model.metadata.image;
+    let as_mnist = model.metadata.data == KnownDataset::Mnist.to_string();
+    let named = |why: &str| format!("{}: {why}", path.display());
+    let picture = Picture::read(path).map_err(|why| named(&why))?;
+    let input = picture.fitted(rows, columns, as_mnist);
+
+    let net = model.net.view();
+    let mut packing = Context::packing(1);
+    let mut ctx = Context::new(1, &mut packing).with_isa(engine.isa);
+    let mut activations = vec![0.0; activations_len(net.widths(), 1)];
+    let x = MatRef::new(&input, 1, input.len());
+    let mut probs = net.forward(x, &mut activations, &mut ctx).row(0).to_vec();
+    loss::softmax(engine.isa, &mut probs);
+    match vector::all_finite(engine.isa, &probs) {
+        true => Ok(probs),
+        false => Err(named(
+            "the model's weights are so large that its outputs on this image are not finite",
+        )),
+    }
+}
+
+fn json(path: &Path, probs: &[f32], about: &Metadata) -> String {
+    let event = json!({
+        "event": "class",
+        "image": path.display().to_string(),
+        "class": about.classes[vector::argmax(probs)],
+        "probabilities": probs,
+    });
+    event.to_string()
+}
+
+fn text(path: &Path, probs: &[f32], about: &Metadata) -> String {
+    let names = &about.classes;
+    let mut order: Vec<usize> = (0..probs.len()).collect();
+    order.sort_by(|&i, &j| probs[j].total_cmp(&probs[i]));
+    let share = |&i: &usize| format!("{} {:.1} %", names[i], 100.0 * probs[i]);
+    let likely: Vec<String> = order.iter().take(3).map(share).collect();
+    format!(
+        "{}: {}  ({})",
+        path.display(),
+        names[vector::argmax(probs)],
+        likely.join(", ")
+    )
+}

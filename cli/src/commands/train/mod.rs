@@ -1,0 +1,293 @@
+//! `handwritten train`: from settings to the folder of a run.
+
+mod follower;
+mod memory;
+mod results;
+
+use crate::args::TrainArgs;
+use crate::failure::Failure;
+use crate::output;
+use crate::output::progress::Progress;
+use crate::output::report::{dashed, grouped};
+use crate::run_folder::{
+    self, CHECKPOINT, Clock, FILES, Folder, Identity, Machine, Saved, Saver, resume_command,
+};
+use crate::settings::Settings;
+use crate::setup::{self, Engine, Setup};
+use crate::signals::{Signal, Signals};
+use follower::Follower;
+use handwritten::data::Splits;
+use handwritten::files::KnownDataset;
+use handwritten::net::params_len;
+use handwritten::training::diagnosis::Monitor;
+use handwritten::{Batch, Checkpoint, resume};
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Trains a net and writes its run, or resumes one that was interrupted.
+pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
+    let clock = Clock::start();
+    let engine = Engine::from_env()?;
+    let signals = Signals::listen()?;
+    let save_interval = Duration::try_from_secs_f64(args.checkpoint_every)
+        .map_err(|_| Failure::usage("--checkpoint-every must be a number of seconds, 0 or more"))?;
+    let flags = args.settings.flags()?;
+    let force = args.place.force;
+    let (mut settings, chosen, reopened) = match args.resume {
+        None => {
+            let settings = flags.resolve()?;
+            let files: Vec<&str> = FILES.into_iter().chain([CHECKPOINT]).collect();
+            (settings, run_folder::chosen(args.place, &files)?, None)
+        }
+        Some(path) => {
+            let folder = run_folder::reopen(path)?;
+            let saved = Saved::read(&folder.path)?;
+            (saved.settings(&flags)?, None, Some((folder, saved)))
+        }
+    };
+    args.common.pool()?.install(|| {
+        let corpus = setup::load(settings.data.as_deref())?;
+        // Absolute, so that config.toml repeats the run from any folder.
+        let data = std::path::absolute(&corpus.dir).unwrap_or_else(|_| corpus.dir.clone());
+        settings.data = Some(data);
+        let setup = Setup::new(&settings, &corpus, engine)?;
+        memory::refuse_without(&setup.widths, rayon::current_num_threads())?;
+        let identity = Identity {
+            settings: settings.to_toml().map_err(Failure::new)?,
+            data_sha256: corpus.fingerprint.clone(),
+            is_fused: engine.isa.is_fused(),
+        };
+        let (folder, saved) = match reopened {
+            Some((folder, saved)) => {
+                saved.refuse_other(&identity)?;
+                (folder, Some(saved))
+            }
+            None => {
+                let name = folder_name(corpus.source, &setup.widths);
+                (run_folder::open(chosen, &name, force)?, None)
+            }
+        };
+        let job = Job {
+            setup: &setup,
+            classes: class_names(corpus.source, corpus.train.classes()),
+            source: corpus.source,
+            identity,
+            folder: &folder,
+            quiet: args.quiet,
+            json: args.common.json,
+            save_interval,
+            signals,
+        };
+        job.run(&clock, saved)
+    })
+}
+
+/// Everything that a run needs.
+struct Job<'a> {
+    setup: &'a Setup<'a>,
+    classes: Vec<String>,
+    source: KnownDataset,
+    identity: Identity,
+    folder: &'a Folder,
+    quiet: bool,
+    json: bool,
+    save_interval: Duration,
+    signals: Signals,
+}
+
+impl Job<'_> {
+    fn settings(&self) -> &Settings {
+        self.setup.settings
+    }
+
+    fn run(&self, clock: &Clock, saved: Option<Saved>) -> Result<(), Failure> {
+        let threads = rayon::current_num_threads();
+        let config = &self.settings().training;
+        self.announce(threads, saved.as_ref())?;
+
+        let mut workspace = self.setup.workspace(threads);
+        let mut monitor = Monitor::new(self.setup.workspace(1));
+        let resumed_after = saved.as_ref().map(|saved| saved.run.history.len());
+        let mut run = match saved {
+            Some(saved) => {
+                saved.restore(&mut monitor)?;
+                saved.into_run(self.settings())
+            }
+            None => Checkpoint::new(self.setup.net(), *config),
+        };
+        let folder = self.folder.path.clone();
+        let saver = Saver::start(folder, self.identity.clone(), &run, &monitor)?;
+        let progress = Progress::new(config.epochs, self.quiet, self.json);
+        let (interval, signals) = (self.save_interval, self.signals.clone());
+        let is_resumed = resumed_after.is_some();
+        let mut follower = Follower::new(progress, monitor, saver, signals, interval, is_resumed);
+
+        let began = clock.seconds();
+        let Splits { train, val, test } = &self.setup.splits;
+        let result = resume(&mut run, train, val, &mut workspace, &mut follower);
+        let ended = clock.seconds();
+        let printed = follower.finish();
+        if result.is_err() && !follower.has_saved() {
+            // Resumed from its first step, it would fail in the same way.
+            let _ = fs::remove_file(self.folder.path.join(CHECKPOINT));
+        }
+        result.map_err(Failure::not_finite)?;
+        if !run.is_complete() {
+            return match (follower.save_failure(), self.signals.caught()) {
+                (Some(failure), _) => Err(Failure::new(failure)),
+                (None, Some(signal)) => self.stop(signal, &run),
+                (None, None) => Ok(()),
+            };
+        }
+        follower.warn_of_failed_saves();
+
+        // The only time that the test images are looked at.
+        let evaluation = workspace.evaluate(run.best.view(), test, config.objective());
+        let seconds = follower.epoch_seconds();
+        let isa = self.setup.engine.isa;
+        let machine = Machine::new(clock, isa, threads, resumed_after, (began, ended), seconds);
+        let written = self.write(&run, follower.observations(), &evaluation, &machine);
+        // The results are on disk before an error of stdout ends the program.
+        printed?;
+        self.conclude(&run, &evaluation, &machine)?;
+        written?;
+        if !self.quiet {
+            output::remark(&format!(
+                "\nwrote {}: best network, history, plots, settings",
+                self.folder.path.display()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Says how to resume the run that a signal has stopped.
+    fn stop(&self, signal: Signal, run: &Checkpoint) -> Result<(), Failure> {
+        let folder = &self.folder.path;
+        if self.json {
+            let event = json!({
+                "event": "stopped",
+                "signal": signal.name(),
+                "epochs": run.history.len(),
+                "steps": run.step,
+                "run": folder.display().to_string(),
+            });
+            output::result(&event.to_string())?;
+        }
+        Err(Failure::stopped(
+            signal,
+            format!(
+                "stopped by {} after {} epochs and {} steps; to resume: {}",
+                signal.name(),
+                run.history.len(),
+                run.step,
+                resume_command(folder)
+            ),
+        ))
+    }
+
+    /// Says what is about to be trained, and on what.
+    fn announce(&self, threads: usize, saved: Option<&Saved>) -> Result<(), Failure> {
+        if !self.quiet {
+            self.announce_text(threads, saved);
+        }
+        if !self.json {
+            return Ok(());
+        }
+        let Splits { train, val, test } = &self.setup.splits;
+        let config = &self.settings().training;
+        let event = json!({
+            "event": "start",
+            "data": self.data().display().to_string(),
+            "data_set": self.source.to_string(),
+            "data_sha256": self.identity.data_sha256,
+            "images": [train.len(), val.len(), test.len()],
+            "widths": self.setup.widths,
+            "parameters": params_len(&self.setup.widths),
+            "seed": config.seed,
+            "epochs": config.epochs,
+            "threads": threads,
+            "run": self.folder.path.display().to_string(),
+        });
+        output::result(&event.to_string())
+    }
+
+    fn announce_text(&self, threads: usize, saved: Option<&Saved>) {
+        let Splits { train, val, test } = &self.setup.splits;
+        let config = &self.settings().training;
+        output::remark(&format!(
+            "{} from {}: {} images to train, {} to validate, {} to test",
+            self.source,
+            from_here(self.data()).display(),
+            grouped(train.len() as u64),
+            grouped(val.len() as u64),
+            grouped(test.len() as u64),
+        ));
+        let batch = match config.batch {
+            Batch::Full => "full batch".to_string(),
+            Batch::Mini(size) => format!("mini-batches of {size}"),
+        };
+        let threads = match threads {
+            1 => "1 thread".to_string(),
+            _ => format!("{threads} threads"),
+        };
+        output::remark(&format!(
+            "net {}, {}, {} parameters; {batch}, seed {}; {}, {threads}",
+            dashed(&self.setup.widths),
+            self.settings().activation.name(),
+            grouped(params_len(&self.setup.widths) as u64),
+            config.seed,
+            self.setup.engine.isa.name(),
+        ));
+        if let Some(Saved { run, .. }) = saved {
+            output::remark(&format!(
+                "resuming after {} epochs and {} steps",
+                run.history.len(),
+                run.step
+            ));
+        }
+    }
+
+    /// The folder of the data set.
+    fn data(&self) -> &Path {
+        self.settings().data.as_deref().unwrap_or(Path::new(""))
+    }
+}
+
+/// A path as it reads from the working folder.
+fn from_here(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).to_path_buf()
+}
+
+/// The name of a new run's folder, such as mnist-784-128-10.
+fn folder_name(source: KnownDataset, widths: &[usize]) -> String {
+    let data = match source {
+        KnownDataset::Mnist => "mnist",
+        KnownDataset::FashionMnist => "fashion-mnist",
+        _ => "images",
+    };
+    format!("{data}-{}", dashed(widths))
+}
+
+/// The names of the classes: for Fashion-MNIST those of its authors, otherwise the
+/// labels.
+fn class_names(source: KnownDataset, classes: usize) -> Vec<String> {
+    const FASHION: [&str; 10] = [
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ];
+    match source {
+        KnownDataset::FashionMnist => FASHION.map(String::from).to_vec(),
+        _ => (0..classes).map(|class| class.to_string()).collect(),
+    }
+}

@@ -1,0 +1,134 @@
+//! The results of a complete run: its files, and what is printed of them.
+
+use super::Job;
+use crate::failure::Failure;
+use crate::output;
+use crate::output::plot::{LossCurves, confusion_svg, loss_png, loss_svg};
+use crate::output::report::{self, dashed};
+use crate::run_folder::{CHECKPOINT, FILES, Machine};
+use handwritten::data::Splits;
+use handwritten::files;
+use handwritten::files::model::{self, Metadata};
+use handwritten::training::EpochReport;
+use handwritten::training::diagnosis::Observation;
+use handwritten::{Checkpoint, Evaluation, Reduction};
+use serde_json::json;
+use std::fs;
+use std::io::ErrorKind;
+
+impl Job<'_> {
+    /// Writes the files of the run, each completely or not at all, and removes the
+    /// checkpoint.
+    pub(super) fn write(
+        &self,
+        run: &Checkpoint,
+        observations: &[Observation],
+        test: &Evaluation,
+        machine: &Machine,
+    ) -> Result<(), Failure> {
+        let folder = &self.folder.path;
+        let history = report::history_csv(&run.history, observations);
+        let [svg, png] = self.loss_pictures(run)?;
+        let machine = toml::to_string(machine).map_err(Failure::new)?;
+        // In the order of `FILES`.
+        let contents = [
+            model::encode(&run.best, &self.metadata(run)).map_err(Failure::new)?,
+            self.identity.settings.clone().into_bytes(),
+            history.into_bytes(),
+            svg,
+            png,
+            self.confusion_picture(test).into_bytes(),
+            machine.into_bytes(),
+        ];
+        for (name, bytes) in FILES.iter().zip(contents) {
+            files::write_atomic(&folder.join(name), &bytes).map_err(Failure::new)?;
+        }
+        match fs::remove_file(folder.join(CHECKPOINT)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(Failure::new(format!(
+                "cannot remove {CHECKPOINT} from {}: {error}",
+                folder.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn metadata(&self, run: &Checkpoint) -> Metadata {
+        let (settings, images) = (self.settings(), self.setup.splits.train.dataset());
+        let best = &run.history[run.best_epoch - 1];
+        Metadata {
+            image: (images.rows(), images.columns()),
+            classes: self.classes.clone(),
+            data: self.source.to_string(),
+            data_sha256: self.identity.data_sha256.clone(),
+            split: settings.split,
+            seed: settings.training.seed,
+            reduction: settings.training.reduction,
+            best_epoch: run.best_epoch,
+            val_loss: best.val_loss,
+        }
+    }
+
+    fn title(&self) -> String {
+        format!("{}, {}", self.source, dashed(&self.setup.widths))
+    }
+
+    /// The curves of both losses as SVG and as PNG. They are means even where the
+    /// run reports sums: sums over sets of different sizes do not share an axis.
+    fn loss_pictures(&self, run: &Checkpoint) -> Result<[Vec<u8>; 2], Failure> {
+        let reduction = self.settings().training.reduction;
+        let Splits { train, val, .. } = &self.setup.splits;
+        let means = |loss: fn(&EpochReport) -> f64, images: usize| -> Vec<f64> {
+            let scale = Reduction::Mean.scale(images) / reduction.scale(images);
+            run.history.iter().map(|row| loss(row) * scale).collect()
+        };
+        let epochs: Vec<usize> = run.history.iter().map(|row| row.epoch).collect();
+        let curves = LossCurves {
+            title: &self.title(),
+            y_label: "Cross-entropy (mean per image, nats)",
+            epochs: &epochs,
+            train: &means(|row| row.train_loss, train.len()),
+            val: &means(|row| row.val_loss, val.len()),
+            best_epoch: run.best_epoch,
+        };
+        let png = loss_png(&curves).map_err(Failure::new)?;
+        Ok([loss_svg(&curves).into_bytes(), png])
+    }
+
+    fn confusion_picture(&self, test: &Evaluation) -> String {
+        let title = format!(
+            "{}: {:.2} % of the test images",
+            self.title(),
+            100.0 * test.confusion.accuracy()
+        );
+        confusion_svg(&title, &self.classes, test.confusion.counts())
+    }
+
+    /// Prints the results.
+    pub(super) fn conclude(
+        &self,
+        run: &Checkpoint,
+        test: &Evaluation,
+        machine: &Machine,
+    ) -> Result<(), Failure> {
+        let best = &run.history[run.best_epoch - 1];
+        if self.json {
+            let mut event = report::test_json(test, &self.classes);
+            event["best_epoch"] = json!(run.best_epoch);
+            event["val_loss"] = json!(best.val_loss);
+            event["run"] = json!(self.folder.path.display().to_string());
+            return output::result(&event.to_string());
+        }
+        output::result(&format!(
+            "\nlowest validation loss {:.5} after epoch {} of {}; trained for {:.1} s{}",
+            best.val_loss,
+            run.best_epoch,
+            run.history.len(),
+            machine.training_seconds,
+            match machine.resumed_after_epochs {
+                Some(_) => " since it was resumed",
+                None => "",
+            }
+        ))?;
+        output::result(&report::test_text(test, &self.classes))
+    }
+}

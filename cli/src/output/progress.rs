@@ -1,0 +1,183 @@
+//! The progress of a training run.
+
+use super::report::grouped;
+use crate::failure::Failure;
+use crate::output;
+use anstyle::{AnsiColor, Style};
+use handwritten::training::diagnosis::{Finding, Observation};
+use handwritten::training::{EpochReport, StepReport};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+use std::fmt::Display;
+use std::time::Instant;
+
+/// Prints a line for each epoch, a bar within the epoch if stderr is a terminal,
+/// and warnings after it; with `json`, an object for each epoch on stdout too.
+pub(crate) struct Progress {
+    epochs: usize,
+    quiet: bool,
+    json: bool,
+    bar: ProgressBar,
+    epoch_began: Instant,
+    step_ended: Instant,
+    images: usize,
+    /// Seconds that each epoch's steps took, without validation.
+    pub(crate) seconds: Vec<f64>,
+    /// Why a result could not be printed.
+    failure: Option<Failure>,
+}
+
+impl Progress {
+    /// Prints the head of the table of `epochs` epochs, unless `quiet`.
+    pub(crate) fn new(epochs: usize, quiet: bool, json: bool) -> Self {
+        let bar = ProgressBar::hidden();
+        if !quiet {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template("{prefix:>9} {bar:40} {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            let bold = Style::new().bold();
+            output::remark(&format!(
+                "{bold}{:>9}  {:>12}  {:>12}  {:>9}  {:>8}  {:>9}{bold:#}",
+                "epoch", "train loss", "val loss", "val acc.", "rate", "images/s"
+            ));
+        }
+        let now = Instant::now();
+        Self {
+            epochs,
+            quiet,
+            json,
+            bar,
+            epoch_began: now,
+            step_ended: now,
+            images: 0,
+            seconds: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Ends the display. Fails if a result could not be printed.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        self.bar.finish_and_clear();
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// Notes that training begins now.
+    pub(crate) fn start(&mut self) {
+        self.epoch_began = Instant::now();
+    }
+
+    /// Shows a step that has been made now.
+    pub(crate) fn step(&mut self, step: &StepReport) {
+        self.step_ended = Instant::now();
+        self.images += step.examples;
+        if self.bar.length() != Some(step.steps as u64) || step.step == 1 {
+            self.bar.set_length(step.steps as u64);
+            self.bar
+                .set_prefix(format!("{}/{}", step.epoch, self.epochs));
+        }
+        self.bar.set_position(step.step as u64);
+        // A message costs a string, so there is one in 64 steps only.
+        if !self.bar.is_hidden() && step.step.is_multiple_of(64) {
+            self.bar.set_message(format!("loss {}", loss(step.loss)));
+        }
+    }
+
+    /// When the last step was made.
+    pub(crate) fn step_ended(&self) -> Instant {
+        self.step_ended
+    }
+
+    /// Prints a warning, even if `quiet`.
+    pub(crate) fn warn(&self, what: &dyn Display) {
+        let yellow = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+        let line = format!("{yellow}warning:{yellow:#} {what}");
+        self.bar.suspend(|| output::remark(&line));
+    }
+
+    /// Shows an epoch and the observation after it.
+    pub(crate) fn epoch(&mut self, row: &EpochReport, observation: &Observation) {
+        let seconds = (self.step_ended - self.epoch_began).as_secs_f64();
+        let pace = self.images as f64 / seconds.max(1e-9);
+        self.seconds.push(seconds);
+        if !self.quiet {
+            self.print(row, pace);
+            if let Some(finding) = &observation.finding {
+                self.warn(finding);
+            }
+        }
+        if self.json {
+            let event = event(row, observation, pace).to_string();
+            let printed = self.bar.suspend(|| output::result(&event));
+            self.failure = self.failure.take().or(printed.err());
+        }
+        self.images = 0;
+        self.epoch_began = Instant::now();
+    }
+
+    /// Prints the line of an epoch.
+    fn print(&self, row: &EpochReport, pace: f64) {
+        let green = Style::new().fg_color(Some(AnsiColor::Green.into()));
+        let best = if row.is_best {
+            format!("  {green}best{green:#}")
+        } else {
+            String::new()
+        };
+        let line = format!(
+            "{:>9}  {:>12}  {:>12}  {:>7.2} %  {:>8}  {:>9}{best}",
+            format!("{}/{}", row.epoch, self.epochs),
+            loss(row.train_loss),
+            loss(row.val_loss),
+            100.0 * row.val_accuracy,
+            rate(row.learning_rate),
+            grouped(pace.round() as u64),
+        );
+        self.bar.suspend(|| output::remark(&line));
+    }
+}
+
+/// An epoch as JSON.
+fn event(row: &EpochReport, observation: &Observation, pace: f64) -> Value {
+    let Observation {
+        indicators: signals,
+        finding,
+        ..
+    } = observation;
+    let mut event = json!({
+        "event": "epoch",
+        "epoch": row.epoch,
+        "train_loss": row.train_loss,
+        "val_loss": row.val_loss,
+        "val_accuracy": row.val_accuracy,
+        "learning_rate": row.learning_rate,
+        "images_per_second": pace,
+        "best": row.is_best,
+        "gradient_norm": signals.gradient_norm,
+        "saturated": signals.saturated,
+        "dead": signals.dead,
+        "finding": finding.as_ref().map(Finding::name),
+        "warning": finding.as_ref().map(ToString::to_string),
+    });
+    for (l, layer) in (1..).zip(&signals.layers) {
+        event[format!("norm_{l}")] = json!(layer.norm);
+        event[format!("moved_{l}")] = json!(layer.moved);
+    }
+    event
+}
+
+/// A loss in at most twelve characters, mean or sum.
+fn loss(x: f64) -> String {
+    if x < 1e5 {
+        format!("{x:.5}")
+    } else {
+        format!("{x:.1}")
+    }
+}
+
+/// A learning rate in at most eight characters.
+fn rate(x: f64) -> String {
+    if x == 0.0 || x >= 1e-3 {
+        format!("{x:.4}")
+    } else {
+        format!("{x:.1e}")
+    }
+}

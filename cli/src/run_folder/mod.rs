@@ -1,0 +1,291 @@
+//! The folders of runs: which one to write into, locked against others, and what
+//! is in them.
+
+mod machine;
+pub(crate) mod model;
+mod saved;
+mod saver;
+
+pub(crate) use machine::{Clock, Machine};
+pub(crate) use saved::{Identity, Saved};
+pub(crate) use saver::Saver;
+
+use crate::args::PlaceArgs;
+use crate::failure::Failure;
+use handwritten::files;
+use std::fmt::Display;
+use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// The model file: its presence means that the run is complete.
+pub(crate) const MODEL: &str = "model.safetensors";
+/// One row for each epoch so far.
+pub(crate) const HISTORY: &str = "history.csv";
+/// The checkpoint, which is there until the run is complete.
+pub(crate) const CHECKPOINT: &str = "last.ckpt";
+
+/// The files of a complete run.
+pub(crate) const FILES: [&str; 7] = [
+    MODEL,
+    "config.toml",
+    HISTORY,
+    "loss.svg",
+    "loss.png",
+    "confusion.svg",
+    "machine.toml",
+];
+
+/// Where runs go that have no folder of their own.
+const RUNS: &str = "runs";
+
+/// The folder that the flags name, if they name one. Refuses it where `files` may
+/// not be written.
+pub(crate) fn chosen(place: PlaceArgs, files: &[&str]) -> Result<Option<PathBuf>, Failure> {
+    let chosen = match (place.out, place.name) {
+        (Some(out), _) => Some(out),
+        (None, Some(name)) => Some(named(&name)?),
+        (None, None) => None,
+    };
+    match chosen.as_deref() {
+        Some(folder) if place.force => refuse_taken(folder, files)?,
+        Some(folder) => refuse_full(folder)?,
+        None => {}
+    }
+    Ok(chosen)
+}
+
+/// A folder that is locked, so that no other process writes a run into it.
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
+    /// The folders that were created for this run: this one, then its parents.
+    created: Vec<PathBuf>,
+    /// The system releases the lock when the process ends.
+    _lock: File,
+}
+
+impl Folder {
+    /// Refuses a folder that cannot be written to.
+    pub(crate) fn try_writing(&self) -> Result<(), Failure> {
+        // `files::sweep` removes it if it stays behind.
+        let file = self.path.join(".handwritten-try.tmp");
+        let tried = fs::write(&file, "").and_then(|()| fs::remove_file(&file));
+        tried.map_err(|error| {
+            Failure::new(format!(
+                "cannot write into {}: {error}",
+                self.path.display()
+            ))
+        })
+    }
+}
+
+impl Drop for Folder {
+    /// Removes the folders that were created for a run that left nothing in them.
+    fn drop(&mut self) {
+        for folder in &self.created {
+            // Fails if the folder is not empty, and then it stays.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Creates and locks the folder that was chosen, or else a new one among the runs
+/// that is called `name`.
+pub(crate) fn open(chosen: Option<PathBuf>, name: &str, force: bool) -> Result<Folder, Failure> {
+    let (path, created) = match chosen {
+        Some(path) => create(&path).map(|created| (path, created)),
+        None => create_next(name),
+    }?;
+    let folder = lock(path, created)?;
+    if !force {
+        // Another process may have been faster.
+        refuse_full(&folder.path)?;
+    }
+    Ok(folder)
+}
+
+/// Locks the folder of a run that is to be resumed.
+pub(crate) fn reopen(path: PathBuf) -> Result<Folder, Failure> {
+    if !path.is_dir() {
+        return Err(Failure::new(format!(
+            "there is no run in {}",
+            path.display()
+        )));
+    }
+    lock(path, vec![])
+}
+
+/// Locks a folder, and removes the temporary files of processes that were killed.
+fn lock(path: PathBuf, created: Vec<PathBuf>) -> Result<Folder, Failure> {
+    let failed =
+        |error: &dyn Display| Failure::new(format!("cannot lock {}: {error}", path.display()));
+    let file = match cfg!(unix) {
+        true => File::open(&path),
+        // Where folders cannot be opened, a file beside the folder is locked instead.
+        false => File::create(lock_file(&path)),
+    };
+    let file = file.map_err(|error| failed(&error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(Failure::new(format!(
+                "another process is writing a run into {}",
+                path.display()
+            )));
+        }
+        // Some file systems have no locks.
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
+        Err(TryLockError::Error(error)) => return Err(failed(&error)),
+    }
+    files::sweep(&path);
+    Ok(Folder {
+        path,
+        created,
+        _lock: file,
+    })
+}
+
+/// The file beside a folder that is locked instead of it.
+fn lock_file(folder: &Path) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_os_string();
+    name.push(".lock");
+    folder.with_file_name(name)
+}
+
+/// The folder of the run with this name.
+fn named(name: &str) -> Result<PathBuf, Failure> {
+    if Path::new(name).file_name() == Some(name.as_ref()) {
+        Ok(Path::new(RUNS).join(name))
+    } else {
+        Err(Failure::usage(format!(
+            "--name must be a plain name, not \"{name}\"; --out takes a path"
+        )))
+    }
+}
+
+/// The command that resumes the run in a folder, for a POSIX shell.
+pub(crate) fn resume_command(folder: &Path) -> String {
+    let mut name = folder.display().to_string();
+    if name.starts_with('-') {
+        // Without the prefix it would be parsed as a flag.
+        name.insert_str(0, "./");
+    }
+    let is_plain = |c: char| c.is_alphanumeric() || "+,-./:=@_".contains(c);
+    if !name.chars().all(is_plain) {
+        name = format!("'{}'", name.replace('\'', r"'\''"));
+    }
+    format!("train --resume {name}")
+}
+
+/// Refuses a path that exists, unless it is an empty folder.
+fn refuse_full(folder: &Path) -> Result<(), Failure> {
+    let full = match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(_) => folder.symlink_metadata().is_ok(),
+    };
+    if folder.join(CHECKPOINT).exists() {
+        return Err(Failure::new(format!(
+            "{} holds a run that has not ended: resume it ({}), choose another folder, \
+             or overwrite the run with --force",
+            folder.display(),
+            resume_command(folder)
+        )));
+    }
+    if full {
+        return Err(Failure::new(format!(
+            "{} exists and is not an empty folder: \
+             choose another, or overwrite the run in it with --force",
+            folder.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses a folder in which something that is not a file has the name of one of
+/// these files.
+fn refuse_taken(folder: &Path, files: &[&str]) -> Result<(), Failure> {
+    for file in files {
+        let path = folder.join(file);
+        if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(Failure::new(format!(
+                "{} is in the way: it is not a regular file",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Creates a folder and its parents. Returns those that were not there before,
+/// parents last.
+fn create(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let missing = folder.ancestors().take_while(|folder| !folder.is_dir());
+    let missing = missing.filter(|folder| !folder.as_os_str().is_empty());
+    let missing: Vec<PathBuf> = missing.map(Path::to_path_buf).collect();
+    fs::create_dir_all(folder).map_err(|error| cannot_create(folder, &error))?;
+    Ok(missing)
+}
+
+/// Creates a new folder among the runs: `name`, or from the second one on
+/// `name.2`, `name.3`, …
+fn create_next(name: &str) -> Result<(PathBuf, Vec<PathBuf>), Failure> {
+    let mut created = create(Path::new(RUNS))?;
+    let mut folder = Path::new(RUNS).join(name);
+    let mut number = 1;
+    loop {
+        match fs::create_dir(&folder) {
+            Ok(()) => {
+                created.insert(0, folder.clone());
+                return Ok((folder, created));
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                number += 1;
+                folder.set_file_name(format!("{name}.{number}"));
+            }
+            // A process that left nothing has removed the folder of the runs.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                created = create(Path::new(RUNS))?;
+            }
+            Err(error) => return Err(cannot_create(&folder, &error)),
+        }
+    }
+}
+
+fn cannot_create(folder: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("cannot create {}: {error}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_goes_on_can_be_pasted() {
+        for (folder, word) in [
+            ("runs/mnist-784-10.2", "runs/mnist-784-10.2"),
+            ("/tmp/größer", "/tmp/größer"),
+            ("my run", "'my run'"),
+            ("~/run", "'~/run'"),
+            ("$HOME", "'$HOME'"),
+            ("it's", r"'it'\''s'"),
+            ("-run", "./-run"),
+            ("--my run", "'./--my run'"),
+        ] {
+            assert_eq!(
+                resume_command(Path::new(folder)),
+                format!("train --resume {word}")
+            );
+        }
+    }
+
+    #[test]
+    fn no_two_folders_share_a_lock() {
+        for (folder, file) in [
+            ("runs/mnist-784-10", "runs/mnist-784-10.lock"),
+            ("runs/mnist-784-10.2", "runs/mnist-784-10.2.lock"),
+            ("v1.3", "v1.3.lock"),
+        ] {
+            assert_eq!(lock_file(Path::new(folder)), Path::new(file));
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Configuration files: read, and written so that they repeat a run.
+
+use super::Settings;
+use super::flags::{BatchSize, Flags, Full, Hidden, Mistakes};
+use crate::failure::Failure;
+use handwritten::Batch;
+use handwritten::net::defects::{Defect, Defects};
+use std::fs::File;
+use std::io::Read;
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+/// Maximum length of a configuration file in bytes: some files never end, such as
+/// /dev/zero.
+const MAX_FILE: u64 = 1 << 20;
+
+impl Flags {
+    /// Reads a configuration file.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let mut text = String::new();
+        File::open(path)
+            .and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text))
+            .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
+        if text.len() as u64 > MAX_FILE {
+            return Err(Failure::usage(format!(
+                "{} is not a configuration: it has more than {MAX_FILE} bytes",
+                path.display()
+            )));
+        }
+        Self::parse(&text).map_err(|why| Failure::usage(format!("{}, {why}", path.display())))
+    }
+
+    /// Parses the text of a configuration file. The error is one line that names
+    /// the line of the file.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| {
+            let before = &text[..error.span().map_or(0, |span| span.start)];
+            let line = before.matches('\n').count() + 1;
+            let message = error.message().trim().replace('\n', " ");
+            format!("line {line}: {message}")
+        })
+    }
+}
+
+impl Settings {
+    /// The configuration file that repeats the run: parsed, it gives equal
+    /// settings.
+    ///
+    /// # Errors
+    /// A data folder whose path is not UTF-8, which TOML cannot express.
+    pub fn to_toml(&self) -> Result<String, String> {
+        if let Some(data) = self.data.as_deref().filter(|path| path.to_str().is_none()) {
+            return Err(format!(
+                "the path of the data folder {} is not UTF-8, so config.toml cannot hold it: \
+                 give the folder another name or reach it through a link",
+                data.display()
+            ));
+        }
+        let text = toml::to_string(&self.flags()).map_err(|error| error.to_string())?;
+        Ok(format!(
+            "# Everything that decides this run; `train --config` with this file repeats it.\n{text}"
+        ))
+    }
+
+    /// All settings as flags.
+    fn flags(&self) -> Flags {
+        let training = &self.training;
+        let hidden = self.hidden.iter();
+        let hidden = hidden.filter_map(|&width| NonZeroUsize::new(width));
+        Flags {
+            data: self.data.clone(),
+            split: Some(self.split.name().to_string()),
+            hidden: Some(Hidden(hidden.collect())),
+            activation: Some(self.activation.name().to_string()),
+            init: Some(self.init.name().to_string()),
+            loss: Some(training.reduction.name().to_string()),
+            epochs: NonZeroUsize::new(training.epochs),
+            batch: match training.batch {
+                Batch::Full => Some(BatchSize::Full(Full::Full)),
+                Batch::Mini(size) => NonZeroUsize::new(size).map(BatchSize::Mini),
+            },
+            lr: Some(training.learning_rate.peak),
+            schedule: Some(training.learning_rate.schedule.to_string()),
+            warmup: Some(training.learning_rate.warmup_epochs),
+            momentum: Some(shortest(training.optimizer.momentum)),
+            nesterov: Some(training.optimizer.nesterov),
+            weight_decay: Some(shortest(training.optimizer.weight_decay)),
+            // Left out at 0, so that the files of older runs stay as they are.
+            label_smoothing: Some(shortest(training.label_smoothing)).filter(|&share| share > 0.0),
+            patience: training.patience.and_then(NonZeroUsize::new),
+            seed: Some(training.seed),
+            defects: Some(training.defects)
+                .filter(|&defects| defects != Defects::NONE)
+                .map(|defects| {
+                    let all = Defect::ALL.iter().copied();
+                    let made = all.filter(|&defect| defects.has(defect));
+                    Mistakes(made.map(|defect| defect.name().to_string()).collect())
+                }),
+        }
+    }
+}
+
+/// The double-precision number that prints like `x`: 0.9, not 0.8999999761581421.
+fn shortest(x: f32) -> f64 {
+    format!("{x}").parse().unwrap_or(f64::from(x))
+}

@@ -1,0 +1,185 @@
+//! Settings as the user gives them: as flags of `train`, as lines of a configuration
+//! file, or not at all.
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use handwritten::data::Split;
+use handwritten::net::defects::Defect;
+use handwritten::{Activation, Init, Reduction};
+use serde::{Deserialize, Serialize};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Settings that are given, each checked for its syntax only.
+/// [`Flags::resolve`] checks their values and fills in the defaults.
+#[derive(Args, Clone, Default, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Flags {
+    /// Folder of the four IDX files of a data set, gz or raw [default: the first of these that
+    /// holds any of them: data/mnist where the program was built, data/mnist in the working
+    /// directory, handwritten/mnist in the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+    /// Which images train, validate and test. question: the training file trains, and the test
+    /// file is cut into two halves with equal shares of each class, of which one validates and
+    /// one tests. standard: a twelfth of the training file validates, the rest of it trains, and
+    /// the test file tests [default: question]
+    #[arg(long, value_parser = names(Split::ALL, Split::name))]
+    pub(super) split: Option<String>,
+    /// Widths of the hidden layers, such as 128 or 500,300, or none [default: 128]
+    #[arg(long, value_name = "WIDTHS", allow_negative_numbers = true)]
+    pub(super) hidden: Option<Hidden>,
+    /// Activation function of the hidden layers [default: sigmoid]
+    #[arg(long, value_parser = names(Activation::ALL, Activation::name))]
+    pub(super) activation: Option<String>,
+    /// Distribution of the initial weights; question is a normal distribution with mean -0.1 and
+    /// deviation 0.02, which saturates every sigmoid [default: he for relu, else glorot]
+    #[arg(long, value_parser = names(Init::ALL, Init::name))]
+    pub(super) init: Option<String>,
+    /// Train on the mean or on the sum of the loss over the images of a step [default: mean]
+    #[arg(long, value_parser = names(Reduction::ALL, Reduction::name))]
+    pub(super) loss: Option<String>,
+    /// Passes over the training images [default: 20]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(super) epochs: Option<NonZeroUsize>,
+    /// Images in a step, or full for all of them [default: 64]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(super) batch: Option<BatchSize>,
+    /// Learning rate, above 0 [default: 0.4]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    pub(super) lr: Option<f64>,
+    /// Schedule of the learning rate: constant; cosine or linear, both to 0 at the end;
+    /// linear:HOLD, constant for that share of the steps and linear after it; or
+    /// step:EPOCHS:FACTOR, multiplied by FACTOR every so many epochs [default: cosine]
+    #[arg(long, value_name = "SCHEDULE")]
+    pub(super) schedule: Option<String>,
+    /// Epochs over which the learning rate rises to its value [default: 0]
+    #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true)]
+    pub(super) warmup: Option<usize>,
+    /// Momentum: the share of the velocity that a step keeps, from 0 to below 1 [default: 0.9]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub(super) momentum: Option<f64>,
+    /// Use Nesterov momentum
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub(super) nesterov: Option<bool>,
+    /// L2 weight decay, 0 or more [default: 3e-5]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    pub(super) weight_decay: Option<f64>,
+    /// Label smoothing: the share of each target that is spread evenly over all classes, from 0
+    /// to below 1 [default: 0]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub(super) label_smoothing: Option<f64>,
+    /// Stop after this many epochs without a lower validation loss [default: never]
+    #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true)]
+    pub(super) patience: Option<NonZeroUsize>,
+    /// Seed of all random numbers [default: 1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(super) seed: Option<u64>,
+    /// Mistakes to make on purpose, to see what they do, separated by commas:
+    /// raw-logit-gradient, momentum-on-weights, aliased-best, whole-matrix-softmax, or none
+    /// [default: none]
+    #[arg(long, value_name = "LIST")]
+    pub(super) defects: Option<Mistakes>,
+}
+
+fn names<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> PossibleValuesParser {
+    PossibleValuesParser::new(all.iter().map(|&choice| name(choice)))
+}
+
+impl Flags {
+    /// These settings without one of their mistakes.
+    pub(super) fn without(mut self, defect: Defect) -> Self {
+        if let Some(Mistakes(names)) = &mut self.defects {
+            names.retain(|name| name != defect.name());
+        }
+        self
+    }
+
+    /// These settings, completed by those of `other`.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            data: self.data.or(other.data),
+            split: self.split.or(other.split),
+            hidden: self.hidden.or(other.hidden),
+            activation: self.activation.or(other.activation),
+            init: self.init.or(other.init),
+            loss: self.loss.or(other.loss),
+            epochs: self.epochs.or(other.epochs),
+            batch: self.batch.or(other.batch),
+            lr: self.lr.or(other.lr),
+            schedule: self.schedule.or(other.schedule),
+            warmup: self.warmup.or(other.warmup),
+            momentum: self.momentum.or(other.momentum),
+            nesterov: self.nesterov.or(other.nesterov),
+            weight_decay: self.weight_decay.or(other.weight_decay),
+            label_smoothing: self.label_smoothing.or(other.label_smoothing),
+            patience: self.patience.or(other.patience),
+            seed: self.seed.or(other.seed),
+            defects: self.defects.or(other.defects),
+        }
+    }
+}
+
+/// Widths of hidden layers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Hidden(pub(super) Vec<NonZeroUsize>);
+
+impl FromStr for Hidden {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(vec![]));
+        }
+        let width = |part: &str| part.trim().parse().ok();
+        let widths: Option<Vec<_>> = text.split(',').map(width).collect();
+        widths
+            .map(Self)
+            .ok_or_else(|| "expected widths above 0 with commas between them, or none".to_string())
+    }
+}
+
+/// Examples in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a number above 0, or \"full\"")]
+pub(super) enum BatchSize {
+    Mini(NonZeroUsize),
+    Full(Full),
+}
+
+/// All examples, as a word.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Full {
+    #[serde(rename = "full")]
+    Full,
+}
+
+impl FromStr for BatchSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "full" => Ok(Self::Full(Full::Full)),
+            _ => text
+                .parse()
+                .map(Self::Mini)
+                .map_err(|_| "expected a number above 0, or full".to_string()),
+        }
+    }
+}
+
+/// Names of mistakes to make on purpose.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Mistakes(pub(super) Vec<String>);
+
+impl FromStr for Mistakes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names = text.split(',').filter(|&name| name != "none");
+        Ok(Self(names.map(|name| name.trim().to_string()).collect()))
+    }
+}

@@ -1,0 +1,119 @@
+//! Sets up a command: the instruction set, the data set found, loaded and split, the
+//! net drawn, the workspace allocated.
+//!
+//! All commands set up through this module, so that all of them start from the
+//! same bits.
+
+use crate::failure::Failure;
+use crate::settings::Settings;
+use handwritten::compute::rng::{Stream, generator};
+use handwritten::data::{Split, Splits};
+use handwritten::files::model::Model;
+use handwritten::files::{self, Corpus};
+use handwritten::{Isa, Net, Workspace};
+use std::path::{Path, PathBuf};
+
+/// How to compute, as the environment says.
+#[derive(Clone, Copy)]
+pub(crate) struct Engine {
+    /// The fastest instruction set, or the one that `HANDWRITTEN_ISA` names.
+    pub(crate) isa: Isa,
+}
+
+impl Engine {
+    /// Reads the environment.
+    pub(crate) fn from_env() -> Result<Self, Failure> {
+        let isa = Isa::from_env();
+        let isa = isa.map_err(|error| Failure::usage(format!("HANDWRITTEN_ISA: {error}")))?;
+        Ok(Self { isa })
+    }
+
+    /// A workspace for nets of these widths, on at most `threads` threads.
+    pub(crate) fn workspace(self, widths: &[usize], threads: usize) -> Workspace {
+        Workspace::new(widths, threads).with_isa(self.isa)
+    }
+}
+
+/// The folder of the data set: the one that is named, or the first that holds one,
+/// beginning with that of the checkout that the program was built in.
+pub(crate) fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("data");
+    files::find(named, &[&checkout.join("mnist")]).map_err(Failure::new)
+}
+
+/// Loads the data set in a folder, or without one the first that is found in the
+/// default folders.
+pub(crate) fn load(folder: Option<&Path>) -> Result<Corpus, Failure> {
+    let folder = find(folder)?;
+    files::load(&folder).map_err(Failure::new)
+}
+
+/// Loads a data set as [`load`] does, and refuses it if its images do not fit the
+/// model.
+pub(crate) fn load_for(model: &Model, folder: Option<&Path>) -> Result<Corpus, Failure> {
+    let corpus = load(folder)?;
+    let (rows, columns) = model.metadata.image;
+    let classes = model.metadata.classes.len();
+    let test = &corpus.test;
+    if (test.rows(), test.columns()) != (rows, columns) || test.classes() > classes {
+        return Err(Failure::new(format!(
+            "the model is for {rows}×{columns} images of {classes} classes, \
+             those in {} are {}×{} of {}",
+            corpus.dir.display(),
+            test.rows(),
+            test.columns(),
+            test.classes()
+        )));
+    }
+    Ok(corpus)
+}
+
+/// Splits a data set into training, validation and test images.
+pub(crate) fn split(corpus: &Corpus, split: Split, seed: u64) -> Result<Splits<'_>, Failure> {
+    let mut rng = generator(seed, Stream::Split);
+    Splits::new(&corpus.train, &corpus.test, split, &mut rng).map_err(Failure::new)
+}
+
+/// A training that can begin.
+pub(crate) struct Setup<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) engine: Engine,
+    pub(crate) splits: Splits<'a>,
+    /// Widths of the layers of the net, from the pixels to the classes.
+    pub(crate) widths: Vec<usize>,
+}
+
+impl<'a> Setup<'a> {
+    /// Splits the data set and fits the net to it.
+    pub(crate) fn new(
+        settings: &'a Settings,
+        corpus: &'a Corpus,
+        engine: Engine,
+    ) -> Result<Self, Failure> {
+        let splits = split(corpus, settings.split, settings.training.seed)?;
+        let widths = settings.widths(corpus.train.features(), corpus.train.classes())?;
+        Ok(Self {
+            settings,
+            engine,
+            splits,
+            widths,
+        })
+    }
+
+    /// The net with its initial weights.
+    pub(crate) fn net(&self) -> Net {
+        let Settings {
+            activation,
+            init,
+            training,
+            ..
+        } = self.settings;
+        let mut rng = generator(training.seed, Stream::Weights);
+        Net::random(&self.widths, *activation, *init, &mut rng)
+    }
+
+    /// The workspace of the training, on at most `threads` threads.
+    pub(crate) fn workspace(&self, threads: usize) -> Workspace {
+        self.engine.workspace(&self.widths, threads)
+    }
+}

@@ -1,0 +1,24 @@
+//! The programs as a user runs them: what they print, write and refuse. One file for
+//! each command.
+
+mod bench;
+mod classify;
+mod evaluate;
+mod explain;
+mod export;
+mod gradcheck;
+mod info;
+mod pictures;
+mod train;
+mod train_folders;
+mod train_repeated;
+mod wrong_input;
+
+#[path = "../programs/mod.rs"]
+mod programs;
+
+/// A run that is over within milliseconds.
+const SMALL: &str = "--data data --hidden 8 --batch 16 --epochs 3";
+
+/// A run that ends in the middle of learning, so that its net makes errors.
+const UNFINISHED: &str = "--data data --hidden 8 --batch 16 --epochs 2 --lr 0.01";
