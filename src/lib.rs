@@ -36,5 +36,6 @@ pub use {
     compute::matrix::Matrix,
     net::Net,
     step::workspace::{Evaluation, Workspace},
+    step::{Strategy, StrategyError},
     training::{Batch, Checkpoint, Config, Observer, resume, train},
 };

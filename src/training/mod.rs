@@ -368,7 +368,7 @@ fn resume_with(
 
     let mut order = Order::new(train, &config);
     order.skip(run.history.len());
-    let mut ways = Autotuner::new(
+    let mut autotuner = Autotuner::new(
         workspace,
         run.net.view(),
         team.threads(),
@@ -393,9 +393,9 @@ fn resume_with(
             };
             let next = batches.peek().map_or(&[][..], |&(_, next)| next);
             let kept = (&mut run.net, &mut run.velocity[..]);
-            let sum = ways.step(team, workspace, kept, data, (batch, next), &update);
+            let sum = autotuner.step(team, workspace, kept, data, (batch, next), &update);
             if !sum.is_finite() {
-                ways.store(&mut run.net, &mut run.velocity);
+                autotuner.store(&mut run.net, &mut run.velocity);
                 // Shards leave nothing in the workspace.
                 workspace.compute_gradient(run.net.view(), data, batch, config.objective());
                 let tensor = workspace.first_not_finite(run.net.view());
@@ -415,7 +415,7 @@ fn resume_with(
                 loss: sum * config.reduction.scale(batch.len()),
             });
             if then != Control::Continue {
-                ways.store(&mut run.net, &mut run.velocity);
+                autotuner.store(&mut run.net, &mut run.velocity);
                 observer.on_save(run);
             }
             if then == Control::SaveAndStop {
@@ -423,7 +423,7 @@ fn resume_with(
             }
         }
 
-        ways.store(&mut run.net, &mut run.velocity);
+        autotuner.store(&mut run.net, &mut run.velocity);
         let net = run.net.view();
         let validation = workspace.evaluate_with(team, net, val, config.objective());
         if !validation.loss.is_finite() {
