@@ -200,3 +200,90 @@ impl Workload<'_> {
         self.threads.min(self.widths[1].div_ceil(CACHE_LINE))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use crate::net::defects::Defect;
+    use std::vec::Vec;
+
+    /// A row of the table at the head of the folder: conditions, and strategies.
+    fn rows() -> Vec<(Vec<&'static str>, Vec<Strategy>)> {
+        let lines = include_str!("mod.rs").lines();
+        let rows = lines.filter_map(|line| line.strip_prefix("//! | ")?.strip_suffix(" |"));
+        let rows = rows.skip(1).map(|row| {
+            let mut cells: Vec<&str> = row.split(" | ").collect();
+            let strategies = cells.pop().unwrap().split(", ");
+            let strategies = strategies.map(|name| name.trim_matches('`').parse().unwrap());
+            (cells, strategies.collect())
+        });
+        rows.collect()
+    }
+
+    /// Whether a number meets the condition of a cell.
+    fn meets(cell: &str, number: usize, threads: usize) -> bool {
+        let of = |bound: &str| match bound {
+            "threads" => threads,
+            _ => bound.parse().unwrap(),
+        };
+        match cell.split_once(' ') {
+            None => cell == "any" || number == of(cell),
+            Some(("≥", bound)) => number >= of(bound),
+            Some((">", bound)) => number > of(bound),
+            Some(("≠", bound)) => number != of(bound),
+            Some(_) => panic!("condition {cell}"),
+        }
+    }
+
+    #[test]
+    fn the_table_of_the_folder_says_which_strategies_are_tried() {
+        let rows = rows();
+        let mut used = std::vec![0; rows.len()];
+        let hidden = [&[][..], &[1], &[16], &[17], &[30], &[48], &[500], &[40, 30]];
+        let pixels = [1, 127, 128, 784];
+        let batches = [1, 11, 12, 64, 256, 257, 60_000];
+        let defects = [Defects::NONE, Defects::NONE.with(Defect::AliasedBest)];
+        for (hidden, pixels) in hidden.iter().flat_map(|h| pixels.map(|p| (h, p))) {
+            let widths = [&[pixels][..], hidden, &[10]].concat();
+            for (batch, defects) in batches.iter().flat_map(|&b| defects.map(|d| (b, d))) {
+                for (threads, worth) in [(1, 9), (9, 1), (2, 9), (9, 2), (3, 3), (4, 9), (9, 9)] {
+                    let workload = Workload {
+                        widths: &widths,
+                        batch,
+                        threads,
+                        worth,
+                        defects,
+                    };
+                    let tried: Vec<Strategy> = workload.tried().collect();
+                    let threads = threads.min(worth);
+                    let depth = match (hidden.len(), defects) {
+                        (1, Defects::NONE) => 1,
+                        (1, _) => 2,
+                        (depth, _) => depth,
+                    };
+                    let lines = hidden.first().map_or(0, |units| units.div_ceil(16));
+                    let numbers = [depth, lines, pixels, batch, threads];
+                    let fits = |cells: &[&str]| {
+                        let mut cells = cells.iter().zip(numbers);
+                        cells.all(|(cell, number)| meets(cell, number, threads))
+                    };
+                    let row = rows.iter().position(|(cells, _)| fits(cells)).unwrap();
+                    assert_eq!(tried, rows[row].1, "row {row}, {workload:?}");
+                    assert!(tried.iter().all(|&one| workload.check(one).is_ok()));
+                    used[row] += 1;
+                }
+            }
+        }
+        assert!(used.iter().all(|&count| count > 0), "{used:?}");
+        assert_eq!(used.len(), 8);
+    }
+
+    #[test]
+    fn names_lead_to_their_strategies() {
+        for &strategy in Strategy::ALL {
+            assert_eq!(strategy.name().parse(), Ok(strategy));
+        }
+        assert!("examples".parse::<Strategy>().is_err());
+    }
+}
