@@ -122,6 +122,7 @@ pub use {
     net::defects::{Defect, Defects, Objective},
     net::metrics::Confusion,
     step::workspace::{Evaluation, Workspace},
+    step::{Strategy, StrategyError},
     training::{
         Batch, Checkpoint, Config, Control, EpochReport, Observer, Outcome, StepReport, TrainError,
         TrainingState, resume, train,

@@ -1,78 +1,51 @@
-//! Which way to share steps out, found by trying.
+//! The choice of the strategy that makes the steps of a run, by trial.
 //!
-//! How long it takes to pass a cache line from core to core differs by a factor
-//! of ten between machines, and on a virtual one from minute to minute. So every
-//! now and then some steps are made in each of the ways that there are, and the
-//! others in the one that was fastest. No way changes a bit of any result.
+//! Now and then some steps are made with each of the strategies that are tried; all
+//! others with the one that was the fastest. No strategy changes a bit of any result.
 
 use crate::data::Dataset;
 use crate::net::defects::Defects;
 use crate::net::optimizer::Update;
 use crate::net::{Net, NetRef};
+use crate::step::sharded::ShardedNet;
+use crate::step::strategy::{Strategy, Workload};
 use crate::step::thread_team::Team;
 use crate::step::workspace::Workspace;
-use alloc::{boxed::Box, vec, vec::Vec};
-use core::fmt;
+use alloc::{vec, vec::Vec};
 
-/// Steps made in each way, and how many of them do not count because the caches
-/// hold what the way before left.
+/// Steps that each strategy makes in a trial.
 const STEPS: usize = 6;
+
+/// Steps of these that do not count, because the caches hold what the strategy before
+/// left.
 #[cfg(feature = "rayon")]
-const COLD: usize = 2;
+const WARMUP_STEPS: usize = 2;
 
-/// Steps after which a trial begins again: at first, when caches are cold and
-/// threads have just been woken, and at most.
+/// Steps after which a trial begins again: at first, when caches are cold and threads
+/// have just been woken, and at most.
 #[cfg(feature = "rayon")]
-const SOON: usize = 250;
+const FIRST_INTERVAL: usize = 250;
 #[cfg(feature = "rayon")]
-const AGAIN: usize = 2000;
+const MAX_INTERVAL: usize = 2000;
 
-/// A way to share a step out among threads.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Strategy {
-    /// Not at all.
-    Alone,
-    /// By examples, then by parameters ([`crate::step::share`]).
-    DataParallel,
-    /// By what these parts of the net have. The first are of one thread.
-    Parts(usize),
-}
-
-/// A net in parts that threads keep to themselves from step to step.
-pub(crate) trait Parts: fmt::Debug + Send {
-    /// Takes over parameters and velocities.
-    fn load(&mut self, params: &[f32], velocity: &[f32]);
-
-    /// Gives them back.
-    fn store(&self, params: &mut [f32], velocity: &mut [f32]);
-
-    /// Makes a step with the examples of `data` that have the indices `batch`,
-    /// no more of them than there is room for, and returns the sum of their
-    /// losses before it. Where that is not finite no parameter moves.
-    ///
-    /// Gathers those of `next` meanwhile, for the step after this.
-    fn step(
-        &mut self,
-        team: &mut Team<'_>,
-        data: &Dataset,
-        batches: (&[u32], &[u32]),
-        update: &Update,
-    ) -> f64;
-}
-
-/// The ways in which the steps of a run may be shared out, and what they need.
+/// Makes the steps of a run, each with the strategy that is tried or the fastest.
 #[derive(Debug)]
 pub(crate) struct Autotuner {
-    trial: Timings,
-    parts: Vec<Box<dyn Parts>>,
-    /// Who has the parameters as they are: parts, or with any other way the net
-    /// itself.
-    now: Strategy,
+    timings: Timings,
+    /// The net in shards, for the strategies that keep it so.
+    sharded: Vec<(Strategy, ShardedNet)>,
+    /// The strategy whose shards hold the parameters as they are; `None` while the net
+    /// itself holds them.
+    holder: Option<Strategy>,
     defects: Defects,
 }
 
 impl Autotuner {
-    /// Ways for mini-batches of so many examples, on so many threads.
+    /// Strategies for steps of up to `batch` examples on `threads` threads: the one
+    /// that is pinned, or those of the table of [`crate::step`].
+    ///
+    /// # Panics
+    /// Panics if the pinned strategy cannot make the steps.
     pub(crate) fn new(
         workspace: &Workspace,
         net: NetRef<'_>,
@@ -80,31 +53,28 @@ impl Autotuner {
         batch: usize,
         defects: Defects,
     ) -> Self {
-        let threads = threads.min(workspace.threads_for(batch));
-        let mut parts = workspace.parts(net, 1, batch, defects);
-        let mut ways = vec![match parts[..] {
-            [] => Strategy::Alone,
-            _ => Strategy::Parts(0),
-        }];
-        if threads > 1 {
-            if workspace.is_large(batch) {
-                ways.clear();
-            }
-            ways.push(Strategy::DataParallel);
-            let first = parts.len();
-            parts.extend(workspace.parts(net, threads, batch, defects));
-            ways.extend((first..parts.len()).map(Strategy::Parts));
-        }
+        let workload = workspace.workload(threads, batch, defects);
+        let strategies: Vec<Strategy> = match workspace.pinned_strategy() {
+            Some(pinned) => match workload.check(pinned) {
+                Ok(()) => vec![pinned],
+                Err(error) => panic!("{error}"),
+            },
+            None => workload.tried().collect(),
+        };
+        let sharded = strategies.iter().filter_map(|&strategy| {
+            let sharded = shards(strategy, workload, net, workspace)?;
+            Some((strategy, sharded))
+        });
         Self {
-            trial: Timings::new(&ways),
-            parts,
-            now: Strategy::Alone,
+            sharded: sharded.collect(),
+            timings: Timings::new(&strategies),
+            holder: None,
             defects,
         }
     }
 
     /// Makes a step of training with the mini-batch that comes first, as
-    /// [`Workspace::step`] does; the other one comes after it.
+    /// [`Workspace::step`] does; the other one is that of the step after it.
     pub(crate) fn step(
         &mut self,
         team: &mut Team<'_>,
@@ -114,72 +84,117 @@ impl Autotuner {
         (batch, next): (&[u32], &[u32]),
         update: &Update,
     ) -> f64 {
-        let way = self.trial.way();
-        if way != self.now {
+        let strategy = self.timings.strategy();
+        let is_sharded = self.sharded.iter().any(|&(other, _)| other == strategy);
+        let holder = is_sharded.then_some(strategy);
+        if holder != self.holder {
             self.store(net, velocity);
-            if let Strategy::Parts(parts) = way {
-                self.parts[parts].load(net.view().params(), velocity);
+            self.holder = holder;
+            if let Some(shards) = find(&mut self.sharded, holder) {
+                shards.load(net.view().params(), velocity);
             }
-            self.now = way;
         }
-        let (parts, defects) = (&mut self.parts, self.defects);
-        let mut step = |team: &mut Team<'_>| match way {
-            Strategy::Parts(at) => parts[at].step(team, data, (batch, next), update),
-            _ => workspace.step_with(team, net, velocity, data, batch, (update, defects)),
+        let (timings, defects) = (&mut self.timings, self.defects);
+        let mut shards = find(&mut self.sharded, holder);
+        let mut step = |team: &mut Team<'_>| match &mut shards {
+            Some(shards) => shards.step(team, data, (batch, next), update),
+            None => workspace.step_with(team, net, velocity, data, batch, (update, defects)),
         };
-        self.trial.step(|| match way {
-            Strategy::Alone | Strategy::Parts(0) => step(&mut team.alone()),
+        let loss = timings.step(|| match strategy {
+            Strategy::SingleThread => step(&mut team.alone()),
             _ => step(team),
-        })
+        });
+        workspace.note_strategy(self.timings.fastest);
+        loss
     }
 
-    /// Gives parameters and velocities back to the net, if it does not have them.
-    pub(crate) fn store(&self, net: &mut Net, velocity: &mut [f32]) {
-        if let Strategy::Parts(parts) = self.now {
-            self.parts[parts].store(net.params_mut(), velocity);
+    /// Gives parameters and velocities back to the net, if shards hold them.
+    pub(crate) fn store(&mut self, net: &mut Net, velocity: &mut [f32]) {
+        if let Some(shards) = find(&mut self.sharded, self.holder) {
+            shards.store(net.params_mut(), velocity);
         }
     }
 }
 
-/// A trial of the ways, again and again.
+/// The shards of a strategy.
+fn find(
+    sharded: &mut [(Strategy, ShardedNet)],
+    strategy: Option<Strategy>,
+) -> Option<&mut ShardedNet> {
+    let found = sharded
+        .iter_mut()
+        .find(|(other, _)| Some(*other) == strategy);
+    found.map(|(_, shards)| shards)
+}
+
+/// The net in the shards of a strategy, if that keeps it in shards.
+fn shards(
+    strategy: Strategy,
+    workload: Workload<'_>,
+    net: NetRef<'_>,
+    workspace: &Workspace,
+) -> Option<ShardedNet> {
+    let (batch, isa) = (workload.batch, workspace.isa());
+    match strategy {
+        Strategy::SingleThread => workload
+            .has_shards()
+            .then(|| ShardedNet::by_columns(net, 1, batch, isa)),
+        Strategy::DataParallel => None,
+        Strategy::ColumnParallel => {
+            let count = workload.column_shards();
+            Some(ShardedNet::by_columns(net, count, batch, isa))
+        }
+        #[cfg(feature = "rayon")]
+        Strategy::RowParallel => Some(ShardedNet::by_rows(net, batch, isa)),
+        #[cfg(not(feature = "rayon"))]
+        Strategy::RowParallel => None,
+    }
+}
+
+/// The course of the trials.
 #[derive(Debug)]
 struct Timings {
-    /// The ways that are tried, and the fewest seconds that a step took each.
-    ways: Vec<(Strategy, f64)>,
-    /// Steps since the trial began, and with how many it begins again.
+    /// The strategies that are tried, each with the fewest seconds that a step took it.
+    tried: Vec<(Strategy, f64)>,
+    /// The fastest in the last trial that is over.
+    fastest: Option<Strategy>,
+    /// Steps since the trial began.
     steps: usize,
+    /// Steps with which the trial begins again.
     #[cfg(feature = "rayon")]
-    last: usize,
+    interval: usize,
 }
 
 impl Timings {
-    /// A trial of these ways.
-    fn new(ways: &[Strategy]) -> Self {
+    /// The first trial of these strategies, at least one. A single one is the fastest.
+    fn new(tried: &[Strategy]) -> Self {
         Self {
-            ways: ways.iter().map(|&way| (way, f64::INFINITY)).collect(),
+            tried: tried.iter().map(|&one| (one, f64::INFINITY)).collect(),
+            fastest: match tried {
+                &[only] => Some(only),
+                _ => None,
+            },
             steps: 0,
             #[cfg(feature = "rayon")]
-            last: SOON,
+            interval: FIRST_INTERVAL,
         }
     }
 
-    /// The way of the next step: the one that is being tried, or the fastest.
-    fn way(&self) -> Strategy {
-        if let Some(&(way, _)) = self.ways.get(self.steps / STEPS) {
-            return way;
+    /// The strategy of the next step: the one that is being tried, or the fastest.
+    fn strategy(&self) -> Strategy {
+        match (self.tried.get(self.steps / STEPS), self.fastest) {
+            (Some(&(tried, _)), _) => tried,
+            (None, fastest) => fastest.unwrap_or(Strategy::SingleThread),
         }
-        let ways = self.ways.iter();
-        let fastest = ways.min_by(|one, other| one.1.total_cmp(&other.1));
-        fastest.map_or(Strategy::Alone, |&(way, _)| way)
     }
 
-    /// Makes the next step, and times it if there is something to find out.
+    /// Makes the next step, and times it if there is a choice.
     fn step<R>(&mut self, step: impl FnOnce() -> R) -> R {
         #[cfg(feature = "rayon")]
-        if self.ways.len() > 1 {
+        if self.tried.len() > 1 {
             let start = std::time::Instant::now();
             let result = step();
-            self.took(start.elapsed().as_secs_f64());
+            self.note(start.elapsed().as_secs_f64());
             return result;
         }
         step()
@@ -187,17 +202,22 @@ impl Timings {
 
     /// Notes how long a step took.
     #[cfg(feature = "rayon")]
-    fn took(&mut self, seconds: f64) {
-        if let Some((_, fewest)) = self.ways.get_mut(self.steps / STEPS)
-            && self.steps % STEPS >= COLD
+    fn note(&mut self, seconds: f64) {
+        if let Some((_, fewest)) = self.tried.get_mut(self.steps / STEPS)
+            && self.steps % STEPS >= WARMUP_STEPS
         {
             *fewest = fewest.min(seconds);
         }
         self.steps += 1;
-        if self.steps == self.last {
+        if self.steps == self.tried.len() * STEPS {
+            let tried = self.tried.iter();
+            let fastest = tried.min_by(|one, other| one.1.total_cmp(&other.1));
+            self.fastest = fastest.map(|&(strategy, _)| strategy);
+        }
+        if self.steps == self.interval {
             self.steps = 0;
-            self.last = AGAIN.min(2 * self.last);
-            for (_, fewest) in &mut self.ways {
+            self.interval = MAX_INTERVAL.min(2 * self.interval);
+            for (_, fewest) in &mut self.tried {
                 *fewest = f64::INFINITY;
             }
         }
@@ -207,53 +227,46 @@ impl Timings {
 #[cfg(all(test, feature = "rayon"))]
 mod tests {
     use super::*;
+    use Strategy::{ColumnParallel, DataParallel, RowParallel, SingleThread};
 
-    /// The way after a trial in which the ways take so long.
-    fn chosen(ways: &[Strategy], seconds: impl Fn(Strategy) -> f64) -> Strategy {
-        let mut trial = Timings::new(ways);
+    /// The strategy after a trial in which the strategies take so long.
+    fn chosen(tried: &[Strategy], seconds: impl Fn(Strategy) -> f64) -> Strategy {
+        let mut timings = Timings::new(tried);
         for round in 0..3 {
-            for step in 0..ways.len() * STEPS {
-                assert_eq!(trial.way(), ways[step / STEPS], "round {round}");
+            for step in 0..tried.len() * STEPS {
+                let strategy = timings.strategy();
+                assert_eq!(strategy, tried[step / STEPS], "round {round}");
                 // What is slow by accident, or because it is new, does not count.
-                let hindered = step % STEPS < COLD || step.is_multiple_of(3);
+                let hindered = step % STEPS < WARMUP_STEPS || step.is_multiple_of(3);
                 let factor = if hindered { 100.0 } else { 1.0 };
-                trial.took(factor * seconds(trial.way()));
+                timings.note(factor * seconds(strategy));
             }
-            let way = trial.way();
-            for _ in ways.len() * STEPS..trial.last {
-                assert_eq!(trial.way(), way);
-                trial.took(1.0);
+            let strategy = timings.strategy();
+            assert_eq!(timings.fastest, Some(strategy));
+            for _ in tried.len() * STEPS..timings.interval {
+                assert_eq!(timings.strategy(), strategy);
+                timings.note(1.0);
             }
         }
-        for _ in 0..ways.len() * STEPS {
-            trial.took(seconds(trial.way()));
+        for _ in 0..tried.len() * STEPS {
+            timings.note(seconds(timings.strategy()));
         }
-        trial.way()
+        timings.strategy()
     }
 
     #[test]
-    fn the_fastest_way_is_taken_and_tried_again_later() {
-        let of = |way| match way {
-            Strategy::Alone => 3.0,
-            Strategy::DataParallel => 1.0,
-            Strategy::Parts(1) => 2.0,
-            Strategy::Parts(_) => 4.0,
+    fn the_fastest_strategy_is_used_and_tried_again_later() {
+        let of = |strategy| match strategy {
+            SingleThread => 3.0,
+            DataParallel => 1.0,
+            ColumnParallel => 2.0,
+            RowParallel => 4.0,
         };
-        let all = [
-            Strategy::Alone,
-            Strategy::DataParallel,
-            Strategy::Parts(1),
-            Strategy::Parts(2),
-        ];
-        assert_eq!(chosen(&all, of), Strategy::DataParallel);
-        assert_eq!(chosen(&all, |way| 1.0 / of(way)), Strategy::Parts(2));
-        assert_eq!(
-            chosen(&[Strategy::Alone, Strategy::Parts(1)], of),
-            Strategy::Parts(1)
-        );
-        assert_eq!(
-            Timings::new(&[Strategy::DataParallel]).way(),
-            Strategy::DataParallel
-        );
+        let all = Strategy::ALL;
+        assert_eq!(chosen(all, of), DataParallel);
+        assert_eq!(chosen(all, |strategy| 1.0 / of(strategy)), RowParallel);
+        let some = [SingleThread, ColumnParallel];
+        assert_eq!(chosen(&some, of), ColumnParallel);
+        assert_eq!(Timings::new(&[DataParallel]).strategy(), DataParallel);
     }
 }

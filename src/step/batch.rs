@@ -1,82 +1,111 @@
-//! Mini-batches, gathered from where the shuffle has thrown them.
+//! Mini-batches, copied from the places in the data set that the shuffle chose.
 
 use crate::compute::gemm::images_per_list;
 use crate::compute::isa::Isa;
 use crate::compute::zeros;
 use crate::data::Dataset;
+use crate::step::work::split_fields;
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
-/// How many images ahead one is fetched: no processor guesses where it lies.
-const AHEAD: usize = 4;
+/// How many images ahead of its use an image is prefetched. The order is random, so
+/// no hardware prefetcher predicts it.
+const PREFETCH_DISTANCE: usize = 4;
 
-/// The images of a mini-batch, gathered.
+/// Memory for the images of a mini-batch, or for a range of their pixels.
 #[derive(Clone, Debug)]
 pub(crate) struct BatchBuffer {
-    /// Which pixels of them.
-    pixels: Range<usize>,
-    /// How many images leave out their zero columns together.
-    panel: usize,
+    first_pixel: usize,
+    features: usize,
+    /// How many images share a list of columns.
+    images_per_list: usize,
     bytes: Vec<u8>,
     labels: Vec<u8>,
-    /// For each panel of images as many places as there are pixels, and how
-    /// many of them are taken: the columns that are not zero in all of them.
+    /// List after list, with room for all pixels each: the columns that are not zero
+    /// in all images of the list.
     columns: Vec<u32>,
+    /// The length of each list.
     counts: Vec<u32>,
 }
 
 impl BatchBuffer {
-    /// Room for these pixels of so many images.
+    /// Memory for these pixels of up to `images` images.
     pub(crate) fn new(isa: Isa, pixels: Range<usize>, images: usize) -> Self {
-        let (panel, features) = (images_per_list(isa), pixels.len());
-        let panels = images.div_ceil(panel);
+        let (images_per_list, features) = (images_per_list(isa), pixels.len());
+        let lists = images.div_ceil(images_per_list);
         Self {
-            pixels,
-            panel,
+            first_pixel: pixels.start,
+            features,
+            images_per_list,
             bytes: vec![0; images * features],
             labels: vec![0; images],
-            columns: vec![0; panels * features],
-            counts: vec![0; panels],
+            columns: vec![0; lists * features],
+            counts: vec![0; lists],
         }
     }
 
-    /// The first images, to gather these into them.
+    /// The job of filling the buffer with the images of these indices.
     ///
     /// # Panics
-    /// Panics if there are more of them than there is room for.
+    /// Panics if the buffer has no room for so many images.
     pub(crate) fn gather<'a>(&'a mut self, data: &'a Dataset, indices: &'a [u32]) -> GatherJob<'a> {
-        let (images, panels) = (indices.len(), indices.len().div_ceil(self.panel));
-        let features = self.pixels.len();
+        let (images, features) = (indices.len(), self.features);
+        let lists = images.div_ceil(self.images_per_list);
         GatherJob {
-            pixels: self.pixels.clone(),
-            panel: self.panel,
+            first_pixel: self.first_pixel,
+            features,
+            images_per_list: self.images_per_list,
             data,
             indices,
             bytes: &mut self.bytes[..images * features],
             labels: &mut self.labels[..images],
-            columns: &mut self.columns[..panels * features],
-            counts: &mut self.counts[..panels],
+            columns: &mut self.columns[..lists * features],
+            counts: &mut self.counts[..lists],
         }
     }
 
-    /// The first images, gathered.
-    pub(crate) fn gathered(&self, images: usize) -> BatchView<'_> {
-        let (panels, features) = (images.div_ceil(self.panel), self.pixels.len());
+    /// The first `images` images, after they have been gathered.
+    pub(crate) fn view(&self, images: usize) -> BatchView<'_> {
+        let lists = images.div_ceil(self.images_per_list);
         BatchView {
-            features,
-            panel: self.panel,
-            bytes: &self.bytes[..images * features],
+            features: self.features,
+            images_per_list: self.images_per_list,
+            bytes: &self.bytes[..images * self.features],
             labels: &self.labels[..images],
-            columns: &self.columns[..panels * features],
-            counts: &self.counts[..panels],
+            columns: &self.columns[..lists * self.features],
+            counts: &self.counts[..lists],
         }
+    }
+}
+
+/// Two buffers, so that the images of the next step can be gathered during this one.
+#[derive(Clone, Debug)]
+pub(crate) struct DoubleBuffer {
+    pub(crate) current: BatchBuffer,
+    pub(crate) next: BatchBuffer,
+}
+
+impl DoubleBuffer {
+    /// Memory for these pixels of up to `images` images a step.
+    pub(crate) fn new(isa: Isa, pixels: Range<usize>, images: usize) -> Self {
+        let current = BatchBuffer::new(isa, pixels, images);
+        Self {
+            next: current.clone(),
+            current,
+        }
+    }
+
+    /// Makes the next images the current ones.
+    pub(crate) fn advance(&mut self) {
+        core::mem::swap(&mut self.current, &mut self.next);
     }
 }
 
 /// Images to be gathered.
 pub(crate) struct GatherJob<'a> {
-    pixels: Range<usize>,
-    panel: usize,
+    first_pixel: usize,
+    features: usize,
+    images_per_list: usize,
     data: &'a Dataset,
     indices: &'a [u32],
     bytes: &'a mut [u8],
@@ -86,60 +115,41 @@ pub(crate) struct GatherJob<'a> {
 }
 
 impl<'a> GatherJob<'a> {
-    /// How many they are.
+    /// The number of images.
     pub(crate) fn len(&self) -> usize {
         self.indices.len()
     }
 
-    /// The first `left` of `pieces` equal shares of them, whole panels, and the
-    /// others.
+    /// Cuts the job in two, between two lists: the first `left` of `pieces` equal
+    /// pieces, and the rest.
     pub(crate) fn split(self, left: usize, pieces: usize) -> (Self, Self) {
-        let (features, panel) = (self.pixels.len(), self.panel);
-        let panels = self.counts.len() * left / pieces;
-        let images = self.indices.len().min(panels * panel);
-        let (indices, other_indices) = self.indices.split_at(images);
-        let (bytes, other_bytes) = self.bytes.split_at_mut(images * features);
-        let (labels, other_labels) = self.labels.split_at_mut(images);
-        let (columns, other_columns) = self.columns.split_at_mut(panels * features);
-        let (counts, other_counts) = self.counts.split_at_mut(panels);
-        let one = Self {
-            pixels: self.pixels.clone(),
-            panel,
-            data: self.data,
-            indices,
-            bytes,
-            labels,
-            columns,
-            counts,
-        };
-        let other = Self {
-            pixels: self.pixels,
-            panel,
-            data: self.data,
-            indices: other_indices,
-            bytes: other_bytes,
-            labels: other_labels,
-            columns: other_columns,
-            counts: other_counts,
-        };
-        (one, other)
+        let lists = self.counts.len() * left / pieces;
+        let images = self.indices.len().min(lists * self.images_per_list);
+        split_fields!(self {
+            indices: self.indices.split_at(images),
+            bytes: self.bytes.split_at_mut(images * self.features),
+            labels: self.labels.split_at_mut(images),
+            columns: self.columns.split_at_mut(lists * self.features),
+            counts: self.counts.split_at_mut(lists),
+        })
     }
 
-    /// Copies the images and finds their columns.
+    /// Copies the images and lists their columns.
     pub(crate) fn run(self, isa: Isa) -> BatchView<'a> {
-        let (features, panel) = (self.pixels.len(), self.panel);
-        let image = |i: u32| &self.data.image(i as usize)[self.pixels.clone()];
-        let mut far = self.indices.iter().skip(AHEAD);
-        let panels = self.indices.chunks(panel);
-        let panels = panels.zip(self.labels.chunks_mut(panel));
-        let bytes = self.bytes.chunks_mut(panel * features);
+        let (features, images_per_list) = (self.features, self.images_per_list);
+        let pixels = self.first_pixel..self.first_pixel + features;
+        let image = |i: u32| &self.data.image(i as usize)[pixels.clone()];
+        let mut ahead = self.indices.iter().skip(PREFETCH_DISTANCE);
+        let lists = self.indices.chunks(images_per_list);
+        let lists = lists.zip(self.labels.chunks_mut(images_per_list));
+        let bytes = self.bytes.chunks_mut(images_per_list * features);
         let columns = self.columns.chunks_exact_mut(features);
         let found = columns.zip(&mut *self.counts);
-        for (((indices, labels), bytes), (columns, count)) in panels.zip(bytes).zip(found) {
+        for (((indices, labels), bytes), (columns, count)) in lists.zip(bytes).zip(found) {
             let images = bytes.chunks_exact_mut(features);
             for ((&i, bytes), label) in indices.iter().zip(images).zip(labels) {
-                if let Some(&far) = far.next() {
-                    zeros::prefetch(image(far));
+                if let Some(&ahead) = ahead.next() {
+                    zeros::prefetch(image(ahead));
                 }
                 bytes.copy_from_slice(image(i));
                 *label = self.data.label(i as usize);
@@ -148,7 +158,7 @@ impl<'a> GatherJob<'a> {
         }
         BatchView {
             features,
-            panel,
+            images_per_list,
             bytes: self.bytes,
             labels: self.labels,
             columns: self.columns,
@@ -160,34 +170,32 @@ impl<'a> GatherJob<'a> {
 /// Gathered images.
 #[derive(Clone, Copy)]
 pub(crate) struct BatchView<'a> {
+    /// Pixels of an image.
     pub(crate) features: usize,
-    /// How many images leave out their zero columns together.
-    pub(crate) panel: usize,
+    /// How many images share a list of columns.
+    pub(crate) images_per_list: usize,
+    /// Image after image.
     pub(crate) bytes: &'a [u8],
     pub(crate) labels: &'a [u8],
-    /// For each panel a place for each pixel, and how many of them hold a column
-    /// that is not zero in all of its images.
+    /// List after list, with room for all pixels each: the columns that are not zero
+    /// in all images of the list.
     pub(crate) columns: &'a [u32],
+    /// The length of each list.
     pub(crate) counts: &'a [u32],
 }
 
+#[cfg(feature = "rayon")]
 impl BatchView<'_> {
-    /// How many images the first panels hold.
-    #[cfg(feature = "rayon")]
-    fn images(&self, panels: usize) -> usize {
-        self.labels.len().min(panels * self.panel)
-    }
-
-    /// Those of some panels.
-    #[cfg(feature = "rayon")]
-    pub(crate) fn panels(self, panels: Range<usize>) -> Self {
-        let images = self.images(panels.start)..self.images(panels.end);
+    /// The images of some of the lists.
+    pub(crate) fn lists(self, lists: Range<usize>) -> Self {
+        let first = |list: usize| self.labels.len().min(list * self.images_per_list);
+        let images = first(lists.start)..first(lists.end);
         let of = |range: &Range<usize>| range.start * self.features..range.end * self.features;
         Self {
             bytes: &self.bytes[of(&images)],
             labels: &self.labels[images],
-            columns: &self.columns[of(&panels)],
-            counts: &self.counts[panels],
+            columns: &self.columns[of(&lists)],
+            counts: &self.counts[lists],
             ..self
         }
     }

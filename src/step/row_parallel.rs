@@ -1,156 +1,117 @@
-//! A net with one hidden layer, its pixels shared out between two threads.
+//! Row parallelism: each of two shards has half of the pixels and all hidden units.
 //!
-//! Each keeps the rows of W1 of half of the pixels to itself, for many steps, and
-//! these pixels of the images: nothing of them passes from core to core, nor is
-//! computed twice. A sum over all pixels is one chain, so one thread begins what
-//! the other ends, for a group of images at a time. Neither waits for the other
-//! before it has something to do again: what each gathers of the next mini-batch
-//! lies between, and whoever comes first to a group that is through the first layer
-//! takes it on.
+//! The pixels of the images and their rows of W1 are read by one thread each; nothing
+//! is computed twice. Z1 sums over all pixels in order, so the first shard begins the
+//! sums that the second one ends: a pipeline, which the mini-batch passes through in
+//! [`MicroBatch`]es. What follows from Z1 is computed once for each of them, by the
+//! thread that comes to it first. Each thread gathers its half of the next images where
+//! it would wait for the other.
+//!
+//! A step hands out work twice, with a synchronisation after each:
 //!
 //! ```text
-//! low pixels                       high pixels
-//! Z = b1 + X·W1, group by group    gathers the next images
-//! gathers the next images          A = σ(Z + X·W1), group by group
-//! Z2 = b2 + A·W2, loss, dZ2, dZ1   the same
-//! of groups from the first on      from the last on
-//! ----------------------------------------------------------------
-//! gradients, the parameters' step  gradients, the parameters' step
+//! first shard                              second shard
+//! Z1 = b1 + X·W1, micro-batch after other  gathers the next images
+//! gathers the next images                  A = σ(Z1 + X·W1), micro-batch after other
+//! Z2 = b2 + A·W2, loss, dZ2, dZ1           Z2, loss, dZ2, dZ1
+//! of micro-batches from the first on       from the last on
+//! ------------------------------------------------------------------
+//! gradients, the update                    gradients, the update
 //! ```
+//!
+//! A schedule of its own beside [`column_parallel`](super::column_parallel), because it
+//! is faster where hidden units are few: one pipeline instead of a hand-out for Z1, one
+//! for what follows and one for the update (docs/performance.md).
 
 use crate::compute::aligned::Aligned;
-use crate::compute::gemm::MAX_IMAGES_PER_LIST;
 use crate::compute::isa::Isa;
-use crate::compute::zeros::{BLOCK, GROUP};
-use crate::data::Dataset;
+use crate::compute::zeros::GROUP;
 use crate::net::loss::LossTarget;
-use crate::net::optimizer::Update;
 use crate::net::{NetRef, activations_len};
-use crate::step::autotune::Parts;
-use crate::step::batch::{BatchBuffer, BatchView};
+use crate::step::batch::{BatchView, DoubleBuffer};
+use crate::step::pass::{Accumulate, Layers};
 use crate::step::shard::Shard;
-use crate::step::share::{Accumulate, Layers};
+use crate::step::sharded::{Partition, ShardedNet, StepInputs, widths};
 use crate::step::thread_team::{Team, locked};
-use alloc::{vec, vec::Vec};
 use core::ops::Range;
 use core::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
-/// Groups that a mini-batch passes from one thread to the other in.
-const GROUPS: usize = 4;
+/// Micro-batches of a mini-batch. Three and eight were no faster.
+const MICRO_BATCHES: usize = 4;
 
-/// Both halves of a net, and what they have in common.
-#[derive(Clone, Debug)]
-pub(crate) struct RowParallel {
-    widths: [usize; 3],
-    isa: Isa,
-    halves: [Half; 2],
-    /// Which of their images are those of this step.
-    now: usize,
-    /// Which images those of the next step are.
-    gathered: Vec<u32>,
+/// The stretches of Z1 that the two shards compute.
+const FIRST: Accumulate = Accumulate {
+    from_bias: true,
+    apply_activation: false,
+};
+const SECOND: Accumulate = Accumulate {
+    from_bias: false,
+    apply_activation: true,
+};
+
+/// Two shards of rows of W1.
+#[derive(Debug)]
+struct RowParallel {
+    shards: [RowShard; 2],
     activations: Aligned,
     deltas: Aligned,
-    losses: Vec<f32>,
 }
 
-/// Half of the pixels, and all hidden units.
-#[derive(Clone, Debug)]
-struct Half {
-    part: Shard,
-    /// The images of this step and those of the next, in turn.
-    images: [BatchBuffer; 2],
+/// A shard of rows, with its pixels of the images.
+#[derive(Debug)]
+struct RowShard {
+    shard: Shard,
+    images: DoubleBuffer,
 }
 
-impl RowParallel {
-    /// The halves of a net with one hidden layer and enough pixels, for
-    /// mini-batches of up to so many examples, which must be some.
-    pub(crate) fn new(net: NetRef<'_>, batch: usize, isa: Isa) -> Option<Self> {
-        let &[features, hidden, classes] = net.widths() else {
-            return None;
-        };
-        if features < 2 * BLOCK || batch < 2 * MAX_IMAGES_PER_LIST {
-            return None;
-        }
-        // The groups that images are left out for are not cut.
+impl ShardedNet {
+    /// A net with one hidden layer in two shards of about as many rows each, for
+    /// mini-batches of up to `batch` examples.
+    ///
+    /// # Panics
+    /// Panics if the net has other than one hidden layer, or too few pixels to cut
+    /// between two groups of them.
+    pub(crate) fn by_rows(net: NetRef<'_>, batch: usize, isa: Isa) -> Self {
+        let [features, hidden, _] = widths(net);
+        assert!(features > GROUP, "{features} pixels in two shards");
+        // Zeros are left out for whole groups of pixels, so none is cut.
         let middle = (features / 2).next_multiple_of(GROUP);
-        let half = |pixels: Range<usize>| Half {
-            images: [(); 2].map(|()| BatchBuffer::new(isa, pixels.clone(), batch)),
-            part: Shard::new(net, isa, pixels, 0..hidden, batch),
+        let shard = |pixels: Range<usize>| RowShard {
+            images: DoubleBuffer::new(isa, pixels.clone(), batch),
+            shard: Shard::new(net, isa, pixels, 0..hidden, batch),
         };
-        let halves = [half(0..middle), half(middle..features)];
-        let len = activations_len(&halves[0].part.widths(), batch);
-        Some(Self {
-            widths: [features, hidden, classes],
-            isa,
-            halves,
-            now: 0,
-            gathered: Vec::with_capacity(batch),
+        let shards = [shard(0..middle), shard(middle..features)];
+        let len = activations_len(&shards[0].shard.widths(), batch);
+        let rows = RowParallel {
+            shards,
             activations: Aligned::zeros(len),
             deltas: Aligned::zeros(len),
-            losses: vec![0.0; batch],
-        })
+        };
+        Self::new(net, batch, isa, rows)
     }
 }
 
-impl Parts for RowParallel {
-    fn load(&mut self, params: &[f32], velocity: &[f32]) {
-        for half in &mut self.halves {
-            half.part.load(&self.widths, params, velocity);
+impl Partition for RowParallel {
+    fn for_each(&mut self, visit: &mut dyn FnMut(&mut Shard)) {
+        for row in &mut self.shards {
+            visit(&mut row.shard);
         }
     }
 
-    fn store(&self, params: &mut [f32], velocity: &mut [f32]) {
-        for half in &self.halves {
-            half.part.store(&self.widths, params, velocity);
-        }
-    }
-
-    fn step(
-        &mut self,
-        team: &mut Team<'_>,
-        data: &Dataset,
-        (batch, next): (&[u32], &[u32]),
-        update: &Update,
-    ) -> f64 {
-        let rows = batch.len();
-        self.now = 1 - self.now;
-        if self.gathered != batch {
-            for half in &mut self.halves {
-                half.images[self.now].gather(data, batch).run(self.isa);
+    fn begin(&mut self, step: &StepInputs<'_>, are_gathered: bool) {
+        for RowShard { images, .. } in &mut self.shards {
+            images.advance();
+            if !are_gathered {
+                images.current.gather(step.data, step.batch).run(step.isa);
             }
         }
-        self.gathered.clear();
-        self.gathered.extend_from_slice(next);
-
-        self.pass(team, update.loss_target(rows), rows, (data, next));
-        let losses = self.losses[..rows].iter();
-        let total = losses.map(|&loss| f64::from(loss)).sum();
-        if f64::is_finite(total) {
-            let [low, high] = &mut self.halves;
-            let len = activations_len(&low.part.widths(), rows);
-            let layers = (&self.activations[..len], &self.deltas[..len]);
-            let step = |half: &mut Half| {
-                let bytes = half.images[self.now].gathered(rows).bytes;
-                half.part.step(bytes, rows, layers, update);
-            };
-            team.pair(&mut |_| step(low), &mut |_| step(high));
-        }
-        total
     }
-}
 
-impl RowParallel {
-    /// The activations of a mini-batch, its losses, and the gradient by all sums.
-    fn pass(
-        &mut self,
-        team: &mut Team<'_>,
-        target: LossTarget,
-        rows: usize,
-        (data, next): (&Dataset, &[u32]),
-    ) {
-        let (isa, now, [low, high]) = (self.isa, self.now, &mut self.halves);
-        let widths = low.part.widths();
+    fn forward(&mut self, team: &mut Team<'_>, step: &StepInputs<'_>, losses: &mut [f32]) {
+        let (isa, rows, target) = (step.isa, step.batch.len(), step.loss_target());
+        let [first, second] = &mut self.shards;
+        let widths = first.shard.widths();
         let len = activations_len(&widths, rows);
         let (hidden, logits) = self.activations[..len].split_at_mut(rows * widths[1]);
         let (dhidden, dlogits) = self.deltas[..len].split_at_mut(rows * widths[1]);
@@ -159,76 +120,76 @@ impl RowParallel {
             logits,
             dhidden,
             dlogits,
-            losses: &mut self.losses[..rows],
+            losses,
         };
-        let images = low.images[now].gathered(rows);
-        let groups: [Group<'_>; GROUPS] = core::array::from_fn(|group| {
-            let start = |group| group * images.counts.len() / GROUPS;
-            let panels = start(group)..start(group + 1);
-            let examples = images.panels(panels.clone()).labels.len();
-            Group {
-                panels,
+        let images = first.images.current.view(rows);
+        let micro_batches: [MicroBatch<'_>; MICRO_BATCHES] = core::array::from_fn(|i| {
+            let start = |i| i * images.counts.len() / MICRO_BATCHES;
+            let lists = start(i)..start(i + 1);
+            let examples = images.lists(lists.clone()).labels.len();
+            MicroBatch {
+                lists,
                 stage: AtomicU8::new(NEW),
                 rows: Mutex::new(rest.take(examples, widths)),
             }
         });
         team.pair(
             &mut |member| {
-                let (images, following) = in_turn(&mut low.images, now);
-                let images = images.gathered(rows);
-                for group in &groups {
-                    let images = images.panels(group.panels.clone());
-                    low.part.first_layer(images, BEGIN, group.rows().hidden);
-                    group.reach(BEGUN);
+                let RowShard { shard, images } = &mut *first;
+                let current = images.current.view(rows);
+                for micro_batch in &micro_batches {
+                    micro_batch.first_layer(shard, current, FIRST);
+                    micro_batch.reach(BEGUN);
                 }
-                following.gather(data, next).run(isa);
-                for group in &groups {
-                    member.wait_until(|| group.has_reached(ENDED));
-                    if !group.take() {
+                images.next.gather(step.data, step.next).run(isa);
+                for micro_batch in &micro_batches {
+                    member.wait_until(|| micro_batch.has_reached(ENDED));
+                    if !micro_batch.take() {
                         break;
                     }
-                    group.head(&mut low.part, images, target);
+                    micro_batch.second_layer(shard, current, target);
                 }
             },
             &mut |member| {
-                let (images, following) = in_turn(&mut high.images, now);
-                let images = images.gathered(rows);
-                following.gather(data, next).run(isa);
-                for group in &groups {
-                    member.wait_until(|| group.has_reached(BEGUN));
-                    let images = images.panels(group.panels.clone());
-                    high.part.first_layer(images, END, group.rows().hidden);
-                    group.reach(ENDED);
+                let RowShard { shard, images } = &mut *second;
+                let current = images.current.view(rows);
+                images.next.gather(step.data, step.next).run(isa);
+                for micro_batch in &micro_batches {
+                    member.wait_until(|| micro_batch.has_reached(BEGUN));
+                    micro_batch.first_layer(shard, current, SECOND);
+                    micro_batch.reach(ENDED);
                 }
-                for group in groups.iter().rev().take_while(|group| group.take()) {
-                    group.head(&mut high.part, images, target);
+                for micro_batch in micro_batches.iter().rev().take_while(|one| one.take()) {
+                    micro_batch.second_layer(shard, current, target);
                 }
             },
         );
     }
-}
 
-/// The images of this step, and room for those of the next.
-fn in_turn([one, other]: &mut [BatchBuffer; 2], now: usize) -> (&BatchBuffer, &mut BatchBuffer) {
-    match now {
-        0 => (one, other),
-        _ => (other, one),
+    fn backward(&mut self, team: &mut Team<'_>, step: &StepInputs<'_>) {
+        let rows = step.batch.len();
+        let [first, second] = &mut self.shards;
+        let len = activations_len(&first.shard.widths(), rows);
+        let layers = (&self.activations[..len], &self.deltas[..len]);
+        let update = |RowShard { shard, images }: &mut RowShard| {
+            let bytes = images.current.view(rows).bytes;
+            shard.update(bytes, rows, layers, step.update);
+        };
+        team.pair(&mut |_| update(first), &mut |_| update(second));
     }
 }
 
-/// Images that pass from one thread to the other together, a line of the cache
-/// or more from the next ones.
+/// Images that pass from one thread to the other together, on cache lines of its own,
+/// two of which many processors fetch at once.
 #[repr(align(128))]
-struct Group<'a> {
-    /// Their panels.
-    panels: Range<usize>,
-    /// How far they are.
+struct MicroBatch<'a> {
+    /// The lists of columns of the images ([`BatchView::lists`]).
+    lists: Range<usize>,
     stage: AtomicU8,
     rows: Mutex<Rows<'a>>,
 }
 
-/// Rows of what is computed of the images: hidden layer, logits, losses, and the
-/// gradient by the sums.
+/// Rows of activations, deltas and losses.
 struct Rows<'a> {
     hidden: &'a mut [f32],
     logits: &'a mut [f32],
@@ -238,7 +199,7 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// The first rows of it, of a net of these widths, which it loses.
+    /// Splits off the first `rows` rows, of a net with these widths.
     fn take(&mut self, rows: usize, [_, hidden, classes]: [usize; 3]) -> Self {
         let first = |rest: &mut &'a mut [f32], width: usize| {
             rest.split_off_mut(..rows * width).unwrap_or_default()
@@ -253,25 +214,27 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Stages of a group: nothing is computed; the low pixels are summed; the high ones
-/// are, too; somebody takes it through the rest of the net.
+/// Stages of a micro-batch: nothing is computed; the first shard has begun Z1; the
+/// second shard has ended it; a thread has taken the micro-batch through the second
+/// layer.
 const NEW: u8 = 0;
 const BEGUN: u8 = 1;
 const ENDED: u8 = 2;
 const TAKEN: u8 = 3;
 
-impl<'a> Group<'a> {
-    /// Whether it has come to a stage.
+impl<'a> MicroBatch<'a> {
+    /// Whether a stage is reached.
     fn has_reached(&self, stage: u8) -> bool {
         self.stage.load(Ordering::Acquire) >= stage
     }
 
-    /// Brings it to the next stage.
+    /// Notes that a stage is reached.
     fn reach(&self, stage: u8) {
         self.stage.store(stage, Ordering::Release);
     }
 
-    /// Whether it is through the first layer and this call the first to take it on.
+    /// Claims the second layer. Returns whether Z1 is complete and no other call has
+    /// claimed it.
     fn take(&self) -> bool {
         let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
         self.stage
@@ -279,8 +242,14 @@ impl<'a> Group<'a> {
             .is_ok()
     }
 
-    /// Takes it through the rest of the net.
-    fn head(&self, part: &mut Shard, images: BatchView<'_>, target: LossTarget) {
+    /// Computes a shard's stretch of Z1.
+    fn first_layer(&self, shard: &mut Shard, images: BatchView<'_>, stretch: Accumulate) {
+        let images = images.lists(self.lists.clone());
+        shard.first_layer(images, stretch, self.rows().hidden);
+    }
+
+    /// Computes all that follows from Z1.
+    fn second_layer(&self, shard: &mut Shard, images: BatchView<'_>, target: LossTarget) {
         let Rows {
             hidden,
             logits,
@@ -288,37 +257,30 @@ impl<'a> Group<'a> {
             dlogits,
             losses,
         } = &mut *self.rows();
-        let labels = images.panels(self.panels.clone()).labels;
+        let labels = images.lists(self.lists.clone()).labels;
         let (mut activations, mut deltas) =
             (Layers::of([hidden, logits]), Layers::of([dhidden, dlogits]));
-        part.head(labels, target, &mut activations, &mut deltas, losses);
+        shard.second_layer(labels, target, &mut activations, &mut deltas, losses);
     }
 
-    /// What is computed of it, for whoever works on it.
+    /// The rows, for the thread that works on them.
     fn rows(&self) -> MutexGuard<'_, Rows<'a>> {
         locked(&self.rows)
     }
 }
 
-/// What the low pixels add to the sums, and what the high ones do.
-const BEGIN: Accumulate = Accumulate {
-    from_bias: true,
-    apply_activation: false,
-};
-const END: Accumulate = Accumulate {
-    from_bias: false,
-    apply_activation: true,
-};
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::compute::rng::{Stream, generator};
+    use crate::compute::zeros::BLOCK;
+    use crate::data::Dataset;
     use crate::net::Net;
+    use crate::net::activation::Activation;
+    use crate::net::init::Init;
     use crate::net::loss::Reduction;
     use crate::net::optimizer::Momentum;
-    use crate::step::column_parallel::ColumnParallel;
-    use crate::{Activation, Init};
+    use crate::net::optimizer::Update;
 
     const WIDTHS: [usize; 3] = [2 * BLOCK + 9, 21, 5];
     const EXAMPLES: u32 = 84;
@@ -357,8 +319,8 @@ mod tests {
             for &activation in Activation::ALL {
                 let start = net(activation);
                 let mut velocity = vec![0.0; start.view().params().len()];
-                let mut halves = RowParallel::new(start.view(), BATCH, isa).unwrap();
-                let mut whole = ColumnParallel::new(start.view(), 1, BATCH, isa).unwrap();
+                let mut halves = ShardedNet::by_rows(start.view(), BATCH, isa);
+                let mut whole = ShardedNet::by_columns(start.view(), 1, BATCH, isa);
                 halves.load(start.view().params(), &velocity);
                 whole.load(start.view().params(), &velocity);
                 let batches = [
@@ -393,7 +355,7 @@ mod tests {
             let mut net = net(Activation::Tanh);
             net.params_mut()[row * WIDTHS[1]] = f32::INFINITY;
             let velocity = vec![0.0; net.view().params().len()];
-            let mut halves = RowParallel::new(net.view(), 40, Isa::detect()).unwrap();
+            let mut halves = ShardedNet::by_rows(net.view(), 40, Isa::detect());
             halves.load(net.view().params(), &velocity);
             let batch = (&order[..40], &[][..]);
             let loss = Team::with(2, |team| halves.step(team, &data, batch, &UPDATE));

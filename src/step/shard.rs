@@ -1,4 +1,4 @@
-//! Parts of a net with one hidden layer, that threads keep to themselves.
+//! A shard of a net with one hidden layer.
 
 use crate::compute::aligned::{Aligned, CACHE_LINE};
 use crate::compute::isa::Isa;
@@ -9,23 +9,29 @@ use crate::net::loss::LossTarget;
 use crate::net::optimizer::Update;
 use crate::net::{LayerLayout, NetRef, params_len};
 use crate::step::batch::BatchView;
-use crate::step::share::{Accumulate, Layers, Parameters, Pass, Scratch, Share, Sums, Values};
+use crate::step::gradients::{Backward, Gradients};
+use crate::step::pass::{Accumulate, Layers, Pass};
+use crate::step::scratch::Scratch;
+use crate::step::work::Work;
 use core::ops::Range;
 
-/// Some pixels and some hidden units: a net of its own, but that its sums are only
-/// a part of those of the whole net. Parts with the same units have the same
-/// biases of them and the same weights to the classes, and all parts have the same
-/// biases of the classes; they move them alike.
+/// A rectangular slice of W1 (some inputs × some hidden units) with the elements of b1
+/// and the rows of W2 that belong to its units, and with b2.
 ///
-/// It has whole cache lines of units. The last one is filled up with units whose
-/// weights are zero, and remain so: they are held silent.
+/// The shard is a net of its own, except that its sums are only a part of those of the
+/// whole net. Parameters that several shards have are replicas: the same updates are
+/// applied to all of them.
+///
+/// The units are filled up to whole cache lines. The weights of the padding are zero
+/// and remain zero, because its activations are set to zero.
 #[derive(Clone, Debug)]
 pub(crate) struct Shard {
     isa: Isa,
     activation: Activation,
     pixels: Range<usize>,
-    /// Without those that it is filled up with.
+    /// Hidden units, without the padding.
     units: Range<usize>,
+    /// Pixels, hidden units with the padding, classes.
     widths: [usize; 3],
     params: Aligned,
     velocity: Aligned,
@@ -34,8 +40,8 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    /// A part of a net with so many classes, for mini-batches of up to so many
-    /// examples.
+    /// These rows and columns of W1, with zeros for parameters, for mini-batches of up
+    /// to `batch` examples.
     pub(crate) fn new(
         net: NetRef<'_>,
         isa: Isa,
@@ -62,22 +68,22 @@ impl Shard {
         }
     }
 
-    /// Its widths: pixels, units with those that it is filled up with, classes.
+    /// Pixels, hidden units with the padding, classes.
     pub(crate) fn widths(&self) -> [usize; 3] {
         self.widths
     }
 
-    /// Its hidden units.
+    /// Hidden units, without the padding.
     pub(crate) fn units(&self) -> Range<usize> {
         self.units.clone()
     }
 
-    /// The part as a net.
+    /// The shard as a net.
     pub(crate) fn net(&self) -> NetRef<'_> {
         NetRef::new(&self.widths, self.activation, &self.params)
     }
 
-    /// Takes over parameters and velocities of a net of these widths.
+    /// Copies parameters and velocities out of those of a net with these widths.
     pub(crate) fn load(&mut self, widths: &[usize], params: &[f32], velocity: &[f32]) {
         for (own, whole) in self.places(widths) {
             self.params[own.clone()].copy_from_slice(&params[whole.clone()]);
@@ -88,7 +94,7 @@ impl Shard {
         self.scratch[0].is_finite = is_finite;
     }
 
-    /// Gives them back.
+    /// Copies parameters and velocities to their places in a net with these widths.
     pub(crate) fn store(&self, widths: &[usize], params: &mut [f32], velocity: &mut [f32]) {
         for (own, whole) in self.places(widths) {
             params[whole.clone()].copy_from_slice(&self.params[own.clone()]);
@@ -96,7 +102,7 @@ impl Shard {
         }
     }
 
-    /// Where its parameters lie in it, and among those of a net of these widths.
+    /// The places of the parameters in the shard, and in a net with these widths.
     fn places(
         &self,
         widths: &[usize],
@@ -120,8 +126,8 @@ impl Shard {
         pixels.enumerate().map(first).chain([of_w2, b2])
     }
 
-    /// The activations that images of its pixels have, or what these add to the
-    /// sums that they come from.
+    /// Computes the activations of the units, or the stretch of their sums over the
+    /// pixels of the shard.
     pub(crate) fn first_layer(
         &mut self,
         images: BatchView<'_>,
@@ -133,16 +139,16 @@ impl Shard {
         let is_finite = scratch.is_finite;
         pass.first_layer(images, is_finite, stretch, a, scratch);
         if stretch.apply_activation && units < width {
-            // σ of zero need not be zero.
+            // σ(0) need not be 0.
             let rows = a.chunks_exact_mut(width);
             rows.for_each(|row| row[units..].fill(0.0));
         }
     }
 
-    /// The logits of examples whose hidden activations are there, their losses,
-    /// and the gradient by all sums.
+    /// Computes logits, losses and all deltas of examples from their hidden
+    /// activations, for a shard that has all hidden units.
     #[cfg(feature = "rayon")]
-    pub(crate) fn head(
+    pub(crate) fn second_layer(
         &mut self,
         labels: &[u8],
         target: LossTarget,
@@ -156,7 +162,7 @@ impl Shard {
         pass.deltas(activations, deltas, losses.len(), scratch);
     }
 
-    /// The gradient by the sums of its units, from that by the logits.
+    /// Computes dZ1 of the units from dZ2.
     pub(crate) fn deltas(
         &mut self,
         activations: &Layers<'_>,
@@ -167,17 +173,17 @@ impl Shard {
         pass.deltas(activations, deltas, rows, scratch);
     }
 
-    /// The gradient of its parameters, and their step. `bytes` are its pixels of
-    /// so many examples; activations and deltas lie as [`Layers`] do.
-    pub(crate) fn step(
+    /// Computes the gradients and updates the parameters. `bytes` holds the pixels of
+    /// the shard of `rows` examples; activations and deltas lie as in [`Layers::new`].
+    pub(crate) fn update(
         &mut self,
         bytes: &[u8],
         rows: usize,
         (activations, deltas): (&[f32], &[f32]),
         update: &Update,
     ) {
-        Parameters {
-            sums: Sums {
+        Gradients {
+            backward: Backward {
                 isa: self.isa,
                 defects: Defects::NONE,
                 widths: &self.widths,
@@ -186,20 +192,18 @@ impl Shard {
                 activations,
                 deltas,
                 accumulate: false,
-                update: Some(*update),
+                update: Some(update),
             },
             first: 0,
-            values: Values {
-                gradient: &mut self.gradient,
-                params: &mut self.params,
-                velocity: &mut self.velocity,
-            },
+            gradient: &mut self.gradient,
+            params: &mut self.params,
+            velocity: &mut self.velocity,
             scratch: &mut self.scratch,
         }
         .run();
     }
 
-    /// The pass of a mini-batch through it, and what it needs for that.
+    /// The pass of examples through the shard, and the memory for it.
     fn pass(&mut self, target: Option<LossTarget>) -> (Pass<'_>, &mut [Scratch; 1]) {
         let pass = Pass {
             net: NetRef::new(&self.widths, self.activation, &self.params),

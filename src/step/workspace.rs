@@ -2,36 +2,31 @@
 
 use crate::compute::aligned::Aligned;
 use crate::compute::isa::Isa;
-use crate::compute::matrix::MatRef;
 use crate::compute::vector;
-use crate::data::{Dataset, Subset};
-use crate::net::defects::{Defect, Defects, Objective, WholeMatrix};
+use crate::data::Dataset;
+use crate::net::defects::{Defects, Objective};
 use crate::net::loss::LossTarget;
-use crate::net::metrics::Confusion;
 use crate::net::optimizer::Update;
 use crate::net::{Net, NetRef, Tensor, activations_len, assert_widths, params_len};
-use crate::step::autotune::Parts;
 use crate::step::batch::BatchBuffer;
-use crate::step::column_parallel::ColumnParallel;
-#[cfg(feature = "rayon")]
-use crate::step::row_parallel::RowParallel;
-use crate::step::share::{
-    DataParallel, Layers, Parameters, Pass, Scratch, Sums, Values, share_out,
-};
+use crate::step::data_parallel::Examples;
+pub use crate::step::evaluation::Evaluation;
+use crate::step::evaluation::LossSum;
+use crate::step::gradients::{Backward, Gradients};
+use crate::step::pass::{CHUNK, Layers, Pass};
+use crate::step::scratch::Scratch;
+use crate::step::strategy::{Strategy, StrategyError, Workload};
 use crate::step::thread_team::Team;
-use alloc::{boxed::Box, vec, vec::Vec};
+use crate::step::work::share_out;
+use alloc::{vec, vec::Vec};
 use core::fmt;
 
-/// Examples that go through the net at a time. Sums over more of them go on
-/// from chunk to chunk in the order of the examples, so this changes no bit.
-const CHUNK: usize = 256;
+/// Multiply-adds of a chunk for each thread that shares it out, counted as if no pixel
+/// were zero. With fewer a thread is not worth trying.
+const WORK_PER_THREAD: usize = 1 << 17;
 
-/// A thread more for each so many multiply-adds of a chunk, of those that
-/// there are where no pixel is zero: with fewer it is not worth trying.
-const WORTH_A_THREAD: usize = 1 << 17;
-
-/// The same where the thread must be woken first, which takes some 50 µs.
-const WORTH_WAKING: usize = 1 << 23;
+/// Multiply-adds for each thread that must be woken first, which takes some 50 µs.
+pub(crate) const WORK_PER_WOKEN_THREAD: usize = 1 << 23;
 
 /// The memory that passes over a data set need: allocated once, used by every
 /// step.
@@ -48,51 +43,8 @@ pub struct Workspace {
     gradient: Aligned,
     /// One for each thread.
     scratch: Vec<Scratch>,
-}
-
-/// Loss and predictions on a set of examples.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Evaluation {
-    /// The cross-entropy in nats, mean or sum as asked for.
-    pub loss: f64,
-    /// True and predicted classes.
-    pub confusion: Confusion,
-}
-
-/// The sum of the losses of examples, chunk by chunk.
-struct Total {
-    losses: f64,
-    /// What [`Defect::WholeMatrixSoftmax`] makes of them.
-    whole: Option<WholeMatrix>,
-}
-
-impl Total {
-    /// Of no example yet.
-    fn new(defects: Defects) -> Self {
-        let is_whole = defects.has(Defect::WholeMatrixSoftmax);
-        Self {
-            losses: 0.0,
-            whole: is_whole.then(WholeMatrix::default),
-        }
-    }
-
-    /// Takes in examples: their losses, and the logits that these came from.
-    fn add(&mut self, losses: &[f32], logits: MatRef<'_>) {
-        for &loss in losses {
-            self.losses += f64::from(loss);
-        }
-        if let Some(whole) = &mut self.whole {
-            whole.add(logits);
-        }
-    }
-
-    fn is_finite(&self) -> bool {
-        self.losses.is_finite()
-    }
-
-    fn sum(&self) -> f64 {
-        self.losses + self.whole.as_ref().map_or(0.0, WholeMatrix::excess)
-    }
+    pinned_strategy: Option<Strategy>,
+    chosen_strategy: Option<Strategy>,
 }
 
 impl fmt::Debug for Workspace {
@@ -128,16 +80,91 @@ impl Workspace {
             gradient: Aligned::zeros(params_len(widths)),
             scratch: vec![Scratch::new(widths[0], widths[1], CHUNK); threads],
             widths: widths.to_vec(),
+            pinned_strategy: None,
+            chosen_strategy: None,
         }
     }
 
-    /// The same with another instruction set than the fastest.
+    /// This workspace with another instruction set than the fastest.
     #[must_use]
     pub fn with_isa(self, isa: Isa) -> Self {
         Self {
             isa,
             images: BatchBuffer::new(isa, 0..self.widths[0], CHUNK),
             ..self
+        }
+    }
+
+    /// This workspace with one strategy for all steps of [`train`], instead of the
+    /// fastest by trial; with `None`, by trial. Other passes do not depend on it.
+    ///
+    /// [`train`]: crate::training::train
+    #[must_use]
+    pub fn with_strategy(self, strategy: Option<Strategy>) -> Self {
+        Self {
+            pinned_strategy: strategy,
+            ..self
+        }
+    }
+
+    /// The strategies among which steps of `batch` examples are tried when a net with
+    /// layers of these widths is trained without mistakes: those of the table of
+    /// [`step`](crate::step) or, if one is pinned, that one if it is possible.
+    ///
+    /// Call this in the rayon pool that is to train: without threads there is less to
+    /// choose from.
+    ///
+    /// # Panics
+    /// Panics if the widths are not those of the workspace.
+    pub fn strategies(&self, widths: &[usize], batch: usize) -> Vec<Strategy> {
+        assert_eq!(widths, self.widths, "a net and its workspace");
+        let threads = Team::available(self.threads());
+        let workload = self.workload(threads, batch, Defects::NONE);
+        let is_possible = |&pinned: &Strategy| workload.check(pinned).is_ok();
+        match self.pinned_strategy {
+            Some(pinned) => Some(pinned).filter(is_possible).into_iter().collect(),
+            None => workload.tried().collect(),
+        }
+    }
+
+    /// Checks that the pinned strategy, if one is, can make steps of `batch` examples
+    /// with these mistakes. Call this in the rayon pool that is to train.
+    ///
+    /// # Errors
+    /// Returns an error that says what the strategy lacks. [`train`] would panic.
+    ///
+    /// [`train`]: crate::training::train
+    pub fn check_strategy(&self, batch: usize, defects: Defects) -> Result<(), StrategyError> {
+        let threads = Team::available(self.threads());
+        let workload = self.workload(threads, batch, defects);
+        self.pinned_strategy
+            .map_or(Ok(()), |pinned| workload.check(pinned))
+    }
+
+    /// The strategy that was the fastest in the last trial of the last run, or the only
+    /// one that was tried; `None` before a trial is over.
+    pub fn chosen_strategy(&self) -> Option<Strategy> {
+        self.chosen_strategy
+    }
+
+    /// The strategy that is to make all steps.
+    pub(crate) fn pinned_strategy(&self) -> Option<Strategy> {
+        self.pinned_strategy
+    }
+
+    /// Notes the strategy for [`Workspace::chosen_strategy`].
+    pub(crate) fn note_strategy(&mut self, fastest: Option<Strategy>) {
+        self.chosen_strategy = fastest;
+    }
+
+    /// What the choice of a strategy depends on, on `threads` threads.
+    pub(crate) fn workload(&self, threads: usize, batch: usize, defects: Defects) -> Workload<'_> {
+        Workload {
+            widths: &self.widths,
+            batch,
+            threads,
+            worth: self.pieces(batch.min(CHUNK), WORK_PER_THREAD),
+            defects,
         }
     }
 
@@ -176,27 +203,32 @@ impl Workspace {
         if batch.is_empty() {
             self.gradient.fill(0.0);
         }
-        Team::with(self.pieces(batch.len(), WORTH_WAKING), |team| {
-            let mut total = Total::new(defects);
+        Team::with(self.pieces(batch.len(), WORK_PER_WOKEN_THREAD), |team| {
+            let mut sum = LossSum::new(defects);
             for (i, chunk) in batch.chunks(CHUNK).enumerate() {
-                self.pass(team, net, data, chunk, (target, defects), &mut total);
-                if !total.is_finite() {
+                self.forward(team, net, data, chunk, (target, defects), &mut sum);
+                if !sum.is_finite() {
                     break;
                 }
-                self.sums(team, i > 0, (None, defects), &mut [], &mut []);
+                self.backward(team, i > 0, (None, defects), &mut [], &mut []);
             }
-            total.sum()
+            sum.total()
         })
     }
 
-    /// Makes a step of training: the same as [`Workspace::compute_gradient`]
-    /// and [`Momentum::step`](crate::Momentum::step), bit for bit, but each parameter moves as soon as
-    /// its gradient is complete, and labels are smoothed if the update says so. Returns the sum of
-    /// the losses before the step; where it is not finite, or there is no example, no
-    /// parameter has moved.
+    /// Makes a training step with the examples of `data` that have the indices `batch`.
+    /// Returns the sum of the losses before the step; where it is not finite, or there is
+    /// no example, no parameter has moved.
+    ///
+    /// Parameters and velocities have the bits that [`Workspace::compute_gradient`] and
+    /// [`Momentum::step`] make of them, but each parameter moves as soon as its gradient
+    /// is complete, and labels are smoothed if the update says so.
     ///
     /// # Panics
-    /// Panics where those do.
+    /// Panics where [`Workspace::compute_gradient`] does, or if there are not as many
+    /// velocities as parameters.
+    ///
+    /// [`Momentum::step`]: crate::net::optimizer::Momentum::step
     pub fn step(
         &mut self,
         net: &mut Net,
@@ -205,12 +237,12 @@ impl Workspace {
         batch: &[u32],
         update: &Update,
     ) -> f64 {
-        Team::with(self.pieces(batch.len(), WORTH_WAKING), |team| {
+        Team::with(self.pieces(batch.len(), WORK_PER_WOKEN_THREAD), |team| {
             self.step_with(team, net, velocity, data, batch, (update, Defects::NONE))
         })
     }
 
-    /// The same with a team that is there.
+    /// [`Workspace::step`] with a team that is awake, and with mistakes.
     pub(crate) fn step_with(
         &mut self,
         team: &mut Team<'_>,
@@ -223,72 +255,20 @@ impl Workspace {
         assert_eq!(velocity.len(), self.gradient.len(), "velocities of a net");
         let target = Some(update.loss_target(batch.len()));
         let chunks = batch.len().div_ceil(CHUNK);
-        let mut total = Total::new(defects);
+        let mut sum = LossSum::new(defects);
         for (i, chunk) in (1..).zip(batch.chunks(CHUNK)) {
-            self.pass(team, net.view(), data, chunk, (target, defects), &mut total);
-            if !total.is_finite() {
+            self.forward(team, net.view(), data, chunk, (target, defects), &mut sum);
+            if !sum.is_finite() {
                 break;
             }
             if i < chunks {
-                self.sums(team, i > 1, (None, defects), &mut [], &mut []);
+                self.backward(team, i > 1, (None, defects), &mut [], &mut []);
             } else {
-                let (update, params) = (Some(*update), net.params_mut());
-                self.sums(team, i > 1, (update, defects), params, velocity);
+                let (update, params) = (Some(update), net.params_mut());
+                self.backward(team, i > 1, (update, defects), params, velocity);
             }
         }
-        total.sum()
-    }
-
-    /// The loss and the predictions of `net` on all examples of `data`. Where
-    /// the loss is not finite the predictions are not whole.
-    ///
-    /// # Panics
-    /// Panics where [`Workspace::compute_gradient`] does.
-    pub fn evaluate(
-        &mut self,
-        net: NetRef<'_>,
-        data: &Subset<'_>,
-        objective: impl Into<Objective>,
-    ) -> Evaluation {
-        let objective = objective.into();
-        Team::with(self.pieces(data.len(), WORTH_WAKING), |team| {
-            self.evaluate_with(team, net, data, objective)
-        })
-    }
-
-    /// The same with a team that is there.
-    pub(crate) fn evaluate_with(
-        &mut self,
-        team: &mut Team<'_>,
-        net: NetRef<'_>,
-        data: &Subset<'_>,
-        Objective { reduction, defects }: Objective,
-    ) -> Evaluation {
-        let mut total = Total::new(defects);
-        let mut confusion = Confusion::new(self.classes());
-        for chunk in data.indices().chunks(CHUNK) {
-            self.pass(
-                team,
-                net,
-                data.dataset(),
-                chunk,
-                (None, defects),
-                &mut total,
-            );
-            if !total.is_finite() {
-                break;
-            }
-            let len = activations_len(&self.widths, chunk.len());
-            let logits = net.activation_of(net.depth() - 1, &self.activations[..len]);
-            let labels = self.images.gathered(chunk.len()).labels;
-            for (i, &label) in labels.iter().enumerate() {
-                confusion.add(usize::from(label), vector::argmax(logits.row(i)));
-            }
-        }
-        Evaluation {
-            loss: total.sum() * reduction.scale(data.len()),
-            confusion,
-        }
+        sum.total()
     }
 
     /// The first tensor, in the order of the computation, that is not finite
@@ -317,23 +297,23 @@ impl Workspace {
         Tensor::Loss
     }
 
-    /// One chunk through the net: leaves pixels, labels, activations and, if
-    /// there is a pull, deltas; adds the losses to `total`.
-    fn pass(
+    /// Passes one chunk through the net: leaves pixels, labels, activations and, with a
+    /// target, deltas; adds the losses to `sum`.
+    pub(crate) fn forward(
         &mut self,
         team: &mut Team<'_>,
         net: NetRef<'_>,
         data: &Dataset,
         chunk: &[u32],
         (target, defects): (Option<LossTarget>, Defects),
-        total: &mut Total,
+        sum: &mut LossSum,
     ) {
         assert_eq!(net.widths(), self.widths, "a net and its workspace");
         assert_eq!(data.features(), self.widths[0], "pixels of an image");
-        let (rows, pieces) = (chunk.len(), self.pieces(chunk.len(), WORTH_A_THREAD));
+        let (rows, pieces) = (chunk.len(), self.pieces(chunk.len(), WORK_PER_THREAD));
         let len = activations_len(&self.widths, rows);
         self.rows = rows;
-        let examples = DataParallel {
+        let examples = Examples {
             pass: Pass {
                 net,
                 isa: self.isa,
@@ -348,66 +328,51 @@ impl Workspace {
         };
         share_out(team, examples, pieces.min(team.threads()));
         let logits = net.activation_of(net.depth() - 1, &self.activations[..len]);
-        total.add(&self.losses[..rows], logits);
+        sum.add(&self.losses[..rows], logits);
     }
 
-    /// The gradient of the chunk that has just been passed through the net,
-    /// added to that of the chunks before if it goes on from them; and the
-    /// parameters' step, if they are to move.
-    fn sums(
+    /// Computes the gradient of the chunk that has just been passed through the net,
+    /// added to that of the chunks before if it accumulates; and updates the parameters,
+    /// if there is an update.
+    fn backward(
         &mut self,
         team: &mut Team<'_>,
         accumulate: bool,
-        (update, defects): (Option<Update>, Defects),
+        (update, defects): (Option<&Update>, Defects),
         params: &mut [f32],
         velocity: &mut [f32],
     ) {
-        let (rows, pieces) = (self.rows, self.pieces(self.rows, WORTH_A_THREAD));
+        let (rows, pieces) = (self.rows, self.pieces(self.rows, WORK_PER_THREAD));
         let len = activations_len(&self.widths, rows);
-        let parameters = Parameters {
-            sums: Sums {
+        let gradients = Gradients {
+            backward: Backward {
                 isa: self.isa,
                 defects,
                 widths: &self.widths,
                 rows,
-                bytes: self.images.gathered(rows).bytes,
+                bytes: self.images.view(rows).bytes,
                 activations: &self.activations[..len],
                 deltas: &self.deltas[..len],
                 accumulate,
                 update,
             },
             first: 0,
-            values: Values {
-                gradient: &mut self.gradient,
-                params,
-                velocity,
-            },
+            gradient: &mut self.gradient,
+            params,
+            velocity,
             scratch: &mut self.scratch,
         };
-        share_out(team, parameters, pieces.min(team.threads()));
+        share_out(team, gradients, pieces.min(team.threads()));
     }
 
-    /// The ways to keep the net in parts on so many threads, if it has parts for
-    /// them and mini-batches of so many examples are one chunk.
-    pub(crate) fn parts(
-        &self,
-        net: NetRef<'_>,
-        threads: usize,
-        batch: usize,
-        defects: Defects,
-    ) -> Vec<Box<dyn Parts>> {
-        let mut parts: Vec<Box<dyn Parts>> = vec![];
-        if self.is_large(batch) || defects != Defects::NONE {
-            return parts;
-        }
-        if let Some(units) = ColumnParallel::new(net, threads, batch, self.isa) {
-            parts.push(Box::new(units));
-        }
-        #[cfg(feature = "rayon")]
-        if let (2, Some(halves)) = (threads, RowParallel::new(net, batch, self.isa)) {
-            parts.push(Box::new(halves));
-        }
-        parts
+    /// The labels of the examples of the pass that has just been made.
+    pub(crate) fn labels(&self) -> &[u8] {
+        self.images.view(self.rows).labels
+    }
+
+    /// The instruction set that computes.
+    pub(crate) fn isa(&self) -> Isa {
+        self.isa
     }
 
     /// The most threads that a pass is shared out among.
@@ -415,25 +380,11 @@ impl Workspace {
         self.scratch.len()
     }
 
-    /// Whether mini-batches of so many examples are several chunks.
-    pub(crate) fn is_large(&self, batch: usize) -> bool {
-        batch > CHUNK
-    }
-
-    /// How many threads mini-batches of so many examples are worth.
-    pub(crate) fn threads_for(&self, batch: usize) -> usize {
-        self.pieces(batch.min(CHUNK), WORTH_A_THREAD)
-    }
-
-    /// How many threads so many examples are shared out among, if that many
-    /// multiply-adds are worth one.
-    fn pieces(&self, rows: usize, worth: usize) -> usize {
+    /// The number of threads that `rows` examples are shared out among, one for each
+    /// `work_per_thread` multiply-adds.
+    pub(crate) fn pieces(&self, rows: usize, work_per_thread: usize) -> usize {
         let work = params_len(&self.widths).saturating_mul(rows);
-        let pieces = (work / worth).clamp(1, rows.max(1));
+        let pieces = (work / work_per_thread).clamp(1, rows.max(1));
         pieces.min(self.scratch.len())
-    }
-
-    fn classes(&self) -> usize {
-        self.widths[self.widths.len() - 1]
     }
 }

@@ -1,0 +1,308 @@
+//! Each strategy of a training step, pinned, against the definition of a step, bit for
+//! bit; and what is said of strategies that are not possible.
+
+#![cfg(feature = "rayon")]
+
+use handwritten::compute::rng::{Stream, generator, shuffle};
+use handwritten::data::{Dataset, Subset};
+use handwritten::net::defects::{Defect, Defects};
+use handwritten::net::loss::{LossTarget, softmax_cross_entropy};
+use handwritten::net::{activations_len, params_len};
+use handwritten::training::{Control, StepReport};
+use handwritten::{
+    Activation, Batch, Checkpoint, Config, Context, Isa, LearningRate, MatMut, MatRef, Momentum,
+    Net, Observer, Reduction, Schedule, Strategy, Workspace, resume,
+};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+const FEATURES: usize = 203;
+const CLASSES: usize = 10;
+
+fn pool(threads: usize) -> ThreadPool {
+    let pool = ThreadPoolBuilder::new().num_threads(threads);
+    pool.build().unwrap()
+}
+
+/// Images of which most pixels are zero, some in all images.
+fn images(count: usize) -> Dataset {
+    let pixel = |at: usize| match (at / FEATURES * 5 + at % FEATURES * 31) % 7 {
+        0 if at % FEATURES > 20 => (at % 251) as u8,
+        _ => 0,
+    };
+    let pixels = (0..count * FEATURES).map(pixel).collect();
+    let labels = (0..count).map(|i| (i * 7 % CLASSES) as u8).collect();
+    Dataset::new(pixels, 1, FEATURES, labels).unwrap()
+}
+
+/// A net whose parameters are scattered between −0.1 and 0.1, biases too.
+fn net(widths: &[usize], activation: Activation) -> Net {
+    let param = |i: usize| (i * 7919 % 1009) as f32 / 5045.0 - 0.1;
+    let params = (0..params_len(widths)).map(param).collect();
+    Net::new(widths, activation, params)
+}
+
+fn config(batch: usize) -> Config {
+    Config {
+        epochs: 2,
+        batch: Batch::Mini(batch),
+        learning_rate: LearningRate {
+            peak: 0.05,
+            schedule: Schedule::Constant,
+            warmup_epochs: 0,
+        },
+        optimizer: Momentum {
+            momentum: 0.9,
+            nesterov: true,
+            weight_decay: 0.01,
+        },
+        reduction: Reduction::Mean,
+        label_smoothing: 0.1,
+        ..Config::default()
+    }
+}
+
+/// Bits of parameters and of velocities.
+type Bits = (Vec<u32>, Vec<u32>);
+
+fn bits(params: &[f32], velocity: &[f32]) -> Bits {
+    let of = |xs: &[f32]| xs.iter().map(|x| x.to_bits()).collect();
+    (of(params), of(velocity))
+}
+
+/// Training by the definition of a step: one product after another over the whole
+/// mini-batch, then the optimiser.
+fn defined(start: &Net, data: &Dataset, config: &Config, isa: Isa) -> Bits {
+    let Batch::Mini(batch) = config.batch else {
+        panic!("a full batch is not shuffled")
+    };
+    let widths = start.view().widths();
+    let mut net = start.clone();
+    let mut velocity = vec![0.0; net.view().params().len()];
+    let mut rng = generator(config.seed, Stream::Shuffle);
+    for _ in 0..config.epochs {
+        let mut order: Vec<u32> = (0..).take(data.len()).collect();
+        shuffle(&mut order, &mut rng);
+        for batch in order.chunks_mut(batch) {
+            batch.sort_by_key(|&i| data.label(i as usize));
+            let gradient = gradient(&net, data, batch, config, isa);
+            let (params, rate) = (net.params_mut(), config.learning_rate.peak as f32);
+            config
+                .optimizer
+                .step(isa, widths, params, &mut velocity, &gradient, rate);
+        }
+    }
+    bits(net.view().params(), &velocity)
+}
+
+/// The gradient by the definition.
+fn gradient(net: &Net, data: &Dataset, batch: &[u32], config: &Config, isa: Isa) -> Vec<f32> {
+    let (net, rows) = (net.view(), batch.len());
+    let (mut pixels, mut labels) = (vec![0.0; rows * FEATURES], vec![0; rows]);
+    data.gather(batch, &mut pixels, &mut labels);
+    let x = MatRef::new(&pixels, rows, FEATURES);
+    let mut activations = vec![0.0; activations_len(net.widths(), rows)];
+    let (mut deltas, mut losses) = (activations.clone(), vec![0.0; rows]);
+    let mut packing = Context::packing(1);
+    let ctx = &mut Context::new(1, &mut packing).with_isa(isa);
+    let target = LossTarget {
+        scale: config.reduction.scale(rows) as f32,
+        label_smoothing: config.label_smoothing,
+    };
+    let logits = net.forward(x, &mut activations, ctx);
+    let start = deltas.len() - rows * CLASSES;
+    let dlogits = MatMut::new(&mut deltas[start..], rows, CLASSES);
+    softmax_cross_entropy(isa, logits, &labels, target, dlogits, &mut losses);
+    let mut gradient = vec![0.0; net.params().len()];
+    net.backward(x, &activations, &mut deltas, &mut gradient, ctx);
+    gradient
+}
+
+/// Training in the crate's loop.
+fn trained(start: &Net, data: &Dataset, config: &Config, workspace: &mut Workspace) -> Bits {
+    let all = Subset::all(data);
+    let mut run = Checkpoint::new(start.clone(), *config);
+    resume(&mut run, &all, &all, workspace, &mut ()).unwrap();
+    bits(run.net.view().params(), &run.velocity)
+}
+
+#[test]
+fn every_strategy_makes_the_steps_of_the_definition() {
+    let pools = [1, 2, 3].map(pool);
+    let mut runs = [0; Strategy::ALL.len()];
+    let activations = Activation::ALL.iter().cycle();
+    let all_widths = [
+        &[FEATURES, CLASSES][..],
+        &[FEATURES, 1, CLASSES],
+        &[FEATURES, 30, CLASSES],
+        &[FEATURES, 33, CLASSES],
+        &[FEATURES, 128, CLASSES],
+        &[FEATURES, 40, 30, CLASSES],
+    ];
+    for (widths, &activation) in all_widths.into_iter().zip(activations) {
+        for batch in [1, 7, 64, 256, 300] {
+            let (data, config) = (images(2 * batch + 5), config(batch));
+            let start = net(widths, activation);
+            for isa in Isa::available() {
+                let expected = defined(&start, &data, &config, isa);
+                for (threads, pool) in (1..).zip(&pools) {
+                    for (&strategy, runs) in Strategy::ALL.iter().zip(&mut runs) {
+                        let workspace = Workspace::new(widths, threads).with_isa(isa);
+                        let mut workspace = workspace.with_strategy(Some(strategy));
+                        let found = pool.install(|| {
+                            workspace.check_strategy(batch, Defects::NONE).ok()?;
+                            assert_eq!(workspace.strategies(widths, batch), [strategy]);
+                            Some(trained(&start, &data, &config, &mut workspace))
+                        });
+                        let Some(found) = found else { continue };
+                        let name = format!(
+                            "{strategy}, {widths:?}, batch {batch}, {threads} threads, {}",
+                            isa.name()
+                        );
+                        assert!(found == expected, "{name}");
+                        assert_eq!(workspace.chosen_strategy(), Some(strategy), "{name}");
+                        *runs += 1;
+                    }
+                }
+            }
+        }
+    }
+    // Of 90 cases for each instruction set.
+    let isas = Isa::available().count();
+    assert_eq!(runs, [90, 28, 24, 16].map(|runs| runs * isas));
+}
+
+/// Fails on the first step.
+struct NoStep;
+
+impl Observer for NoStep {
+    fn on_step(&mut self, _step: &StepReport) -> Control {
+        panic!("a step has been made");
+    }
+}
+
+#[test]
+fn an_impossible_strategy_is_an_error_before_the_first_step() {
+    use Strategy::{ColumnParallel, DataParallel, RowParallel};
+    let raw = Defects::NONE.with(Defect::RawLogitGradient);
+    let wide = &[FEATURES, 40, CLASSES][..];
+    for (strategy, widths, batch, threads, defects, reason) in [
+        (
+            DataParallel,
+            wide,
+            64,
+            1,
+            Defects::NONE,
+            "it needs a second thread",
+        ),
+        (
+            DataParallel,
+            wide,
+            1,
+            2,
+            Defects::NONE,
+            "so small a step is not worth a second thread",
+        ),
+        (
+            ColumnParallel,
+            wide,
+            64,
+            1,
+            Defects::NONE,
+            "it needs a second thread",
+        ),
+        (
+            ColumnParallel,
+            &[FEATURES, 16, CLASSES],
+            64,
+            2,
+            Defects::NONE,
+            "it needs more than 16 hidden units",
+        ),
+        (
+            ColumnParallel,
+            &[FEATURES, CLASSES],
+            64,
+            2,
+            Defects::NONE,
+            "it needs a net with one hidden layer",
+        ),
+        (
+            RowParallel,
+            wide,
+            257,
+            2,
+            Defects::NONE,
+            "it needs mini-batches of at most 256 examples",
+        ),
+        (
+            RowParallel,
+            wide,
+            11,
+            2,
+            Defects::NONE,
+            "it needs mini-batches of at least 12 examples",
+        ),
+        (
+            RowParallel,
+            wide,
+            64,
+            2,
+            raw,
+            "it makes no mistakes on purpose",
+        ),
+    ] {
+        let (data, start) = (images(300), net(widths, Activation::Tanh));
+        let all = Subset::all(&data);
+        let config = Config {
+            defects,
+            ..config(batch)
+        };
+        let mut workspace = Workspace::new(widths, threads).with_strategy(Some(strategy));
+        let message = format!("{strategy} is not possible: {reason}");
+        pool(threads).install(|| {
+            let error = workspace.check_strategy(batch, defects).unwrap_err();
+            assert_eq!(
+                (error.strategy, error.to_string()),
+                (strategy, message.clone())
+            );
+            if defects == Defects::NONE {
+                assert_eq!(workspace.strategies(widths, batch), []);
+            }
+            let mut run = Checkpoint::new(start, config);
+            let mut train = || resume(&mut run, &all, &all, &mut workspace, &mut NoStep);
+            let panic = catch_unwind(AssertUnwindSafe(&mut train)).unwrap_err();
+            assert_eq!(panic.downcast_ref::<String>(), Some(&message));
+        });
+    }
+}
+
+#[test]
+fn the_chosen_strategy_is_one_of_those_that_were_tried() {
+    let widths = &[FEATURES, 40, CLASSES][..];
+    let (data, start) = (images(300), net(widths, Activation::Sigmoid));
+    let mut workspace = Workspace::new(widths, 2);
+    assert_eq!(workspace.chosen_strategy(), None);
+    pool(2).install(|| {
+        let tried = workspace.strategies(widths, 50);
+        assert_eq!(
+            tried,
+            [
+                Strategy::SingleThread,
+                Strategy::ColumnParallel,
+                Strategy::RowParallel
+            ]
+        );
+        // An epoch has six steps, a trial three times six.
+        let one = Config {
+            epochs: 1,
+            ..config(50)
+        };
+        let four = Config { epochs: 4, ..one };
+        trained(&start, &data, &one, &mut workspace);
+        assert_eq!(workspace.chosen_strategy(), None);
+        trained(&start, &data, &four, &mut workspace);
+        let chosen = workspace.chosen_strategy().unwrap();
+        assert!(tried.contains(&chosen), "{chosen}");
+    });
+}
