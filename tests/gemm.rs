@@ -1,4 +1,4 @@
-//! The fast product on every arm of this machine against the one that is its
+//! The fast product on every instruction set of this machine against the one that is its
 //! definition, and that one against arithmetic written out here.
 
 #![cfg(feature = "alloc")]
@@ -193,9 +193,9 @@ fn layout() -> impl Strategy<Value = Layout> {
     (any::<bool>(), 0..4_usize).prop_map(|(transposed, gap)| Layout { transposed, gap })
 }
 
-/// Any product on every arm, computed into a block of a larger matrix: the
+/// Any product on every instruction set, computed into a block of a larger matrix: the
 /// block is the chain of the definition, nothing around it changes, and all
-/// arms of a class have the same bits.
+/// instruction sets of a class have the same bits.
 fn check(
     (m, k, n): (usize, usize, usize),
     (a, b): (Layout, Layout),
@@ -357,7 +357,7 @@ fn large_operands_are_packed_and_give_the_same_bits() {
     }
 }
 
-/// CI names the arms that must be there, so that none is skipped in silence.
+/// CI names the instruction sets that must be there, so that none is skipped in silence.
 #[test]
 fn the_arms_that_must_be_tested_are_there() {
     let names: Vec<&str> = Isa::available().map(Isa::name).collect();

@@ -21,7 +21,7 @@
 //! as the definition says.
 //!
 //! # Operands
-//! [`RawTiles`](operands::RawTiles) describes `count` tiles of one size. Distances are in
+//! [`RawTiles`] describes `count` tiles of one size. Distances are in
 //! elements. In tile `t`
 //! * the element of A in row `i` at k-index `p` is at
 //!   `a + t·a_tile_stride + i·a_row_stride + p·a_k_stride`. It is broadcast from where it
