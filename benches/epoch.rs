@@ -6,7 +6,11 @@
 //! cargo bench --bench epoch -- 'H 128'              # some of its nets
 //! cargo bench --bench epoch -- 'H 128, batch 1'     # one of them
 //! cargo bench --bench epoch -- --criterion          # ours alone, by criterion
+//! HANDWRITTEN_STRATEGY=row-parallel cargo bench --bench epoch -- --criterion
 //! ```
+//!
+//! A strategy that is pinned makes all our steps; nets that it cannot train are left
+//! out.
 //!
 //! In the comparison every contestant trains from the same start on the same
 //! mini-batches, and is first held to our weights after a few of them. Then the
@@ -30,10 +34,11 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use handwritten::compute::rng::{Stream, generator, shuffle};
 use handwritten::compute::vector;
 use handwritten::data::{Dataset, Subset};
+use handwritten::net::defects::Defects;
 use handwritten::net::loss::{LossTarget, softmax_cross_entropy};
 use handwritten::{
     Activation, Batch, Config, Init, Isa, LearningRate, MatMut, MatRef, Momentum, Net, Schedule,
-    Workspace, files, train,
+    Strategy, Workspace, files, train,
 };
 use std::fmt::Write as _;
 use std::path::Path;
@@ -266,6 +271,17 @@ impl<'a> Peer<'a> {
     }
 }
 
+/// Ours, with the strategy that `HANDWRITTEN_STRATEGY` pins, if it does. `None` if that
+/// cannot make the steps of the case.
+fn workspace(case: Case, isa: Isa) -> Option<Workspace> {
+    let strategy = Strategy::from_env();
+    let strategy = strategy.unwrap_or_else(|error| panic!("HANDWRITTEN_STRATEGY: {error}"));
+    let workspace = Workspace::new(&case.widths(), case.threads).with_isa(isa);
+    let workspace = workspace.with_strategy(strategy);
+    let is_possible = workspace.check_strategy(case.batch, Defects::NONE).is_ok();
+    is_possible.then_some(workspace)
+}
+
 /// Ours, as a user trains: the order is drawn, one image is validated.
 fn ours(case: Case, images: &Subset<'_>, one: &Subset<'_>, workspace: &mut Workspace) -> Net {
     let mut net = case.start();
@@ -327,16 +343,23 @@ fn compare(asked: &Comparison, isa: Isa, data: &Dataset) {
     for case in cases {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(case.threads);
         let pool = pool.build().expect("threads for the pool");
-        let line = pool.install(|| measure(case, isa, data, &pixels, &mut table));
-        println!("{line}");
+        if let Some(line) = pool.install(|| measure(case, isa, data, &pixels, &mut table)) {
+            println!("{line}");
+        }
     }
     asked.write(&table);
 }
 
-fn measure(case: Case, isa: Isa, data: &Dataset, pixels: &[f32], table: &mut String) -> String {
+fn measure(
+    case: Case,
+    isa: Isa,
+    data: &Dataset,
+    pixels: &[f32],
+    table: &mut String,
+) -> Option<String> {
+    let mut workspace = workspace(case, isa)?;
     let images = Subset::new(data, (0..case.images() as u32).collect());
     let one = Subset::new(data, vec![0]);
-    let mut workspace = Workspace::new(&case.widths(), case.threads).with_isa(isa);
     let mut peers = vec![("gemm", Peer::new(by_gemm, case, isa, data, pixels))];
     if case.threads == 1 {
         // It reads its number of threads once a process.
@@ -389,7 +412,7 @@ fn measure(case: Case, isa: Isa, data: &Dataset, pixels: &[f32], table: &mut Str
         peers[at].0,
         best / seconds
     );
-    format!(
+    Some(format!(
         "      {}  {:20} {step:9.1} {seconds:8.4} {pace:9.0} {gflops:8.1} {:6.1} % {:8.4} {:>8} \
          {:6.2}",
         case.threads,
@@ -398,7 +421,7 @@ fn measure(case: Case, isa: Isa, data: &Dataset, pixels: &[f32], table: &mut Str
         theirs[0],
         other.as_deref().unwrap_or("·"),
         best / seconds
-    )
+    ))
 }
 
 /// Our steps and epochs alone; criterion's elements are images.
@@ -407,7 +430,9 @@ fn alone(criterion: &mut Criterion, isa: Isa, data: &Dataset) {
     for case in cases() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(case.threads);
         let pool = pool.build().expect("threads for the pool");
-        let mut workspace = Workspace::new(&case.widths(), case.threads).with_isa(isa);
+        let Some(mut workspace) = pool.install(|| workspace(case, isa)) else {
+            continue;
+        };
         let mut group = criterion.benchmark_group(format!("epoch, {} threads", case.threads));
         group.sample_size(10);
         let images = Subset::new(data, (0..case.images() as u32).collect());
