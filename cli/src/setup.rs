@@ -10,7 +10,7 @@ use handwritten::compute::rng::{Stream, generator};
 use handwritten::data::{Split, Splits};
 use handwritten::files::model::Model;
 use handwritten::files::{self, Corpus};
-use handwritten::{Isa, Net, Workspace};
+use handwritten::{Batch, Isa, Net, Strategy, Workspace};
 use std::path::{Path, PathBuf};
 
 /// How to compute, as the environment says.
@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Engine {
     /// The fastest instruction set, or the one that `HANDWRITTEN_ISA` names.
     pub(crate) isa: Isa,
+    /// The strategy of training steps that `HANDWRITTEN_STRATEGY` pins, if it does.
+    strategy: Option<Strategy>,
 }
 
 impl Engine {
@@ -25,7 +27,10 @@ impl Engine {
     pub(crate) fn from_env() -> Result<Self, Failure> {
         let isa = Isa::from_env();
         let isa = isa.map_err(|error| Failure::usage(format!("HANDWRITTEN_ISA: {error}")))?;
-        Ok(Self { isa })
+        let strategy = Strategy::from_env();
+        let strategy =
+            strategy.map_err(|error| Failure::usage(format!("HANDWRITTEN_STRATEGY: {error}")))?;
+        Ok(Self { isa, strategy })
     }
 
     /// A workspace for nets of these widths, on at most `threads` threads.
@@ -112,8 +117,24 @@ impl<'a> Setup<'a> {
         Net::random(&self.widths, *activation, *init, &mut rng)
     }
 
-    /// The workspace of the training, on at most `threads` threads.
+    /// A workspace for the net, on at most `threads` threads.
     pub(crate) fn workspace(&self, threads: usize) -> Workspace {
         self.engine.workspace(&self.widths, threads)
+    }
+
+    /// The workspace of the training on all threads of the pool, with the strategy that
+    /// the environment pins. Refuses a strategy that cannot make the training's steps.
+    pub(crate) fn training_workspace(&self) -> Result<Workspace, Failure> {
+        let workspace = self.workspace(rayon::current_num_threads());
+        let workspace = workspace.with_strategy(self.engine.strategy);
+        let config = &self.settings.training;
+        let batch = match config.batch {
+            Batch::Mini(images) => images,
+            _ => self.splits.train.len(),
+        };
+        workspace
+            .check_strategy(batch, config.defects)
+            .map_err(|error| Failure::usage(format!("HANDWRITTEN_STRATEGY: {error}")))?;
+        Ok(workspace)
     }
 }

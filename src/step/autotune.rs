@@ -8,7 +8,7 @@ use crate::net::defects::Defects;
 use crate::net::optimizer::Update;
 use crate::net::{Net, NetRef};
 use crate::step::sharded::ShardedNet;
-use crate::step::strategy::{Strategy, Workload};
+use crate::step::strategy::{Strategy, StrategyError, Workload};
 use crate::step::thread_team::Team;
 use crate::step::workspace::Workspace;
 use alloc::{vec, vec::Vec};
@@ -44,33 +44,33 @@ impl Autotuner {
     /// Strategies for steps of up to `batch` examples on `threads` threads: the one
     /// that is pinned, or those of the table of [`crate::step`].
     ///
-    /// # Panics
-    /// Panics if the pinned strategy cannot make the steps.
+    /// # Errors
+    /// Returns an error if the pinned strategy cannot make the steps.
     pub(crate) fn new(
         workspace: &Workspace,
         net: NetRef<'_>,
         threads: usize,
         batch: usize,
         defects: Defects,
-    ) -> Self {
+    ) -> Result<Self, StrategyError> {
         let workload = workspace.workload(threads, batch, defects);
         let strategies: Vec<Strategy> = match workspace.pinned_strategy() {
-            Some(pinned) => match workload.check(pinned) {
-                Ok(()) => vec![pinned],
-                Err(error) => panic!("{error}"),
-            },
+            Some(pinned) => {
+                workload.check(pinned)?;
+                vec![pinned]
+            }
             None => workload.tried().collect(),
         };
         let sharded = strategies.iter().filter_map(|&strategy| {
             let sharded = shards(strategy, workload, net, workspace)?;
             Some((strategy, sharded))
         });
-        Self {
+        Ok(Self {
             sharded: sharded.collect(),
             timings: Timings::new(&strategies),
             holder: None,
             defects,
-        }
+        })
     }
 
     /// Makes a step of training with the mini-batch that comes first, as

@@ -131,7 +131,7 @@ impl Workspace {
     /// with these mistakes. Call this in the rayon pool that is to train.
     ///
     /// # Errors
-    /// Returns an error that says what the strategy lacks. [`train`] would panic.
+    /// Returns an error that says what the strategy lacks. [`train`] returns it too.
     ///
     /// [`train`]: crate::training::train
     pub fn check_strategy(&self, batch: usize, defects: Defects) -> Result<(), StrategyError> {

@@ -58,7 +58,7 @@ pub use report::{EpochReport, StepReport};
 ///
 /// # Errors
 /// A configuration that [`Config::validate`] refuses and a subset without examples,
-/// before the first step; a loss that is infinite or NaN, within the step that shows
+/// before the first step, as a pinned strategy that cannot make the steps; a loss that is infinite or NaN, within the step that shows
 /// it. `net` is left as the last step made it.
 ///
 /// # Panics
@@ -127,7 +127,7 @@ pub fn resume(
     }
     Team::with(workspace.threads(), |team| {
         let (net, defects) = (run.net.view(), run.config.defects);
-        let tuner = Autotuner::new(workspace, net, team.threads(), batch, defects);
+        let tuner = Autotuner::new(workspace, net, team.threads(), batch, defects)?;
         let mut training = Training {
             team,
             tuner,

@@ -1,6 +1,7 @@
 //! Results and errors of training runs.
 
 use crate::net::{Net, Tensor};
+use crate::step::StrategyError;
 use crate::training::config::ConfigError;
 use crate::training::report::EpochReport;
 use alloc::vec::Vec;
@@ -58,6 +59,8 @@ pub enum TrainError {
         /// The number of steps of an epoch.
         steps: usize,
     },
+    /// The strategy that is pinned cannot make the steps of this training.
+    Strategy(StrategyError),
     /// The loss is infinite or NaN.
     NonFinite(NonFiniteError),
 }
@@ -78,6 +81,12 @@ impl From<ConfigError> for TrainError {
     }
 }
 
+impl From<StrategyError> for TrainError {
+    fn from(error: StrategyError) -> Self {
+        Self::Strategy(error)
+    }
+}
+
 impl From<NonFiniteError> for TrainError {
     fn from(error: NonFiniteError) -> Self {
         Self::NonFinite(error)
@@ -95,6 +104,7 @@ impl fmt::Display for TrainError {
                     "step {step} of {steps}: the run began with other examples"
                 )
             }
+            Self::Strategy(error) => error.fmt(f),
             Self::NonFinite(error) => error.fmt(f),
         }
     }
@@ -104,6 +114,7 @@ impl core::error::Error for TrainError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Config(error) => Some(error),
+            Self::Strategy(error) => Some(error),
             Self::NonFinite(error) => Some(error),
             Self::NoExamples | Self::StepBeyondEpoch { .. } => None,
         }

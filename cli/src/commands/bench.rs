@@ -10,7 +10,7 @@ use handwritten::compute::gemm::{Context, Sizes};
 use handwritten::data::Splits;
 use handwritten::files::Corpus;
 use handwritten::training::{Control, EpochReport, Observer, StepReport, TrainingState};
-use handwritten::{Beta, Config, Isa, Matrix, gemm, train};
+use handwritten::{Beta, Config, Isa, Matrix, Strategy, gemm, train};
 use serde_json::json;
 use std::fmt::{self, Display};
 use std::time::{Duration, Instant};
@@ -83,6 +83,7 @@ impl Results {
             "threads": self.threads,
             "loading_seconds": self.loading_seconds,
             "micro_kernel_gflops": self.rounds.kernel_gflops,
+            "strategy": self.rounds.strategy.map(Strategy::name),
             "epoch_seconds": self.rounds.epochs.each_ref().map(Timings::median),
             "to_98_percent": {
                 "median_seconds": self.race.median,
@@ -106,6 +107,10 @@ impl Results {
                 alone.median() / together.median()
             ),
         };
+        let strategy = self
+            .rounds
+            .strategy
+            .map_or("not chosen yet", Strategy::name);
         let goal = match self.race.median {
             Some(seconds) => format!("{seconds:.2} s"),
             None => "not reached".to_string(),
@@ -115,6 +120,7 @@ impl Results {
              loading          {:.3} s for the four files\n\
              micro-kernel     {:.0} GFLOP/s on operands in L1, on one thread\n\
              epoch            {alone} on one thread: {} images/s{on_all}\n\
+             step             {strategy}: how threads share it, by trial or as HANDWRITTEN_STRATEGY says\n\
              of the kernel    {:.0} % on one thread, if products with pixels that are 0 count\n\
              to 98 %          {goal}, the median of {SEEDS} seeds, of which {} reach it on the \
              validation images (--recipe quick)\n\
@@ -204,11 +210,13 @@ struct Rounds {
     kernel_gflops: f64,
     /// On one thread, and on all.
     epochs: [Timings; 2],
+    /// How the last training on all threads shared a step out among them.
+    strategy: Option<Strategy>,
 }
 
 impl Rounds {
     fn measure(setup: &Setup<'_>, threads: usize) -> Result<Self, Failure> {
-        let mut workspaces = [1, threads].map(|threads| setup.workspace(threads));
+        let mut workspaces = [setup.workspace(1), setup.training_workspace()?];
         let (mut gflops, mut seconds) = (vec![], [vec![], vec![]]);
         let Splits {
             train: images, val, ..
@@ -237,7 +245,9 @@ impl Rounds {
             let [alone, together] = &mut seconds;
             together.clone_from(alone);
         }
+        let last = &workspaces[threads.min(2) - 1];
         Ok(Self {
+            strategy: last.chosen_strategy(),
             kernel_gflops: median(gflops),
             epochs: seconds.map(Timings::new),
         })

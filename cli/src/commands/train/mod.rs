@@ -20,7 +20,7 @@ use handwritten::data::Splits;
 use handwritten::files::KnownDataset;
 use handwritten::net::params_len;
 use handwritten::training::diagnosis::Monitor;
-use handwritten::{Batch, Checkpoint, resume};
+use handwritten::{Batch, Checkpoint, Workspace, resume};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,6 +54,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
         settings.data = Some(data);
         let setup = Setup::new(&settings, &corpus, engine)?;
         memory::refuse_without(&setup.widths, rayon::current_num_threads())?;
+        let workspace = setup.training_workspace()?;
         let identity = Identity {
             settings: settings.to_toml().map_err(Failure::new)?,
             data_sha256: corpus.fingerprint.clone(),
@@ -80,7 +81,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
             save_interval,
             signals,
         };
-        job.run(&clock, saved)
+        job.run(&clock, saved, workspace)
     })
 }
 
@@ -102,12 +103,16 @@ impl Job<'_> {
         self.setup.settings
     }
 
-    fn run(&self, clock: &Clock, saved: Option<Saved>) -> Result<(), Failure> {
+    fn run(
+        &self,
+        clock: &Clock,
+        saved: Option<Saved>,
+        mut workspace: Workspace,
+    ) -> Result<(), Failure> {
         let threads = rayon::current_num_threads();
         let config = &self.settings().training;
         self.announce(threads, saved.as_ref())?;
 
-        let mut workspace = self.setup.workspace(threads);
         let mut monitor = Monitor::new(self.setup.workspace(1));
         let resumed_after = saved.as_ref().map(|saved| saved.run.history.len());
         let mut run = match saved {
