@@ -48,8 +48,8 @@
 //! Each module uses those before it: [`compute`] (numbers), [`data`] (labelled images)
 //! and [`net`] (the mathematics of a net), [`step`] (a fast training step), [`training`]
 //! (the loop) and [`files`] (the disk). The types and functions that a program names
-//! usually are exported from the root as well; errors, and items of a single file format
-//! or algorithm, stay in their module.
+//! usually are exported from the root as well; the errors of names, bytes and files, and the
+//! items of a single file format or algorithm, stay in their module.
 //!
 //! # The same bits everywhere
 //!

@@ -1,8 +1,8 @@
 //! The house rules that a compiler does not hold: where imports may point, that
 //! paths named in documents exist, and how long files and functions may be.
 //!
-//! DESIGN: numbers (`compute`) know nothing; `data` and `net` know numbers; `step`
-//! knows those, `training` the step, `files` the training.
+//! Folders of `src/` use those below them: `compute` uses none, `data` and `net` use
+//! `compute`, `step` uses these three, `training` the step, and `files` all others.
 
 #![cfg(feature = "std")]
 
@@ -28,8 +28,14 @@ const ARROWS: [(&str, &[&str]); 6] = [
     ("files", &["compute", "data", "net", "step", "training"]),
 ];
 
-/// Folders whose files are still being split: what is found there is printed.
-const NOT_YET: [&str; 5] = ["src/compute/", "src/step/", "cli/src/", "benches/", "fuzz/"];
+/// Files that are still being split: what is found there is printed.
+const NOT_YET: [&str; 5] = [
+    "src/compute/gemm/",
+    "src/step/evaluation.rs",
+    "src/step/workspace.rs",
+    "benches/",
+    "fuzz/",
+];
 
 /// Fails if there are findings, but for those in [`NOT_YET`].
 fn report(findings: Vec<String>) {
