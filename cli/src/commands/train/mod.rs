@@ -105,9 +105,9 @@ impl Job<'_> {
     fn run(&self, clock: &Clock, saved: Option<Saved>) -> Result<(), Failure> {
         let threads = rayon::current_num_threads();
         let config = &self.settings().training;
+        let mut workspace = self.setup.workspace(threads);
         self.announce(threads, saved.as_ref())?;
 
-        let mut workspace = self.setup.workspace(threads);
         let mut monitor = Monitor::new(self.setup.workspace(1));
         let resumed_after = saved.as_ref().map(|saved| saved.run.history.len());
         let mut run = match saved {
