@@ -24,7 +24,7 @@ use core::ops::Range;
 /// The chunk that gradients are summed over, after its examples have passed through
 /// the net, and what becomes of the gradients.
 #[derive(Clone, Copy)]
-pub(crate) struct Backward<'a> {
+pub(crate) struct GradientInputs<'a> {
     pub(crate) isa: Isa,
     pub(crate) defects: Defects,
     pub(crate) widths: &'a [usize],
@@ -40,7 +40,7 @@ pub(crate) struct Backward<'a> {
     pub(crate) update: Option<&'a Update>,
 }
 
-impl Backward<'_> {
+impl GradientInputs<'_> {
     /// What the sums start from.
     fn start(&self) -> Start<'static> {
         if self.accumulate {
@@ -100,7 +100,7 @@ impl Backward<'_> {
 
 /// The job of summing the gradients of a range of parameters.
 pub(crate) struct Gradients<'a> {
-    pub(crate) backward: Backward<'a>,
+    pub(crate) inputs: GradientInputs<'a>,
     /// The place of the first one among all parameters of the net.
     pub(crate) first: usize,
     pub(crate) gradient: &'a mut [f32],
@@ -126,13 +126,13 @@ impl Work for Gradients<'_> {
     }
 
     fn run(mut self) {
-        let Backward {
+        let GradientInputs {
             widths,
             rows,
             activations,
             deltas,
             ..
-        } = self.backward;
+        } = self.inputs;
         // The place of the layer's first activation.
         let mut block = 0;
         let mut input = MatRef::new(&[], 0, 0);
@@ -165,7 +165,7 @@ impl Gradients<'_> {
     /// pixels.
     fn cut(&self, near: usize) -> usize {
         let near = self.first + near;
-        for (l, layer) in layers(self.backward.widths).enumerate() {
+        for (l, layer) in layers(self.inputs.widths).enumerate() {
             let params = layer.params();
             if near < params.end {
                 let group = if l == 0 { zeros::GROUP } else { 1 };
@@ -178,12 +178,9 @@ impl Gradients<'_> {
 
     /// dW += Xᵀ·dZ of rows of the first layer, a few pixels at a time, without the
     /// images in which all of them are zero.
-    //
-    // Longer than 60 lines: three nested loops over one tile of memory, each of which
-    // needs what the loops around it have set up.
     fn first_weights(&mut self, rows: Range<usize>, dz: MatRef<'_>) {
-        let Backward { isa, bytes, .. } = self.backward;
-        let (features, outputs, images) = (self.backward.widths[0], dz.cols(), dz.rows());
+        let GradientInputs { isa, bytes, .. } = self.inputs;
+        let (features, outputs, images) = (self.inputs.widths[0], dz.cols(), dz.rows());
         let Scratch {
             packing,
             x,
@@ -197,7 +194,7 @@ impl Gradients<'_> {
         let masks = &mut masks[..images];
         // A gradient that nobody reads again is not written to memory: L1 is left to
         // the parameters and their velocities.
-        let keep_gradient = self.backward.accumulate || self.backward.update.is_none();
+        let keep_gradient = self.inputs.accumulate || self.inputs.update.is_none();
         let mut cuts = [0; _];
         // A group may have few parameters, too few for an update of their own.
         let together = MIN_UPDATED.div_ceil(zeros::GROUP * outputs.max(1));
@@ -228,15 +225,15 @@ impl Gradients<'_> {
                     if !lists.is_empty() {
                         Product::new(x.block(0..images, columns).t(), dz)
                             .sparse_k(lists)
-                            .start(self.backward.start())
+                            .start(self.inputs.start())
                             .compute(dw.as_mut(), ctx);
-                    } else if !self.backward.accumulate {
+                    } else if !self.inputs.accumulate {
                         (0..dw.rows()).for_each(|i| dw.row_mut(i).fill(0.0));
                     }
                     let values = (&mut self.params[..], &mut self.velocity[..]);
                     let (place, units) = ((range.start, outputs), units.clone());
                     let dw = dw.as_ref();
-                    *is_finite &= self.backward.update_rows(values, place, units, dw);
+                    *is_finite &= self.inputs.update_rows(values, place, units, dw);
                 }
             }
         }
@@ -248,9 +245,9 @@ impl Gradients<'_> {
         let at = |row: usize| start + row * outputs - self.first;
         let range = at(rows.start)..at(rows.end);
         let dw = &mut self.gradient[range.clone()];
-        let ctx = &mut Context::new(1, &mut self.scratch[0].packing).with_isa(self.backward.isa);
+        let ctx = &mut Context::new(1, &mut self.scratch[0].packing).with_isa(self.inputs.isa);
         Product::new(a.block(0..a.rows(), rows.clone()).t(), dz)
-            .start(self.backward.start())
+            .start(self.inputs.start())
             .compute(MatMut::new(dw, rows.len(), outputs), ctx);
         self.update(range, false);
     }
@@ -259,17 +256,17 @@ impl Gradients<'_> {
     fn biases(&mut self, start: usize, dz: MatRef<'_>) {
         let range = start - self.first..start - self.first + dz.cols();
         let db = &mut self.gradient[range.clone()];
-        if !self.backward.accumulate {
+        if !self.inputs.accumulate {
             db.fill(0.0);
         }
-        vector::add_rows(self.backward.isa, db, dz.as_slice());
+        vector::add_rows(self.inputs.isa, db, dz.as_slice());
         self.update(range, true);
     }
 
     /// Updates parameters whose gradients are complete, if parameters move.
     fn update(&mut self, range: Range<usize>, is_bias: bool) {
         let gradient = &self.gradient[range.clone()];
-        self.backward
+        self.inputs
             .update(self.params, self.velocity, range, gradient, is_bias);
     }
 }

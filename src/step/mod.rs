@@ -4,11 +4,12 @@
 //! hidden layer is
 //!
 //! ```text
-//! forward                            backward
-//!   A  = σ(b1 + X·W1)      B×H         dZ1 = dZ2·W2ᵀ ⊙ σ′(Z1)              B×H
-//!   Z2 = b2 + A·W2         B×C         dW2 = Aᵀ·dZ2    db2 = Σ rows dZ2    H×C, C
-//!   dZ2 = softmax(Z2) − Y  B×C         dW1 = Xᵀ·dZ1    db1 = Σ rows dZ1    D×H, H
-//!                                      v ← μ·v − η·g,  w ← w + v           of all parameters
+//! forward                               backward
+//!   A  = σ(Z1), Z1 = b1 + X·W1   B×H      dZ1 = dZ2·W2ᵀ ⊙ σ′(Z1)             B×H
+//!   Z2 = b2 + A·W2               B×C      dW2 = Aᵀ·dZ2    db2 = Σ rows dZ2   H×C, C
+//!   dZ2 = (softmax(Z2) − Y) / B  B×C      dW1 = Xᵀ·dZ1    db1 = Σ rows dZ1   D×H, H
+//!                                       update, of each parameter w of gradient g
+//!                                         v ← μ·v − η·g,  w ← w + v
 //! ```
 //!
 //! A [`Strategy`] says how threads share it out. None changes a bit of any result,
@@ -16,7 +17,7 @@
 //! computes it. Which strategy is the fastest depends on the net, on the batch, and on
 //! how long a cache line takes from core to core: a factor of ten between machines, and
 //! on a virtual machine from minute to minute. So training tries some strategies now and
-//! then, and uses the fastest. Which ones it tries, the first row that fits says:
+//! then, and uses the fastest. The first row that fits says which ones it tries:
 //!
 //! | hidden layers | lines of units | pixels | batch | threads | tried strategies |
 //! |---|---|---|---|---|---|

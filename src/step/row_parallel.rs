@@ -279,8 +279,7 @@ mod tests {
     use crate::net::activation::Activation;
     use crate::net::init::Init;
     use crate::net::loss::Reduction;
-    use crate::net::optimizer::Momentum;
-    use crate::net::optimizer::Update;
+    use crate::net::optimizer::{Momentum, Update};
 
     const WIDTHS: [usize; 3] = [2 * BLOCK + 9, 21, 5];
     const EXAMPLES: u32 = 84;
@@ -319,9 +318,9 @@ mod tests {
             for &activation in Activation::ALL {
                 let start = net(activation);
                 let mut velocity = vec![0.0; start.view().params().len()];
-                let mut halves = ShardedNet::by_rows(start.view(), BATCH, isa);
+                let mut rows = ShardedNet::by_rows(start.view(), BATCH, isa);
                 let mut whole = ShardedNet::by_columns(start.view(), 1, BATCH, isa);
-                halves.load(start.view().params(), &velocity);
+                rows.load(start.view().params(), &velocity);
                 whole.load(start.view().params(), &velocity);
                 let batches = [
                     &order[..BATCH],
@@ -332,14 +331,14 @@ mod tests {
                 ];
                 Team::with(2, |team| {
                     for pair in batches.windows(2) {
-                        let loss = halves.step(team, &data, (pair[0], pair[1]), &UPDATE);
+                        let loss = rows.step(team, &data, (pair[0], pair[1]), &UPDATE);
                         let next = (pair[0], &[][..]);
                         let expected = whole.step(&mut team.alone(), &data, next, &UPDATE);
                         assert_eq!(loss, expected, "{activation:?}, {}", isa.name());
                     }
                 });
                 let (mut moved, mut other) = (start.clone(), start.clone());
-                halves.store(moved.params_mut(), &mut velocity);
+                rows.store(moved.params_mut(), &mut velocity);
                 let mut other_velocity = vec![0.0; velocity.len()];
                 whole.store(other.params_mut(), &mut other_velocity);
                 assert_ne!(moved, start);
@@ -349,16 +348,16 @@ mod tests {
     }
 
     #[test]
-    fn a_weight_that_is_not_finite_shows_in_either_half() {
+    fn a_weight_that_is_not_finite_shows_in_either_shard() {
         let (data, order) = (data(), (0..EXAMPLES).collect::<Vec<u32>>());
         for row in [0, WIDTHS[0] - 1] {
             let mut net = net(Activation::Tanh);
             net.params_mut()[row * WIDTHS[1]] = f32::INFINITY;
             let velocity = vec![0.0; net.view().params().len()];
-            let mut halves = ShardedNet::by_rows(net.view(), 40, Isa::detect());
-            halves.load(net.view().params(), &velocity);
+            let mut rows = ShardedNet::by_rows(net.view(), 40, Isa::detect());
+            rows.load(net.view().params(), &velocity);
             let batch = (&order[..40], &[][..]);
-            let loss = Team::with(2, |team| halves.step(team, &data, batch, &UPDATE));
+            let loss = Team::with(2, |team| rows.step(team, &data, batch, &UPDATE));
             assert!(loss.is_nan());
         }
     }

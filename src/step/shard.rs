@@ -9,7 +9,7 @@ use crate::net::loss::LossTarget;
 use crate::net::optimizer::Update;
 use crate::net::{LayerLayout, NetRef, params_len};
 use crate::step::batch::BatchView;
-use crate::step::gradients::{Backward, Gradients};
+use crate::step::gradients::{GradientInputs, Gradients};
 use crate::step::pass::{Accumulate, Layers, Pass};
 use crate::step::scratch::Scratch;
 use crate::step::work::Work;
@@ -183,7 +183,7 @@ impl Shard {
         update: &Update,
     ) {
         Gradients {
-            backward: Backward {
+            inputs: GradientInputs {
                 isa: self.isa,
                 defects: Defects::NONE,
                 widths: &self.widths,

@@ -12,7 +12,7 @@ use crate::step::batch::BatchBuffer;
 use crate::step::data_parallel::Examples;
 pub use crate::step::evaluation::Evaluation;
 use crate::step::evaluation::LossSum;
-use crate::step::gradients::{Backward, Gradients};
+use crate::step::gradients::{GradientInputs, Gradients};
 use crate::step::pass::{CHUNK, Layers, Pass};
 use crate::step::scratch::Scratch;
 use crate::step::strategy::{Strategy, StrategyError, Workload};
@@ -48,7 +48,7 @@ pub struct Workspace {
 }
 
 impl fmt::Debug for Workspace {
-    /// What it is made for; megabytes of numbers help nobody.
+    /// Without the memory: megabytes of numbers help nobody.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Workspace")
             .field("widths", &self.widths)
@@ -111,8 +111,7 @@ impl Workspace {
     /// layers of these widths is trained without mistakes: those of the table of
     /// [`step`](crate::step) or, if one is pinned, that one if it is possible.
     ///
-    /// Call this in the rayon pool that is to train: without threads there is less to
-    /// choose from.
+    /// Call this in the rayon pool that is to train: the choice depends on its threads.
     ///
     /// # Panics
     /// Panics if the widths are not those of the workspace.
@@ -345,7 +344,7 @@ impl Workspace {
         let (rows, pieces) = (self.rows, self.pieces(self.rows, WORK_PER_THREAD));
         let len = activations_len(&self.widths, rows);
         let gradients = Gradients {
-            backward: Backward {
+            inputs: GradientInputs {
                 isa: self.isa,
                 defects,
                 widths: &self.widths,

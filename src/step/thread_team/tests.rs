@@ -3,13 +3,13 @@ use super::*;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Does something in a pool of so many threads.
+/// Calls `body` in a pool of `threads` threads.
 pub(crate) fn in_pool<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) -> R {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
     pool.build().unwrap().install(body)
 }
 
-/// The same with a team of all of them.
+/// Calls `body` with a team of all threads of a pool.
 fn in_team(threads: usize, body: impl FnOnce(&mut Team<'_>) + Send) {
     in_pool(threads, || {
         Team::with(threads, |team| {
