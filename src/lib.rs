@@ -120,8 +120,8 @@ pub use {
     data::{Dataset, Split, Splits, Subset},
     net::Net,
     net::defects::{Defect, Defects, Objective},
-    net::metrics::Confusion,
-    step::workspace::{Evaluation, Workspace},
+    net::metrics::{Confusion, Evaluation},
+    step::workspace::Workspace,
     step::{Strategy, StrategyError},
     training::{
         Batch, Checkpoint, Config, Control, EpochReport, Observer, Outcome, StepReport, TrainError,

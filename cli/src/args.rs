@@ -21,7 +21,9 @@ use std::process::ExitCode;
                   2 wrong usage; 3 the loss stopped being finite; 4 gradcheck found a wrong \
                   gradient; 130 and 143 stopped by SIGINT and SIGTERM.\n\
                   HANDWRITTEN_ISA=avx512, avx2, neon or portable forces an instruction set; \
-                  `handwritten info` lists those of this machine."
+                  `handwritten info` lists those of this machine.\n\
+                  HANDWRITTEN_STRATEGY=single-thread, data-parallel, column-parallel or \
+                  row-parallel forces the way in which threads share a training step."
 )]
 struct Program {
     #[command(subcommand)]

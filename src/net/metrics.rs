@@ -113,6 +113,16 @@ fn ratio(part: u64, whole: u64) -> f64 {
     }
 }
 
+/// Loss and predictions on a set of examples.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct Evaluation {
+    /// The cross-entropy in nats, mean or sum as asked for.
+    pub loss: f64,
+    /// True and predicted classes.
+    pub confusion: Confusion,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

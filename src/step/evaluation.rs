@@ -1,59 +1,15 @@
-//! Passes over examples that change no parameter, and the sum of losses.
+//! Passes over examples that change no parameter.
 
-use crate::compute::matrix::MatRef;
 use crate::compute::vector;
 use crate::data::Subset;
-use crate::net::defects::{Defect, Defects, Objective, WholeMatrix};
-use crate::net::metrics::Confusion;
-use crate::net::{NetRef, activations_len};
+use crate::net::NetRef;
+use crate::net::activations_len;
+use crate::net::defects::Objective;
+use crate::net::metrics::{Confusion, Evaluation};
+use crate::step::loss_sum::LossSum;
 use crate::step::pass::CHUNK;
 use crate::step::thread_team::Team;
 use crate::step::workspace::{WORK_PER_WOKEN_THREAD, Workspace};
-
-/// Loss and predictions on a set of examples.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Evaluation {
-    /// The cross-entropy in nats, mean or sum as asked for.
-    pub loss: f64,
-    /// True and predicted classes.
-    pub confusion: Confusion,
-}
-
-/// The sum of the losses of examples, chunk by chunk.
-pub(crate) struct LossSum {
-    losses: f64,
-    /// What [`Defect::WholeMatrixSoftmax`] makes of the logits.
-    whole: Option<WholeMatrix>,
-}
-
-impl LossSum {
-    /// The sum over no example.
-    pub(crate) fn new(defects: Defects) -> Self {
-        let is_whole = defects.has(Defect::WholeMatrixSoftmax);
-        Self {
-            losses: 0.0,
-            whole: is_whole.then(WholeMatrix::default),
-        }
-    }
-
-    /// Adds the losses of examples, computed from these logits.
-    pub(crate) fn add(&mut self, losses: &[f32], logits: MatRef<'_>) {
-        for &loss in losses {
-            self.losses += f64::from(loss);
-        }
-        if let Some(whole) = &mut self.whole {
-            whole.add(logits);
-        }
-    }
-
-    pub(crate) fn is_finite(&self) -> bool {
-        self.losses.is_finite()
-    }
-
-    pub(crate) fn total(&self) -> f64 {
-        self.losses + self.whole.as_ref().map_or(0.0, WholeMatrix::excess)
-    }
-}
 
 impl Workspace {
     /// The loss and the predictions of `net` on all examples of `data`. Where

@@ -46,6 +46,7 @@ mod column_parallel;
 mod data_parallel;
 mod evaluation;
 mod gradients;
+mod loss_sum;
 mod pass;
 #[cfg(feature = "rayon")]
 mod row_parallel;

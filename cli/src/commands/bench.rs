@@ -54,7 +54,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), Failure> {
             images: setup.splits.train.len(),
             flops_per_image: dense_flops(&setup.widths),
             rounds: Rounds::measure(&setup, threads)?,
-            race: race(&corpus, engine, threads)?,
+            race: race(&corpus, engine)?,
         };
         output::result(&match args.common.json {
             true => results.json(),
@@ -313,7 +313,7 @@ impl Observer for Finish {
     }
 }
 
-fn race(corpus: &Corpus, engine: Engine, threads: usize) -> Result<Race, Failure> {
+fn race(corpus: &Corpus, engine: Engine) -> Result<Race, Failure> {
     let mut settings: Settings = recipes::find("quick").map_err(Failure::new)?.resolve()?;
     let mut seconds = Vec::new();
     for seed in 1..=SEEDS {
@@ -327,7 +327,7 @@ fn race(corpus: &Corpus, engine: Engine, threads: usize) -> Result<Race, Failure
             seconds: None,
         };
         let mut net = setup.net();
-        let mut workspace = setup.workspace(threads);
+        let mut workspace = setup.training_workspace()?;
         let config = &settings.training;
         train(&mut net, images, val, config, &mut workspace, &mut finish)
             .map_err(Failure::not_finite)?;

@@ -1,8 +1,8 @@
 //! The results of a run as text, JSON and CSV.
 
 use anstyle::Style;
+use handwritten::Evaluation;
 use handwritten::net::metrics::Confusion;
-use handwritten::step::workspace::Evaluation;
 use handwritten::training::EpochReport;
 use handwritten::training::diagnosis::{Finding, Observation};
 use serde_json::{Value, json};

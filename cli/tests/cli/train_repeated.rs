@@ -3,6 +3,7 @@
 use crate::SMALL;
 use crate::programs::*;
 use handwritten::Isa;
+use handwritten::step::Strategy;
 use std::path::Path;
 
 #[test]
@@ -57,6 +58,32 @@ fn fused_instruction_sets_change_nothing() {
     }
     if fused.len() < 2 {
         say("skipped: there are no two fused instruction sets here to compare\n");
+    }
+}
+
+#[test]
+fn strategies_change_nothing() {
+    let folder = Folder::new();
+    let args = "--data data --hidden 700 --batch 100 --epochs 2 --threads 2 --quiet";
+    for strategy in Strategy::ALL {
+        let name = strategy.name();
+        let mut command = folder.train_command(&format!("{args} --out {name}"));
+        run(command.env("HANDWRITTEN_STRATEGY", name)).ok();
+        assert_same_run(&folder, "single-thread", name);
+    }
+    for (strategy, args, words) in [
+        ("luck", args, "no such strategy; there are single-thread"),
+        ("row-parallel", "--data data --threads 1", "second thread"),
+        (
+            "column-parallel",
+            "--data data --hidden 700,700 --threads 2",
+            "one hidden layer",
+        ),
+    ] {
+        let mut command = folder.train_command(&format!("{args} --out refused"));
+        let output = run(command.env("HANDWRITTEN_STRATEGY", strategy));
+        output.fails(2, &["HANDWRITTEN_STRATEGY: ", words]);
+        assert!(!folder.path("refused").exists(), "{strategy}");
     }
 }
 

@@ -174,6 +174,7 @@ impl Folder {
             "CLICOLOR",
             "CLICOLOR_FORCE",
             "HANDWRITTEN_ISA",
+            "HANDWRITTEN_STRATEGY",
             "NO_COLOR",
             "RAYON_NUM_THREADS",
             "RUST_BACKTRACE",

@@ -43,142 +43,25 @@
 //! tile is in `kernel/mod.rs`.
 
 mod blocking;
+mod context;
 mod kernel;
 pub mod naive;
 mod packing;
 mod params;
 mod ranges;
 mod sparse_k;
+mod start;
 #[cfg(feature = "rayon")]
 mod threads;
 
 use crate::compute::isa::Isa;
 use crate::compute::matrix::{MatMut, MatRef};
-#[cfg(feature = "alloc")]
-use alloc::{vec, vec::Vec};
 use blocking::Task;
+pub use context::Context;
 use core::fmt;
 use kernel::MicroKernel;
-use params::{BLOCK_A, PACKED_B};
 pub use sparse_k::SparseK;
-
-/// The β of [`gemm()`], as in BLAS: whether C is overwritten or added to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Beta {
-    /// `C = A·B`; what C held does not matter, not even NaN.
-    Zero,
-    /// `C += A·B`.
-    One,
-}
-
-/// The first value of each chain of multiply-adds of a [`Product`].
-#[derive(Clone, Copy, PartialEq)]
-pub enum Start<'a> {
-    /// Zero: `C = A·B`; what C held does not matter, not even NaN.
-    Zero,
-    /// The element of C: `C += A·B`.
-    C,
-    /// An element of one row for all rows of C, as long as they are: the biases of a
-    /// layer.
-    Row(&'a [f32]),
-}
-
-impl fmt::Debug for Start<'_> {
-    /// Prints the length of a row, not its elements.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Zero => f.write_str("Zero"),
-            Self::C => f.write_str("C"),
-            Self::Row(row) => write!(f, "Row([f32; {}])", row.len()),
-        }
-    }
-}
-
-/// A function that [`Product::compute`] applies to parts of rows of C when their sums
-/// are complete and still in L1.
-///
-/// Its arguments are the row, the column of the first element, and the elements.
-/// Every element of C is passed exactly once, in an order that is not defined and
-/// from any of the threads.
-pub type Epilogue<'a> = dyn Fn(usize, usize, &mut [f32]) + Sync + 'a;
-
-/// The instruction set, the number of threads and the scratch memory of products.
-///
-/// [`Context::new`] with memory from [`Context::packing`] is what most callers need:
-/// see the example of [`gemm()`]. One context serves any number of products.
-pub struct Context<'a> {
-    isa: Isa,
-    threads: usize,
-    packing: &'a mut [f32],
-}
-
-impl<'a> Context<'a> {
-    /// A context for the fastest instruction set of this machine and at most `threads`
-    /// threads of the current rayon pool (without the feature `rayon`, one thread).
-    /// Neither the number of threads nor what `packing` holds changes a bit of any
-    /// product.
-    ///
-    /// # Panics
-    /// Panics if `threads` is 0, or if `packing` is shorter than
-    /// [`Context::packing_len`] says.
-    pub fn new(threads: usize, packing: &'a mut [f32]) -> Self {
-        assert!(threads > 0, "a product on no thread");
-        assert!(
-            packing.len() >= Self::packing_len(threads),
-            "{} elements to pack into for {threads} threads, which need {}",
-            packing.len(),
-            Self::packing_len(threads)
-        );
-        Self {
-            isa: Isa::detect(),
-            threads,
-            packing,
-        }
-    }
-
-    /// This context with another instruction set.
-    #[must_use]
-    pub fn with_isa(self, isa: Isa) -> Self {
-        Self { isa, ..self }
-    }
-
-    /// The instruction set that computes.
-    pub fn isa(&self) -> Isa {
-        self.isa
-    }
-
-    /// The number of elements that a context for `threads` threads needs for packing,
-    /// 2.7 MiB for each thread.
-    ///
-    /// # Panics
-    /// Panics if the number does not fit `usize`.
-    #[inline]
-    pub const fn packing_len(threads: usize) -> usize {
-        match threads.checked_mul(BLOCK_A + PACKED_B) {
-            Some(len) => len,
-            None => panic!("more threads than there is memory to pack into"),
-        }
-    }
-
-    /// Memory of [`Context::packing_len`] elements for [`Context::new`].
-    ///
-    /// # Panics
-    /// Panics if the length does not fit `usize`.
-    #[cfg(feature = "alloc")]
-    pub fn packing(threads: usize) -> Vec<f32> {
-        vec![0.0; Self::packing_len(threads)]
-    }
-}
-
-impl fmt::Debug for Context<'_> {
-    /// Prints everything but the scratch memory.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
-            .field("isa", &self.isa)
-            .field("threads", &self.threads)
-            .finish_non_exhaustive()
-    }
-}
+pub use start::{Beta, Epilogue, Start};
 
 /// The number of rows of A that best share a list of k-indices ([`SparseK`]).
 ///

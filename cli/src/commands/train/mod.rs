@@ -111,7 +111,6 @@ impl Job<'_> {
     ) -> Result<(), Failure> {
         let threads = rayon::current_num_threads();
         let config = &self.settings().training;
-        let mut workspace = self.setup.workspace(threads);
         self.announce(threads, saved.as_ref())?;
 
         let mut monitor = Monitor::new(self.setup.workspace(1));
