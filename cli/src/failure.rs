@@ -3,6 +3,7 @@
 use crate::output;
 use crate::signals::Signal;
 use anstyle::{AnsiColor, Style};
+use handwritten::training::TrainError;
 use std::fmt::{self, Display};
 use std::process::ExitCode;
 
@@ -43,11 +44,6 @@ impl Failure {
         Self::error(2, message)
     }
 
-    /// The loss stopped being finite: exit code 3.
-    pub(crate) fn not_finite(message: impl Display) -> Self {
-        Self::error(3, message)
-    }
-
     /// A gradient is not that of the loss: exit code 4.
     pub(crate) fn wrong_gradient(message: impl Display) -> Self {
         Self::error(4, message)
@@ -81,6 +77,19 @@ impl Failure {
             Kind::Reported => {}
         }
         ExitCode::from(self.code)
+    }
+}
+
+impl From<TrainError> for Failure {
+    /// Exit code 3 for a loss that stopped being finite, 2 for a configuration or a
+    /// strategy that cannot be trained with, 1 for data that cannot.
+    fn from(error: TrainError) -> Self {
+        let code = match error {
+            TrainError::NonFinite(_) => 3,
+            TrainError::Config(_) | TrainError::Strategy(_) => 2,
+            _ => 1,
+        };
+        Self::error(code, error)
     }
 }
 

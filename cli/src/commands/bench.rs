@@ -234,8 +234,7 @@ impl Rounds {
             let workspaces = workspaces.iter_mut().take(threads.min(2));
             for (workspace, seconds) in workspaces.zip(&mut seconds) {
                 let (mut net, mut stopwatch) = (setup.net(), Stopwatch::new());
-                train(&mut net, images, val, &config, workspace, &mut stopwatch)
-                    .map_err(Failure::not_finite)?;
+                train(&mut net, images, val, &config, workspace, &mut stopwatch)?;
                 if round > 0 {
                     seconds.extend_from_slice(&stopwatch.epochs[1..]);
                 }
@@ -329,8 +328,7 @@ fn race(corpus: &Corpus, engine: Engine) -> Result<Race, Failure> {
         let mut net = setup.net();
         let mut workspace = setup.training_workspace()?;
         let config = &settings.training;
-        train(&mut net, images, val, config, &mut workspace, &mut finish)
-            .map_err(Failure::not_finite)?;
+        train(&mut net, images, val, config, &mut workspace, &mut finish)?;
         seconds.push(finish.seconds.unwrap_or(f64::INFINITY));
     }
     let reached = seconds.iter().filter(|s| s.is_finite()).count();

@@ -138,7 +138,7 @@ impl Job<'_> {
             // Resumed from its first step, it would fail in the same way.
             let _ = fs::remove_file(self.folder.path.join(CHECKPOINT));
         }
-        result.map_err(Failure::not_finite)?;
+        result?;
         if !run.is_complete() {
             return match (follower.save_failure(), self.signals.caught()) {
                 (Some(failure), _) => Err(Failure::new(failure)),
@@ -158,13 +158,17 @@ impl Job<'_> {
         printed?;
         self.conclude(&run, &evaluation, &machine)?;
         written?;
+        self.say_written();
+        Ok(())
+    }
+
+    fn say_written(&self) {
         if !self.quiet {
             output::remark(&format!(
                 "\nwrote {}: best network, history, plots, settings",
                 self.folder.path.display()
             ));
         }
-        Ok(())
     }
 
     /// Says how to resume the run that a signal has stopped.
