@@ -74,7 +74,7 @@
 //! | `alloc` | [`Net`], [`data::Dataset`], [`Workspace`], training | `alloc` |
 //! | `std` | [`files`], diagnosis, gradient checks, detection of the instruction set | `alloc` |
 //! | `rayon` (default) | several threads | `std` |
-//! | `model` (default) | [`files::model`] | `std` |
+//! | `model` | [`files::model`] | `std` |
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(

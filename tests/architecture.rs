@@ -1,4 +1,4 @@
-//! The house rules that a compiler does not hold: where imports may point, that
+//! Rules of CONTRIBUTING.md that the compiler cannot check: where imports may point, that
 //! paths named in documents exist, and how long files and functions may be.
 //!
 //! Folders of `src/` use those below them: `compute` uses none, `data` and `net` use

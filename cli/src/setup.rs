@@ -130,7 +130,7 @@ impl<'a> Setup<'a> {
         let config = &self.settings.training;
         let batch = match config.batch {
             Batch::Mini(images) => images,
-            _ => self.splits.train.len(),
+            Batch::Full => self.splits.train.len(),
         };
         workspace
             .check_strategy(batch, config.defects)

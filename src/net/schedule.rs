@@ -77,6 +77,7 @@ impl FromStr for Schedule {
 
 /// The error of parsing a [`Schedule`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct ParseScheduleError;
 
 impl fmt::Display for ParseScheduleError {

@@ -57,9 +57,9 @@ pub use report::{EpochReport, StepReport};
 /// ```
 ///
 /// # Errors
-/// A configuration that [`Config::validate`] refuses and a subset without examples,
-/// before the first step, as a pinned strategy that cannot make the steps; a loss that is infinite or NaN, within the step that shows
-/// it. `net` is left as the last step made it.
+/// Before the first step: a configuration that [`Config::validate`] refuses, a subset
+/// without examples, and a pinned strategy that cannot make the steps. Within the step
+/// that shows it: a loss that is infinite or NaN; `net` is left as the last step made it.
 ///
 /// # Panics
 /// Panics where [`Workspace::compute_gradient`] does: if widths, images or labels do
