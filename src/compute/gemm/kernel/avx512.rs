@@ -95,10 +95,12 @@ fn mask(lanes: usize) -> Mask {
 }
 
 /// Hints that the cache line of `p` will be read.
+#[allow(unused_unsafe, reason = "unsafe up to Rust 1.89, the oldest supported")]
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn prefetch(p: *const f32) {
-    _mm_prefetch::<_MM_HINT_T0>(p.cast());
+    // SAFETY: a prefetch reads and writes nothing, wherever `p` points.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) };
 }
 
 /// Loads a whole vector.
