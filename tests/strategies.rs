@@ -3,10 +3,14 @@
 
 #![cfg(feature = "rayon")]
 
+#[path = "common/reference.rs"]
+mod reference;
+
 use handwritten::compute::rng::{Stream, generator, shuffle};
 use handwritten::data::{Dataset, Subset};
 use handwritten::net::defects::{Defect, Defects};
 use handwritten::net::loss::{LossTarget, softmax_cross_entropy};
+use handwritten::net::optimizer::Update;
 use handwritten::net::{activations_len, params_len};
 use handwritten::training::{Control, StepReport, TrainError};
 use handwritten::{
@@ -14,6 +18,7 @@ use handwritten::{
     Net, Observer, Reduction, Schedule, Strategy, Workspace, resume,
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use reference::Reference;
 
 const FEATURES: usize = 203;
 const CLASSES: usize = 10;
@@ -61,41 +66,95 @@ fn config(batch: usize) -> Config {
     }
 }
 
-/// Bits of parameters and of velocities.
-type Bits = (Vec<u32>, Vec<u32>);
+/// Bits of parameters, of velocities, and of the training loss of each epoch.
+type Bits = (Vec<u32>, Vec<u32>, Vec<u64>);
 
-fn bits(params: &[f32], velocity: &[f32]) -> Bits {
+fn bits(params: &[f32], velocity: &[f32], losses: impl Iterator<Item = f64>) -> Bits {
     let of = |xs: &[f32]| xs.iter().map(|x| x.to_bits()).collect();
-    (of(params), of(velocity))
+    (of(params), of(velocity), losses.map(f64::to_bits).collect())
 }
 
-/// Training by the definition of a step: one product after another over the whole
-/// mini-batch, then the optimiser.
-fn defined(start: &Net, data: &Dataset, config: &Config, isa: Isa) -> Bits {
+fn update(config: &Config) -> Update {
+    Update {
+        rule: config.optimizer,
+        learning_rate: config.learning_rate.peak as f32,
+        reduction: config.reduction,
+        label_smoothing: config.label_smoothing,
+    }
+}
+
+/// The mini-batches of each epoch: shuffled, then each sorted by label.
+fn epochs(data: &Dataset, config: &Config) -> Vec<Vec<Vec<u32>>> {
     let Batch::Mini(batch) = config.batch else {
         panic!("a full batch is not shuffled")
     };
+    let mut rng = generator(config.seed, Stream::Shuffle);
+    let epoch = |_| {
+        let mut order: Vec<u32> = (0..).take(data.len()).collect();
+        shuffle(&mut order, &mut rng);
+        let sorted = |batch: &[u32]| {
+            let mut batch = batch.to_vec();
+            batch.sort_by_key(|&i| data.label(i as usize));
+            batch
+        };
+        order.chunks(batch).map(sorted).collect()
+    };
+    (0..config.epochs).map(epoch).collect()
+}
+
+/// Training by the definition of a step, in plain loops.
+fn defined(start: &Net, data: &Dataset, config: &Config, is_fused: bool) -> Bits {
+    let net = start.view();
+    let mut reference = Reference {
+        widths: net.widths().to_vec(),
+        activation: net.activation(),
+        params: net.params().to_vec(),
+        velocity: vec![0.0; net.params().len()],
+        is_fused,
+    };
+    let mut losses = vec![];
+    for epoch in epochs(data, config) {
+        let mut loss = 0.0;
+        for batch in epoch {
+            let pixels = batch.iter().flat_map(|&i| data.image(i as usize));
+            let x: Vec<f32> = pixels.map(|&pixel| f32::from(pixel) / 255.0).collect();
+            let labels: Vec<u8> = batch.iter().map(|&i| data.label(i as usize)).collect();
+            loss += reference.step(&x, &labels, &update(config));
+        }
+        losses.push(loss * config.reduction.scale(data.len()));
+    }
+    bits(&reference.params, &reference.velocity, losses.into_iter())
+}
+
+/// Training by the public passes of a net, one after another over the whole mini-batch.
+fn by_passes(start: &Net, data: &Dataset, config: &Config, isa: Isa) -> Bits {
     let widths = start.view().widths();
     let mut net = start.clone();
     let mut velocity = vec![0.0; net.view().params().len()];
-    let mut rng = generator(config.seed, Stream::Shuffle);
-    for _ in 0..config.epochs {
-        let mut order: Vec<u32> = (0..).take(data.len()).collect();
-        shuffle(&mut order, &mut rng);
-        for batch in order.chunks_mut(batch) {
-            batch.sort_by_key(|&i| data.label(i as usize));
-            let gradient = gradient(&net, data, batch, config, isa);
+    let mut losses = vec![];
+    for epoch in epochs(data, config) {
+        let mut sum = 0.0;
+        for batch in epoch {
+            let (gradient, loss) = gradient(&net, data, &batch, config, isa);
             let (params, rate) = (net.params_mut(), config.learning_rate.peak as f32);
             config
                 .optimizer
                 .step(isa, widths, params, &mut velocity, &gradient, rate);
+            sum += loss;
         }
+        losses.push(sum * config.reduction.scale(data.len()));
     }
-    bits(net.view().params(), &velocity)
+    bits(net.view().params(), &velocity, losses.into_iter())
 }
 
-/// The gradient by the definition.
-fn gradient(net: &Net, data: &Dataset, batch: &[u32], config: &Config, isa: Isa) -> Vec<f32> {
+/// The gradient by the public passes, and the sum of the losses.
+fn gradient(
+    net: &Net,
+    data: &Dataset,
+    batch: &[u32],
+    config: &Config,
+    isa: Isa,
+) -> (Vec<f32>, f64) {
     let (net, rows) = (net.view(), batch.len());
     let (mut pixels, mut labels) = (vec![0.0; rows * FEATURES], vec![0; rows]);
     data.gather(batch, &mut pixels, &mut labels);
@@ -114,7 +173,7 @@ fn gradient(net: &Net, data: &Dataset, batch: &[u32], config: &Config, isa: Isa)
     softmax_cross_entropy(isa, logits, &labels, target, dlogits, &mut losses);
     let mut gradient = vec![0.0; net.params().len()];
     net.backward(x, &activations, &mut deltas, &mut gradient, ctx);
-    gradient
+    (gradient, losses.into_iter().map(f64::from).sum())
 }
 
 /// Training in the crate's loop.
@@ -122,7 +181,31 @@ fn trained(start: &Net, data: &Dataset, config: &Config, workspace: &mut Workspa
     let all = Subset::all(data);
     let mut run = Checkpoint::new(start.clone(), *config);
     resume(&mut run, &all, &all, workspace, &mut ()).unwrap();
-    bits(run.net.view().params(), &run.velocity)
+    let losses = run.history.iter().map(|epoch| epoch.train_loss);
+    bits(run.net.view().params(), &run.velocity, losses)
+}
+
+/// A rule of training for the net and batch of these numbers: alternately that of
+/// [`config`], and plain momentum on the sum of the losses.
+fn rule(number: usize, batch: usize) -> Config {
+    let config = config(batch);
+    if number.is_multiple_of(2) {
+        return config;
+    }
+    Config {
+        learning_rate: LearningRate {
+            peak: 0.001,
+            ..config.learning_rate
+        },
+        optimizer: Momentum {
+            momentum: 0.5,
+            nesterov: false,
+            weight_decay: 0.0,
+        },
+        reduction: Reduction::Sum,
+        label_smoothing: 0.0,
+        ..config
+    }
 }
 
 #[test]
@@ -138,12 +221,20 @@ fn every_strategy_makes_the_steps_of_the_definition() {
         &[FEATURES, 128, CLASSES],
         &[FEATURES, 40, 30, CLASSES],
     ];
-    for (widths, &activation) in all_widths.into_iter().zip(activations) {
-        for batch in [1, 7, 64, 256, 300] {
-            let (data, config) = (images(2 * batch + 5), config(batch));
+    for ((widths, &activation), first) in all_widths.into_iter().zip(activations).zip(0..) {
+        for (batch, number) in [1, 7, 64, 256, 300].into_iter().zip(first..) {
+            let (data, config) = (images(2 * batch + 5), rule(number, batch));
             let start = net(widths, activation);
+            // Once for each rounding of a multiply-add, which alone tells the instruction
+            // sets' bits apart.
+            let by_class = [false, true].map(|is_fused| defined(&start, &data, &config, is_fused));
             for isa in Isa::available() {
-                let expected = defined(&start, &data, &config, isa);
+                let expected = &by_class[usize::from(isa.is_fused())];
+                let name = format!("{widths:?}, batch {batch}, {}", isa.name());
+                assert!(
+                    by_passes(&start, &data, &config, isa) == *expected,
+                    "{name}"
+                );
                 for (threads, pool) in (1..).zip(&pools) {
                     for (&strategy, runs) in Strategy::ALL.iter().zip(&mut runs) {
                         let workspace = Workspace::new(widths, threads).with_isa(isa);
@@ -154,11 +245,8 @@ fn every_strategy_makes_the_steps_of_the_definition() {
                             Some(trained(&start, &data, &config, &mut workspace))
                         });
                         let Some(found) = found else { continue };
-                        let name = format!(
-                            "{strategy}, {widths:?}, batch {batch}, {threads} threads, {}",
-                            isa.name()
-                        );
-                        assert!(found == expected, "{name}");
+                        let name = format!("{strategy}, {threads} threads, {name}");
+                        assert!(found == *expected, "{name}");
                         assert_eq!(workspace.chosen_strategy(), Some(strategy), "{name}");
                         *runs += 1;
                     }
