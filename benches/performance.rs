@@ -68,7 +68,7 @@ fn run(csv: &Path) -> Result<(), String> {
         let content = epochs_table(table.machine, &rows);
         ("epoch", content, epochs_chart(&rows))
     };
-    // The lines of the page between which the table stands.
+    // The lines of the page before and after the table.
     let name = format!("{kind} {}", table.instruction_set);
     let marks = ["", "/"].map(|end| format!("<!-- {end}{name} -->\n"));
     let picture = format!("{kind}-{}.svg", table.instruction_set);
@@ -151,7 +151,7 @@ struct Training {
     threads: usize,
     /// Seconds of an epoch.
     seconds: f64,
-    /// Share of the peak of multiply-adds, if products with zeros count.
+    /// Share of the peak of multiply-adds; products with zeros count as computed.
     share: f64,
     /// Name and seconds of the fastest peer.
     best: (String, f64),
@@ -224,7 +224,7 @@ fn epochs_chart(rows: &[Training]) -> String {
     drawn(plot, one.len(), title, "Times as fast")
 }
 
-/// The page with a new table between the marks; none if a mark is missing.
+/// The page with a new table between the marks; `None` if a mark is missing.
 fn replaced(page: &str, [start, end]: [String; 2], table: &str) -> Option<String> {
     let (before, rest) = page.split_once(&start)?;
     let (_, after) = rest.split_once(&end)?;

@@ -1,5 +1,5 @@
-//! What users of every type may count on: choices have names that are read again,
-//! and no type prints its parameters.
+//! Properties of every public type: names of choices parse to the same choice, and no
+//! `Debug` output contains all parameters.
 
 #![cfg(feature = "std")]
 

@@ -28,17 +28,9 @@ const ARROWS: [(&str, &[&str]); 6] = [
     ("files", &["compute", "data", "net", "step", "training"]),
 ];
 
-/// Files that are still being split: what is found there is printed.
-const NOT_YET: [&str; 2] = ["benches/", "fuzz/"];
-
-/// Fails if there are findings, but for those in [`NOT_YET`].
+/// Fails if there are findings.
 fn report(findings: Vec<String>) {
-    let is_known = |finding: &String| NOT_YET.iter().any(|folder| finding.starts_with(folder));
-    let (known, new): (Vec<_>, Vec<_>) = findings.into_iter().partition(is_known);
-    known
-        .iter()
-        .for_each(|finding| eprintln!("not yet: {finding}"));
-    assert!(new.is_empty(), "{}", new.join("\n"));
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
 }
 
 /// The root of the repository.

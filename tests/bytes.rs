@@ -1,5 +1,5 @@
-//! Bytes from outside: IDX files, data folders, how the data are parted, and
-//! what is written to the disk.
+//! Bytes from outside: IDX files, data folders, the split of the data, and files written to
+//! the disk.
 
 use handwritten::data::idx::{self, IdxError, Kind};
 
@@ -501,8 +501,8 @@ mod disk {
         dir
     }
 
-    /// What comes of the folder with other bytes for one file; the message
-    /// must be one line and name that file.
+    /// The error of loading the folder with other bytes in one file. Asserts that its message
+    /// is one line and names that file.
     fn refused(name: &str, content: &[u8]) -> IoError {
         let dir = folder();
         fs::write(dir.path().join(name), content).unwrap();
@@ -768,7 +768,7 @@ mod disk {
 
     #[test]
     fn memory_is_not_taken_by_the_word_of_a_header() {
-        // 2⁶² bytes, which no system lends.
+        // 2⁶² bytes, which no allocator provides.
         let promise = idx_file(0x0803, &[1 << 31, 1 << 16, 1 << 15], &[7; 100]);
         for content in [promise.clone(), gz(&promise)] {
             let error = refused(FILES[0], &content);

@@ -1,4 +1,4 @@
-//! Checkpoints: their bytes, and runs that go on from them.
+//! Checkpoints: their bytes, and runs that are resumed from them.
 
 #![cfg(feature = "alloc")]
 
@@ -75,8 +75,8 @@ fn configurations() -> Vec<(Activation, Config)> {
     ]
 }
 
-/// A run with a mistake made on purpose, which the fourth version of the format is the
-/// first to hold.
+/// A run with a mistake made on purpose, which version 4 of the format is the first to
+/// store.
 fn with_a_mistake() -> (Activation, Config) {
     let (activation, config) = configurations().remove(3);
     let defects = Defects::NONE.with(Defect::RawLogitGradient);
@@ -131,7 +131,7 @@ impl Observer for Saves {
     }
 }
 
-/// The end of a run, and what it has saved.
+/// The end of a run, and the checkpoints that it saved.
 fn go_on(mut run: Checkpoint, saves: &mut Saves, threads: usize) -> Checkpoint {
     let data = random_images(50, WIDTHS[0], WIDTHS[2], 4);
     let all = Subset::all(&data);
@@ -169,7 +169,7 @@ fn whatever_the_step_a_run_goes_on_bit_for_bit() {
     }
 }
 
-/// Interrupted after each step and epoch, again and again.
+/// A run that is interrupted and resumed after each step and epoch.
 #[test]
 fn a_run_may_be_interrupted_any_number_of_times() {
     for (activation, config) in configurations() {
@@ -274,7 +274,7 @@ fn every_cut_and_every_flipped_bit_is_found() {
             let error = Checkpoint::from_bytes(&bytes).unwrap_err();
             match i {
                 0..8 => assert_eq!(error, CheckpointError::Magic),
-                // Or an older version, which the checksum disowns.
+                // The byte may also be an older version, to which the checksum does not belong.
                 8..12 => assert!(matches!(
                     error,
                     CheckpointError::Version { .. } | CheckpointError::Checksum
@@ -286,7 +286,7 @@ fn every_cut_and_every_flipped_bit_is_found() {
     }
 }
 
-/// With a right checksum: what only a program can have written.
+/// Content that is wrong under a right checksum, as only a program can write it.
 #[test]
 fn content_that_makes_no_sense_is_refused() {
     let (_, good) = saved();
@@ -348,8 +348,8 @@ fn a_version_once_written_is_read_for_ever() {
         assert_eq!(run.net.view().widths(), WIDTHS);
         assert_eq!(run.net.view().activation(), activation);
         assert_eq!((run.history.len(), run.step, run.best_epoch), (1, 3, 1));
-        // It goes on to where the run that it was taken of went; that had fused
-        // multiply-adds, so other roundings may differ in the last digits.
+        // It ends where the run that wrote it ended. That run had fused multiply-adds, so
+        // with other roundings the last digits may differ.
         let end = go_on(run, &mut Saves::default(), 1);
         let whole = go_on(begun(activation, config), &mut Saves::default(), 1);
         let (end, whole) = (end.net.view().params(), whole.net.view().params());

@@ -1,5 +1,5 @@
-//! Damaged files by the thousand, through the loader's decoder: each gives what
-//! was in it or a clear error, and takes no more memory than it bears out.
+//! Thousands of damaged files, through the loader's decoder: each gives its content or a
+//! clear error, and takes memory in proportion to what arrives.
 
 #![cfg(feature = "std")]
 #![allow(unsafe_code)]
@@ -14,8 +14,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 
-/// Counts what each thread holds, and refuses to a thread what is too large for
-/// it.
+/// Counts the bytes that each thread holds, and refuses allocations above the thread's
+/// limit.
 struct Counting;
 
 thread_local! {
@@ -24,7 +24,7 @@ thread_local! {
     static LARGEST: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-// SAFETY: memory comes from the system's allocator or is refused.
+// SAFETY: a call is passed unchanged to the system's allocator, or null is returned.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if layout.size() > LARGEST.get() {
@@ -47,7 +47,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What a gz decoder holds at most.
+/// Maximum number of bytes that a gz decoder holds.
 const DECODER: usize = 128 << 10;
 
 /// Reads and parses a file, and returns its content. The memory that it takes
@@ -82,7 +82,7 @@ fn read(file: &[u8], kind: Kind) -> Result<Vec<u8>, String> {
     Ok(content)
 }
 
-/// What comes of a file, and the most memory that was held meanwhile.
+/// The result of reading a file, and the maximum of memory held meanwhile.
 fn measured(file: &[u8], kind: Kind) -> (Result<Vec<u8>, ReadError>, usize) {
     let before = HELD.get();
     PEAK.set(before);
@@ -141,7 +141,7 @@ fn every_flipped_bit_of_an_idx_header_is_found() {
     }
 }
 
-/// What it protects is there unchanged, or an error is.
+/// Flips of bits: the content is unchanged, or there is an error.
 #[test]
 fn every_flipped_bit_of_a_gz_header_and_trailer_is_found_or_harmless() {
     for (kind, content) in files() {
@@ -241,7 +241,7 @@ fn memory_that_is_refused_is_an_error() {
     let mut content = header(0x0803, &[1_000, 28, 28]);
     content.resize(16 + 1_000 * 28 * 28, 1);
     for file in [content.clone(), gz(&content)] {
-        // More than any piece that the decoder needs for itself.
+        // Larger than any single allocation of the decoder itself.
         LARGEST.set(DECODER);
         let found = read_idx(&file[..], file.len() as u64, kind);
         LARGEST.set(usize::MAX);
@@ -252,8 +252,7 @@ fn memory_that_is_refused_is_an_error() {
     }
 }
 
-/// Gives a few bytes at a time, and an error in the place of one of these
-/// answers.
+/// A reader that gives a few bytes at a time, and an error in place of one of its answers.
 struct Faulty<'a> {
     rest: &'a [u8],
     /// Answers before the error.
@@ -287,8 +286,8 @@ impl BufRead for Faulty<'_> {
     }
 }
 
-/// At every place where a file is read, once: an interrupted call is made again,
-/// any other error is told as it is.
+/// An error at each read of a file in turn: an interrupted read is repeated, any other
+/// error is returned unchanged.
 #[test]
 fn every_read_may_fail() {
     for (kind, content) in files() {

@@ -1,4 +1,5 @@
-//! The question's mistakes, held to the question's own code.
+//! The mistakes of the run in `docs/why-it-did-not-learn.md`, compared with its own code,
+//! which is called the question here.
 
 #![cfg(feature = "std")]
 
@@ -41,7 +42,7 @@ impl Asked {
         }
     }
 
-    /// As the crate has them.
+    /// The parameters in the crate's order.
     fn params(&self) -> Vec<f64> {
         let mut params = vec![];
         for (w, b) in self.weights.iter().zip(&self.bias) {
@@ -51,8 +52,8 @@ impl Asked {
         params
     }
 
-    /// What each layer makes of an image: `expit` of the hidden sums, then the
-    /// sums of the output layer as they are.
+    /// The output of each layer for an image: `expit` of the hidden sums, then the sums of
+    /// the output layer without an activation.
     fn predict(&self, x: &[f64]) -> [Vec<f64>; 2] {
         let sums = |layer: usize, z: &[f64]| -> Vec<f64> {
             let rows = self.weights[layer].iter().zip(&self.bias[layer]);
@@ -147,7 +148,7 @@ fn start() -> Net {
     Net::new(&WIDTHS, Activation::Sigmoid, random_params(&WIDTHS, 5))
 }
 
-/// The net after a run, and what the run leaves.
+/// The net after a run, and the outcome of the run.
 fn run(data: &Dataset, defects: Defects, config: &Config, threads: usize) -> (Net, Outcome) {
     let (mut net, all) = (start(), Subset::all(data));
     let mut workspace = Workspace::new(&WIDTHS, threads);
@@ -174,7 +175,7 @@ fn together_they_are_the_questions_own_code() {
     let found = widen(net.view().params());
     let error = relative_error(&found, &asked.params());
     assert!(error < 1e-5, "off by {error:e}");
-    // The best is another name for the last, whichever was the best.
+    // With this mistake the best net is an alias of the last, whichever was best.
     assert_eq!(outcome.best, net);
 }
 

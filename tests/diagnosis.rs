@@ -1,5 +1,5 @@
-//! What a run's diagnosis says: each of the question's mistakes by its name,
-//! and nothing about runs that learn.
+//! The diagnosis of a run: it names each of the mistakes of the run in
+//! `docs/why-it-did-not-learn.md`, and says nothing about runs that learn.
 
 #![cfg(feature = "std")]
 
@@ -64,7 +64,7 @@ impl Observer for Watched {
 }
 
 impl Run {
-    /// The question's net, mended, in mini-batches.
+    /// A 784-32-10 sigmoid net, trained properly in mini-batches.
     fn healthy() -> Self {
         Self {
             hidden: &[32],
@@ -77,7 +77,7 @@ impl Run {
         }
     }
 
-    /// The same, all images a step.
+    /// That net, trained with full batches.
     fn full_batch() -> Self {
         let mut run = Self::healthy();
         run.config = Config {
@@ -263,7 +263,7 @@ fn one_thing_is_said_an_epoch_and_each_once() {
         assert!(!finding.to_string().contains('\n'));
         assert!(said[..i].iter().all(|other| other.name() != finding.name()));
     }
-    // What is wrong before the first step is said first.
+    // Findings from before the first step come first.
     assert_eq!(
         watched.watch.observations()[0].finding,
         Some(Finding::RawLogitGradient)
@@ -282,7 +282,7 @@ fn runs_that_learn_are_left_alone() {
     });
 }
 
-/// Runs with a seed that learn, and of which nothing is to be said.
+/// Runs that learn, one for each seed, for which the diagnosis is empty.
 fn learn_in_peace(seed: u64) {
     for (hidden, activation, init, rate) in [
         (&[128][..], Activation::Sigmoid, Init::Glorot, 0.6),

@@ -39,8 +39,7 @@ impl Fault {
     }
 }
 
-/// The disk of the system, of which one operation fails, or all from that one
-/// on.
+/// The system's disk, with one operation that fails, or all operations from that one on.
 struct Faulty {
     at: usize,
     fault: Fault,
@@ -132,7 +131,7 @@ fn the_old_checkpoint_or_the_new_one_loads_whatever_fails() {
                     count: Cell::new(0),
                 };
                 let interrupted = fault == Fault::Interrupted && for_good;
-                // Whoever is interrupted at every write tries for ever.
+                // A write that is interrupted each time is repeated for ever.
                 if interrupted && (1..disk_writes(&new)).contains(&at) {
                     continue;
                 }
@@ -149,7 +148,7 @@ fn the_old_checkpoint_or_the_new_one_loads_whatever_fails() {
                     }
                 }
                 let left = fs::read_dir(folder.path()).unwrap().count() - 1;
-                // Where not even removing works, the next run sweeps it away.
+                // If removing fails as well, the next run removes the file.
                 assert!(left == 0 || left == 1 && for_good, "{point}");
                 handwritten::files::sweep(folder.path());
                 assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -1,5 +1,5 @@
-//! The fast product on every instruction set of this machine against the one that is its
-//! definition, and that one against arithmetic written out here.
+//! The fast product with every instruction set of this machine is compared with the naive
+//! one, its definition, and the naive one with arithmetic written out here.
 
 #![cfg(feature = "alloc")]
 
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use rand_core::Rng;
 use std::sync::Mutex;
 
-/// What the elements of the operands are drawn from.
+/// The distribution of the operands' elements.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Values {
     /// −8, …, 8: every sum of up to 2¹⁸ products is exact.
@@ -60,7 +60,7 @@ impl Values {
 #[derive(Clone, Copy, Debug)]
 struct Layout {
     transposed: bool,
-    /// What the row stride exceeds the width by.
+    /// The row stride minus the width.
     gap: usize,
 }
 
@@ -607,11 +607,11 @@ fn debug_prints_shapes_and_no_elements() {
     );
 }
 
-/// What a [`Product`] may be made of.
+/// The optional parts of a [`Product`].
 #[derive(Clone, Copy, Debug)]
 struct Parts {
     start: u8,
-    /// How many rows have a list of steps in common; all steps are taken if none.
+    /// Number of rows that share a list of k-indices; `None` takes all k-indices.
     listed: Option<usize>,
     epilogue: bool,
 }
@@ -680,7 +680,7 @@ fn check_parts(
         let mut expected = start.clone();
         for i in 0..m {
             let row = &mut expected[i * n..][..n];
-            // The steps that are taken, one after another.
+            // The k-indices that are taken, in order.
             let steps = &lists[i / rows];
             let step = |p: usize| steps[p] as usize;
             let from = Matrix::from_fn(1, steps.len(), |_, p| a.dense().at(i, step(p)));
@@ -814,7 +814,8 @@ fn a_start_of_another_length_is_refused() {
     small(|product| product.start(Start::Row(&[0.0; 3])));
 }
 
-/// The bits of a product that every machine must reproduce, of each class.
+/// The bits of a product that every machine must reproduce, for each class of instruction
+/// sets.
 #[test]
 fn every_machine_of_a_class_has_these_bits() {
     let (m, k, n) = (37, 300, 41);

@@ -1,4 +1,5 @@
-//! Gradients against finite differences, and what must not change them.
+//! Gradients are compared with finite differences, and do not depend on threads, chunks or
+//! zeros.
 
 #![cfg(feature = "alloc")]
 
@@ -107,7 +108,7 @@ impl Case {
     }
 }
 
-/// What rounding to `f32` may change of a gradient, as a share of its length.
+/// Bound on the rounding error of an `f32` gradient relative to its length.
 ///
 /// An element passes through one chain for each layer on the way up (as long
 /// as the layer is wide, and some ten operations of the activation), again on
@@ -248,7 +249,7 @@ fn batches_beyond_a_chunk_are_one_sum_in_the_order_of_the_examples() {
             }
         }
 
-        // The order counts: else the equality above would say nothing.
+        // The order matters; otherwise the equality above would prove nothing.
         let rows: Vec<u32> = (0..600).collect();
         let back: Vec<u32> = (0..600).rev().collect();
         workspace.compute_gradient(net.view(), &data, &rows, Reduction::Sum);

@@ -1,5 +1,5 @@
-//! Nets of eight bits against the same sums in exact arithmetic, and against
-//! the net that they stand for.
+//! Eight-bit nets are compared with exact arithmetic, and with the nets that they are
+//! quantized from.
 
 use handwritten::compute::rng::{Stream, generator};
 use handwritten::net::quantized::{QuantizedRef, quantize, sums_len, weights_len};
@@ -64,8 +64,8 @@ fn random_image(rng: &mut impl Rng, len: usize) -> Vec<u8> {
     (0..len).map(|_| pixel(rng.next_u32())).collect()
 }
 
-/// The definition in the head of the module, in double precision, but for the
-/// sums, which are integers.
+/// The definition at the head of the module, with sums of integers and all else in double
+/// precision.
 fn expected(net: &Quantized, image: &[u8]) -> Vec<f64> {
     let (mut x, mut unit): (Vec<f64>, f64) = (
         image.iter().map(|&byte| f64::from(byte) / 255.0).collect(),

@@ -1,5 +1,5 @@
-//! One example at a time against the passes over mini-batches, bit for bit, on
-//! every arm of this machine.
+//! Passes over one example have the bits of passes over mini-batches, with every
+//! instruction set of this machine.
 
 #![cfg(feature = "alloc")]
 

@@ -1,5 +1,5 @@
-//! Each strategy of a training step, pinned, against the definition of a step, bit for
-//! bit; and what is said of strategies that are not possible.
+//! Each strategy of a training step, pinned, has the bits of the definition of a step; a
+//! strategy that is not possible is an error.
 
 #![cfg(feature = "rayon")]
 

@@ -1,5 +1,5 @@
-//! Training runs: against the f64 net, and what the loop promises about order,
-//! best net, patience, repetition and divergence.
+//! Training runs: they agree with the `f64` net, and the loop keeps its promises about
+//! order, best net, patience, repetition and divergence.
 
 #![cfg(feature = "alloc")]
 
@@ -45,7 +45,7 @@ fn random_net(widths: &[usize], activation: Activation) -> Net {
     Net::new(widths, activation, random_params(widths, 5))
 }
 
-/// Keeps all that it sees.
+/// An observer that keeps all reports.
 #[derive(Default, Clone, PartialEq, Debug)]
 struct Log {
     steps: Vec<StepReport>,
@@ -80,7 +80,7 @@ fn workspace(widths: &[usize], threads: usize) -> Workspace {
     Workspace::new(widths, threads).with_isa(isa())
 }
 
-/// A run from `net`: the last net, what the run leaves and what it showed.
+/// A run from `net`: the last net, the outcome of the run and its reports.
 fn try_run(
     net: &Net,
     (data, val): (&Subset<'_>, &Subset<'_>),
@@ -280,7 +280,7 @@ const WIDTHS: [usize; 4] = [19, 11, 7, 5];
 /// line of them but no whole ones.
 const ALL_WIDTHS: [&[usize]; 2] = [&WIDTHS, &[19, 37, 5]];
 
-/// What a net is like.
+/// Widths and activation of a net.
 fn kind(net: &Net) -> (&[usize], Activation) {
     (net.view().widths(), net.view().activation())
 }
@@ -1106,8 +1106,7 @@ mod divergence {
     }
 }
 
-/// An observer behind a reference of a type that nobody knows, and one that is
-/// lent.
+/// An observer as a trait object, and one behind a mutable reference.
 #[test]
 fn observers_may_be_trait_objects() {
     let data = random_images(30, WIDTHS[0], WIDTHS[3], 1);

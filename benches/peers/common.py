@@ -1,4 +1,4 @@
-"""What the peers share: MNIST, the cases, the clock and a line of results."""
+"""MNIST, the cases, the clock and the line of results, shared by the peers."""
 
 import argparse
 import gzip
@@ -17,7 +17,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=7)
     args = parser.parse_args()
-    # Libraries read these when they are imported, which is after this.
+    # The libraries are imported after this and read these variables then.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(args.threads)
     os.environ.pop("OPENBLAS_CORETYPE", None)
@@ -39,7 +39,7 @@ def mnist(numpy):
 
 
 def start(numpy, hidden):
-    """The first weights, after Glorot, and biases."""
+    """Initial weights (Glorot, uniform) and zero biases."""
     random = numpy.random.default_rng(1)
 
     def weights(inputs, outputs):
@@ -53,7 +53,7 @@ def start(numpy, hidden):
 def report(name, args, epoch):
     """Times `epoch`, which returns a loss when its work is done."""
     seconds = []
-    # The first may compile.
+    # The first epoch may include compilation.
     for _ in range(args.epochs + 1):
         begin = time.perf_counter()
         loss = float(epoch())

@@ -43,7 +43,7 @@ random = np.random.default_rng(1)
 
 
 def epoch():
-    """The last mini-batch, which would be shorter, is left out."""
+    """Trains for an epoch without the last mini-batch if that is shorter."""
     global state
     order = random.permutation(len(X))[: steps * args.batch].astype(np.int32)
     state, losses = scan(state, jnp.asarray(order.reshape(steps, args.batch)))

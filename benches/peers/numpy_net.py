@@ -1,4 +1,4 @@
-"""784-H-10 in numpy, in place where numpy can."""
+"""784-H-10 in numpy, with operations in place where numpy offers them."""
 
 import common
 
@@ -10,7 +10,7 @@ Y = np.eye(common.CLASSES, dtype=np.float32)[labels]
 params = common.start(np, args.hidden)
 velocity = [np.zeros_like(w) for w in params]
 random = np.random.default_rng(1)
-# Of a full batch so many examples at a time as stay in the caches.
+# Maximum number of images at a time, so that the buffers of a full batch stay in the caches.
 CHUNK = 1024
 rows = min(args.batch, CHUNK)
 x = np.empty((rows, 784), np.float32)
@@ -43,7 +43,7 @@ def gradient(chunk, scale):
     a -= 1
     d *= a
     np.negative(d, out=d)
-    # a is now σ − 1.
+    # `a` holds σ − 1 here; the product with the output gradient needs σ.
     a += 1
     return loss, [x[:n].T @ d, d.sum(axis=0), a.T @ z, z.sum(axis=0)]
 

@@ -26,7 +26,7 @@ const LONG: &str = "--data data --hidden 8 --batch 1 --lr 0.01 --checkpoint-ever
 /// meanwhile, and is longer than a pipe holds.
 const WAITING: &str = "--data data --hidden 8 --batch 1 --lr 0.01 --epochs 400 --json";
 
-/// A run that takes for ever.
+/// A run that would take hours.
 const ENDLESS: &str = "--data data --hidden 8 --batch 1 --lr 0.01 --epochs 1000000";
 
 impl Folder {
@@ -141,7 +141,7 @@ fn killed_at_any_moment_a_run_ends_as_if_nothing_had_happened() {
             // From before the data are read to the end of the run.
             sleep(Duration::from_micros(u64::from(rng.next_u32() % 120_000)));
             let has_ended = child.try_wait().unwrap().is_some();
-            // SIGKILL, of which no program hears.
+            // SIGKILL, which no program can catch.
             child.kill().unwrap();
             if !has_ended {
                 end(child);
@@ -244,7 +244,7 @@ fn what_it_says_to_go_on_is_what_a_shell_takes() {
         let mut shell = folder.command("sh", ["-c", &script]);
         let resumed = run(shell.env("TRAIN", env!("CARGO_BIN_EXE_train")));
         resumed.fails(2, &["lr is 0.01 in the run to be resumed, not 2"]);
-        // Whoever repeats the command hears of it too.
+        // A repeated command is told so too.
         let mut command = folder.train_command(ENDLESS);
         let again = run(command.arg(format!("--out={out}")));
         again.fails(1, &["has not ended", resuming.trim(), "--force"]);
@@ -331,7 +331,7 @@ fn nobody_writes_into_a_run_that_is_being_written() {
     folder
         .handwritten("explain --data nowhere --out run --force")
         .fails(1, &["another process"]);
-    // The lock of the dead is none.
+    // The lock of a killed process is void.
     child.kill().unwrap();
     end(child);
     let child = folder.spawn_until("--resume run", "resuming after ");
@@ -603,7 +603,7 @@ fn a_folder_that_cannot_be_written_to_is_named() {
         let output = folder.train(&format!("{LONG} --epochs 2 --quiet --out run"));
         output.fails(1, &["cannot write run/"]);
     }
-    // Nor may anybody here.
+    // This user may not either.
     if let Some(shell) = mounting(&folder) {
         let program = env!("CARGO_BIN_EXE_train");
         let output = shell(&format!(

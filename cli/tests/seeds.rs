@@ -1,5 +1,4 @@
-//! The properties that `fuzz/` holds random inputs to, held to the inputs kept
-//! in `fuzz/seeds`.
+//! The properties of the fuzz targets, checked on the inputs in `fuzz/seeds`.
 
 use std::fs;
 use std::path::Path;
@@ -19,13 +18,13 @@ mod model;
 #[path = "../../fuzz/properties/step.rs"]
 mod step;
 
-/// Holds each seed of a target to its property.
+/// Checks the property of a target on each of its seeds.
 fn replay(target: &str, check: fn(&[u8])) {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
     let mut count = 0;
     for seed in fs::read_dir(seeds.join(target)).unwrap() {
         let path = seed.unwrap().path();
-        // Shown if it fails.
+        // Shown only if the test fails.
         println!("{}", path.display());
         check(&fs::read(path).unwrap());
         count += 1;

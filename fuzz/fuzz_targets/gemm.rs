@@ -1,4 +1,4 @@
-//! Random products on every arm.
+//! Random products with every instruction set.
 #![no_main]
 
 #[path = "../properties/gemm.rs"]

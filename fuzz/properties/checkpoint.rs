@@ -1,7 +1,7 @@
-//! Any bytes as a checkpoint, and as the content of one whose length and checksum
-//! are right, in each version of the format: refused, or written again as bytes that
-//! read the same; and a run goes on from there as it does from what is read of its
-//! bytes.
+//! Any bytes as a checkpoint file, and as the content of one with the right length and
+//! checksum, in each version of the format: they are refused, or what is read is the same
+//! when written and read again. A run resumed from it has the bits of a run that is saved,
+//! read and resumed once more.
 
 use flate2::Crc;
 use handwritten::data::{Dataset, Subset};
@@ -15,7 +15,7 @@ pub(crate) fn check(bytes: &[u8]) {
             let written = run.to_bytes(&attachment);
             let (again, attached) = read(&written);
             assert_eq!(attached, attachment);
-            // Bytes are compared, since no NaN equals itself.
+            // Bytes are compared because no NaN equals itself.
             assert_eq!(again.to_bytes(&attached), written);
             check_resuming(run);
         }
@@ -26,7 +26,7 @@ fn read(bytes: &[u8]) -> (Checkpoint, Vec<u8>) {
     Checkpoint::from_bytes(bytes).expect("what is written can be read")
 }
 
-/// What a file with this content is.
+/// A checkpoint file with this content.
 fn sealed(content: &[u8], version: u32) -> Vec<u8> {
     let mut bytes = b"\x89HWCKPT\n".to_vec();
     bytes.extend(version.to_le_bytes());
@@ -38,15 +38,15 @@ fn sealed(content: &[u8], version: u32) -> Vec<u8> {
     bytes
 }
 
-/// Saves after the first step or epoch that it sees, and stops at the fourth.
+/// Saves after the first step or epoch that is observed, and stops at the fourth.
 #[derive(Default)]
-struct Saves {
+struct SavingObserver {
     seen: usize,
     saved: Vec<Vec<u8>>,
 }
 
-impl Saves {
-    fn then(&mut self) -> Control {
+impl SavingObserver {
+    fn next_control(&mut self) -> Control {
         self.seen += 1;
         match self.seen {
             1 => Control::Save,
@@ -56,13 +56,13 @@ impl Saves {
     }
 }
 
-impl Observer for Saves {
+impl Observer for SavingObserver {
     fn on_step(&mut self, _step: &StepReport) -> Control {
-        self.then()
+        self.next_control()
     }
 
     fn on_epoch(&mut self, _epoch: &EpochReport, _now: &TrainingState<'_>) -> Control {
-        self.then()
+        self.next_control()
     }
 
     fn on_save(&mut self, run: &Checkpoint) {
@@ -70,11 +70,11 @@ impl Observer for Saves {
     }
 }
 
-/// Goes on with a small run for a few steps.
+/// Resumes a small run for a few steps, with and without an interruption.
 fn check_resuming(run: Checkpoint) {
     let widths = run.net.view().widths().to_vec();
     let (features, classes) = (widths[0], widths[widths.len() - 1]);
-    // A label is a byte, and runs that go on are to be many.
+    // A label is a byte, and large runs would make fuzzing slow.
     if widths.iter().any(|&width| width > 100) || run.history.len() > 100 {
         return;
     }
@@ -90,17 +90,18 @@ fn check_resuming(run: Checkpoint) {
     if run.step > steps {
         return;
     }
-    let go_on = |mut run: Checkpoint, seen| -> (Result<(), TrainError>, Checkpoint, Saves) {
-        let mut workspace = Workspace::new(&widths, 1);
-        let mut saves = Saves {
-            seen,
-            ..Saves::default()
+    let go_on =
+        |mut run: Checkpoint, seen| -> (Result<(), TrainError>, Checkpoint, SavingObserver) {
+            let mut workspace = Workspace::new(&widths, 1);
+            let mut observer = SavingObserver {
+                seen,
+                ..SavingObserver::default()
+            };
+            let result = resume(&mut run, &all, &all, &mut workspace, &mut observer);
+            (result, run, observer)
         };
-        let result = resume(&mut run, &all, &all, &mut workspace, &mut saves);
-        (result, run, saves)
-    };
-    let (result, end, saves) = go_on(run, 0);
-    if let Some(saved) = saves.saved.first() {
+    let (result, end, observer) = go_on(run, 0);
+    if let Some(saved) = observer.saved.first() {
         let (again, again_end, _) = go_on(read(saved).0, 1);
         assert_eq!(again, result);
         assert_eq!(again_end.to_bytes(&[]), end.to_bytes(&[]));

@@ -1,5 +1,5 @@
-//! Any text as a configuration file: refused in one line, or read so that the
-//! file that is written of it reads the same.
+//! Any text as a configuration file: it is refused in one line, or the settings are the
+//! same when written and read again.
 
 use handwritten_cli::Settings;
 

@@ -1,7 +1,6 @@
-//! Any bytes as an IDX file, compressed or not, through the loader's decoder:
-//! what comes out is what a plain decoder finds, one byte more than the header
-//! promises at most, in memory that keeps to what arrived; and a file reads the
-//! same compressed.
+//! Any bytes as an IDX file, compressed or not, through the loader's decoder: content and
+//! errors are those of a plain decoder, at most one byte more than the header promises is
+//! read, memory is in proportion to what arrives, and the compressed file reads the same.
 
 use flate2::Compression;
 use flate2::read::{GzEncoder, MultiGzDecoder};
@@ -9,13 +8,13 @@ use handwritten::data::idx::Kind;
 use handwritten::files::{ReadError, read_idx};
 use std::io::{self, Read};
 
-/// As far as files are decompressed for comparison.
+/// Maximum number of bytes that the plain decoder decompresses.
 const ENOUGH: usize = 1 << 16;
 
 pub(crate) fn check(bytes: &[u8]) {
     let is_gz = bytes.starts_with(&[0x1f, 0x8b]);
     let plain = if is_gz {
-        Plain::of(bytes)
+        Plain::decode(bytes)
     } else {
         Plain {
             start: bytes.to_vec(),
@@ -36,17 +35,16 @@ fn read(bytes: &[u8], kind: Kind) -> Result<Vec<u8>, ReadError> {
     read_idx(bytes, bytes.len() as u64, kind)
 }
 
-/// What a plain decoder finds.
+/// The output of a plain decoder.
 struct Plain {
     start: Vec<u8>,
-    /// How the file ends, if that is not after all that is looked at.
+    /// How the file ends; `None` if it has more than [`ENOUGH`] bytes.
     end: Option<io::Result<()>>,
 }
 
 impl Plain {
-    /// Reads byte after byte: a longer read gives nothing where there is damage
-    /// within its reach.
-    fn of(bytes: &[u8]) -> Self {
+    /// Decodes byte by byte, since a longer read returns none of the bytes before damage.
+    fn decode(bytes: &[u8]) -> Self {
         let mut decoder = MultiGzDecoder::new(bytes);
         let (mut start, mut byte) = (Vec::new(), [0]);
         let mut end = None;
@@ -96,7 +94,7 @@ fn check_against(plain: &Plain, len: u64, kind: Kind, found: Result<Vec<u8>, Rea
     }
 }
 
-/// In two members, as of files that were compressed apart.
+/// The file in two gz members, as if two parts were compressed apart.
 fn compressed(bytes: &[u8]) -> Vec<u8> {
     let mut packed = Vec::new();
     let (start, end) = bytes.split_at(bytes.len() / 3);

@@ -1,5 +1,5 @@
-//! Any bytes as IDX files: refused, or read so that writing what was read
-//! gives the same bytes again.
+//! Any bytes as IDX files: they are refused, or what is read gives the same bytes when
+//! written again.
 
 use handwritten::data::{Dataset, idx};
 
@@ -19,7 +19,7 @@ pub(crate) fn check(bytes: &[u8]) {
         written.extend_from_slice(labels);
         assert_eq!(written, bytes);
     }
-    // The two files one after the other.
+    // Images and labels, one file after the other.
     for at in 0..bytes.len().min(64) {
         let (images, labels) = bytes.split_at(bytes.len() - at);
         if let Ok(data) = Dataset::from_idx(images, labels) {

@@ -1,6 +1,6 @@
-//! Any bytes as a model file: refused, or read so that writing what was read
-//! gives a file that reads the same. Any net with any facts: refused, or written
-//! so that reading gives it again, to the last bit.
+//! Any bytes as a model file: they are refused, or what is read is the same when written
+//! and read again. Any net with any metadata: it is refused, or reading the written file
+//! gives it again to the last bit.
 
 use handwritten::data::Split;
 use handwritten::files::model::{Metadata, Model, ModelError, decode, encode};
@@ -13,12 +13,12 @@ pub(crate) fn check(bytes: &[u8]) {
         assert_eq!(decode(&written).as_ref(), Ok(&model));
         assert_eq!(encode(&model.net, &model.metadata), Ok(written));
     }
-    let model = made_of(bytes);
+    let model = model_from(bytes);
     match encode(&model.net, &model.metadata) {
         Ok(written) => {
             let read = decode(&written).expect("what is written can be read");
             assert_eq!(read, model);
-            // Signs of zeros are compared here.
+            // `==` ignores the signs of zeros; bytes do not.
             assert_eq!(encode(&read.net, &read.metadata), Ok(written));
         }
         Err(error) => {
@@ -32,8 +32,8 @@ pub(crate) fn check(bytes: &[u8]) {
     }
 }
 
-/// A net of at most 16 layers and the facts to it.
-fn made_of(bytes: &[u8]) -> Model {
+/// A net of at most 16 layers and its metadata.
+fn model_from(bytes: &[u8]) -> Model {
     let mut bytes = bytes.iter().copied();
     let mut next = || bytes.next().unwrap_or(0);
     let (rows, columns) = (1 + usize::from(next() % 4), 1 + usize::from(next() % 4));

@@ -1,106 +1,107 @@
-//! One step of training of a random small net, on every arm, against the same
-//! step in plain `f64`: loss, gradient, velocity and parameters differ by no more
-//! than the roundings of single precision can add up to.
+//! One training step of a random small net with every instruction set, compared with a
+//! step in plain `f64`: loss, gradient, velocity and parameters differ by no more than the
+//! sum of the rounding errors of single precision.
 //!
-//! The bound is a running error analysis (Higham, *Accuracy and Stability of
-//! Numerical Algorithms*, section 3.3): each number carries how far from it a
-//! single-precision computation may be, in whatever order it sums.
+//! The bound is a running error analysis (Higham, *Accuracy and Stability of Numerical
+//! Algorithms*, section 3.3): each number carries a bound on the error of a
+//! single-precision computation of it, whatever the order of sums.
 
 use handwritten::data::Dataset;
 use handwritten::net::params_len;
 use handwritten::{Activation, Isa, Momentum, Net, Reduction, Update, Workspace};
 
-/// What a rounding changes at most, as a share: 2⁻²⁴, and a little for the
-/// products of such changes and for the roundings of `f64`.
+/// Maximum relative error of a rounding: 2⁻²⁴, and 1 % for products of errors and for the
+/// roundings of `f64`.
 const ROUNDING: f64 = 1.01 / 16_777_216.0;
 
-/// What it changes at most near zero, where the share is no bound.
+/// Maximum absolute error of a rounding near zero, where the relative one is no bound.
 const TINY: f64 = f32::MIN_POSITIVE as f64;
 
-/// A number, and how far from it single precision may be.
+/// A number, and a bound on the error of its single-precision value.
 #[derive(Clone, Copy, Debug)]
 struct Number {
     x: f64,
-    off: f64,
+    error: f64,
 }
 
 fn exact(x: impl Into<f64>) -> Number {
     Number {
         x: x.into(),
-        off: 0.0,
+        error: 0.0,
     }
 }
 
 impl Number {
-    /// The same after so many roundings.
+    /// Adds the errors of so many roundings.
     fn rounded(self, roundings: f64) -> Self {
-        let change = ROUNDING * (self.x.abs() + self.off) + TINY;
+        let change = ROUNDING * (self.x.abs() + self.error) + TINY;
         Self {
-            off: self.off + roundings * change,
+            error: self.error + roundings * change,
             ..self
         }
     }
 
     fn plus(self, other: Self) -> Self {
-        let (x, off) = (self.x + other.x, self.off + other.off);
-        Self { x, off }.rounded(1.0)
+        let (x, error) = (self.x + other.x, self.error + other.error);
+        Self { x, error }.rounded(1.0)
     }
 
     fn minus(self, other: Self) -> Self {
-        let (x, off) = (self.x - other.x, self.off + other.off);
-        Self { x, off }.rounded(1.0)
+        let (x, error) = (self.x - other.x, self.error + other.error);
+        Self { x, error }.rounded(1.0)
     }
 
     fn times(self, other: Self) -> Self {
-        let off = self.x.abs() * other.off + (other.x.abs() + other.off) * self.off;
+        let error = self.x.abs() * other.error + (other.x.abs() + other.error) * self.error;
         let x = self.x * other.x;
-        Self { x, off }.rounded(1.0)
+        Self { x, error }.rounded(1.0)
     }
 
-    /// Divided by a number that is at least 1 for certain.
+    /// Divides by a number whose exact value is at least 1.
     fn over(self, other: Self) -> Self {
         let x = self.x / other.x;
-        let off = (self.off + x.abs() * other.off) / (other.x - other.off).max(1.0);
-        Self { x, off }.rounded(1.0)
+        let error = (self.error + x.abs() * other.error) / (other.x - other.error).max(1.0);
+        Self { x, error }.rounded(1.0)
     }
 
-    /// `self.x` is the value of a function whose slope is at most `slope` at all
-    /// places where its argument may be.
-    fn of(x: f64, argument: Self, slope: f64) -> Self {
-        let off = slope * argument.off;
-        Self { x, off }
+    /// The value `x` of a function whose derivative is at most `slope` for all arguments
+    /// within the error of `argument`.
+    fn image(x: f64, argument: Self, slope: f64) -> Self {
+        let error = slope * argument.error;
+        Self { x, error }
     }
 
-    /// Within 2 units in the last place, which are four roundings.
+    /// `exp`, accurate to 2 units in the last place, which count as four roundings.
     fn exp(self) -> Self {
-        Self::of(self.x.exp(), self, (self.x + self.off).exp()).rounded(4.0)
+        Self::image(self.x.exp(), self, (self.x + self.error).exp()).rounded(4.0)
     }
 
-    /// As exact, of a number that is at least 1 for certain.
+    /// `ln` of a number whose exact value is at least 1, accurate to 2 units in the last
+    /// place.
     fn ln(self) -> Self {
-        Self::of(self.x.ln(), self, 1.0 / (self.x - self.off).max(1.0)).rounded(4.0)
+        Self::image(self.x.ln(), self, 1.0 / (self.x - self.error).max(1.0)).rounded(4.0)
     }
 
-    /// Where the argument may be that is nearest to 0.
+    /// The value within the error that is nearest to 0.
     fn nearest_to_zero(self) -> f64 {
-        self.x.signum() * (self.x.abs() - self.off).max(0.0)
+        self.x.signum() * (self.x.abs() - self.error).max(0.0)
     }
 }
 
-/// The sum, in whatever order it is made.
+/// The sum; the bound holds for every order of summation.
 fn sum(terms: impl Iterator<Item = Number>) -> Number {
     let (mut total, mut size, mut count) = (exact(0.0), 0.0, 0.0);
     for term in terms {
         total.x += term.x;
-        total.off += term.off;
-        size += term.x.abs() + term.off;
+        total.error += term.error;
+        size += term.x.abs() + term.error;
         count += 1.0;
     }
-    total.off += count * (ROUNDING * size + TINY);
+    total.error += count * (ROUNDING * size + TINY);
     total
 }
 
-/// σ(z), within 3 units in the last place, and σ′(z) as it is computed of σ(z).
+/// σ(z), accurate to 3 units in the last place, and σ′(z), computed from σ(z).
 fn activate(activation: Activation, z: Number) -> (Number, Number) {
     let one = exact(1.0);
     match activation {
@@ -108,26 +109,62 @@ fn activate(activation: Activation, z: Number) -> (Number, Number) {
             let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
             let steepest = sigmoid(z.nearest_to_zero());
             let slope = steepest * (1.0 - steepest);
-            let a = Number::of(sigmoid(z.x), z, slope).rounded(6.0);
+            let a = Number::image(sigmoid(z.x), z, slope).rounded(6.0);
             (a, a.times(one.minus(a)))
         }
         Activation::Tanh => {
             let slope = 1.0 - z.nearest_to_zero().tanh().powi(2);
-            let a = Number::of(z.x.tanh(), z, slope).rounded(6.0);
+            let a = Number::image(z.x.tanh(), z, slope).rounded(6.0);
             (a, one.minus(a.times(a)))
         }
-        Activation::Relu if z.x > z.off => (z, one),
-        Activation::Relu if z.x < -z.off => (exact(0.0), exact(0.0)),
-        // It may be on either side of the kink.
+        Activation::Relu if z.x > z.error => (z, one),
+        Activation::Relu if z.x < -z.error => (exact(0.0), exact(0.0)),
+        // Within the error z may lie on either side of the kink.
         Activation::Relu => {
-            let a = Number::of(z.x.max(0.0), z, 1.0);
-            (a, Number { x: 0.5, off: 0.5 })
+            let a = Number::image(z.x.max(0.0), z, 1.0);
+            (a, Number { x: 0.5, error: 0.5 })
         }
         other => panic!("this net has no {other:?}"),
     }
 }
 
-/// A net and the examples of a step.
+/// The forward pass of one image.
+struct Pass {
+    /// The inputs of each layer; those of the first are the pixels.
+    inputs: Vec<Vec<Number>>,
+    /// The derivatives of the activations of each hidden layer.
+    slopes: Vec<Vec<Number>>,
+    logits: Vec<Number>,
+}
+
+/// The loss of softmax and cross-entropy for one example, not scaled or smoothed, and the
+/// gradient by the logits of `scale` times the loss with label smoothing.
+fn cross_entropy(
+    z: &[Number],
+    label: u8,
+    scale: Number,
+    smoothing: Number,
+) -> (Number, Vec<Number>) {
+    let label = usize::from(label);
+    let max = z.iter().fold(z[0], |max, z| Number {
+        x: max.x.max(z.x),
+        error: max.error.max(z.error),
+    });
+    let powers: Vec<Number> = z.iter().map(|z| z.minus(max).exp()).collect();
+    // The power of the maximum is 1, both in exact arithmetic and in single precision.
+    let total = sum(powers.iter().copied());
+    let loss = total.ln().minus(z[label].minus(max));
+    let of_each = scale.times(smoothing).over(exact(z.len() as f64));
+    let of_label = scale.times(exact(1.0).minus(smoothing));
+    let mut dz: Vec<Number> = powers
+        .iter()
+        .map(|power| power.over(total).times(scale).minus(of_each))
+        .collect();
+    dz[label] = dz[label].minus(of_label);
+    (loss, dz)
+}
+
+/// A net and the mini-batch of a step.
 struct Case {
     widths: Vec<usize>,
     activation: Activation,
@@ -139,9 +176,9 @@ struct Case {
 }
 
 impl Case {
-    /// The case that bytes describe: up to three hidden layers of up to 18
-    /// units, up to 20 images of up to 40 pixels. None if they are too few.
-    fn of(bytes: &[u8]) -> Option<Self> {
+    /// The case that bytes describe: up to three hidden layers of up to 18 units, up to 20
+    /// images of up to 40 pixels. `None` if there are too few bytes.
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (&[depth, shape, batch, rule, rate], elements) = bytes.split_first_chunk()?;
         let mut elements = elements.iter().copied().cycle();
         let mut next = || elements.next().unwrap_or(1);
@@ -149,7 +186,7 @@ impl Case {
         widths.extend((0..depth % 4).map(|_| 1 + usize::from(next() % 18)));
         widths.push(2 + usize::from(shape % 9));
         let (len, images) = (params_len(&widths), 1 + usize::from(batch % 20));
-        // Sums of so many of them stay far from where `exp` overflows.
+        // So small that no sum is large enough for `exp` to overflow.
         let mut real = |limit: f32| f32::from(next() as i8) / 127.0 * limit;
         let params = (0..len).map(|_| real(1.0)).collect();
         let velocity = (0..len).map(|_| real(0.1)).collect();
@@ -175,80 +212,76 @@ impl Case {
         })
     }
 
-    /// The sum of the losses, and the gradient of the reduced loss by labels that
-    /// are smoothed so far.
+    /// The sum of the losses, and the gradient of the reduced loss with label smoothing
+    /// `smoothing`.
     fn gradient(&self, smoothing: f32) -> (Number, Vec<Number>) {
-        let depth = self.widths.len() - 1;
         let w: Vec<Number> = self.params.iter().copied().map(exact).collect();
         let scale = exact(self.update.reduction.scale(self.labels.len())).rounded(1.0);
-        let smoothing = exact(smoothing);
-        let common = scale.times(smoothing);
-        let own = scale.times(exact(1.0).minus(smoothing));
         let mut losses = vec![];
-        // What each example adds to each element of the gradient.
+        // For each element of the gradient, the contribution of each example.
         let mut terms = vec![vec![]; w.len()];
         for (image, &label) in self.pixels.chunks(self.widths[0]).zip(&self.labels) {
-            let x = image.iter().map(|&pixel| exact(f32::from(pixel) / 255.0));
-            let mut a = vec![x.collect::<Vec<_>>()];
-            let mut slopes = vec![];
-            let mut start = 0;
-            for l in 0..depth {
-                let (inputs, outputs) = (self.widths[l], self.widths[l + 1]);
-                let z = (0..outputs).map(|j| {
-                    let weights = w[start + j..].iter().step_by(outputs);
-                    let products = a[l].iter().zip(weights).map(|(a, &w)| a.times(w));
-                    sum(products.chain([w[start + inputs * outputs + j]]))
-                });
-                let z: Vec<Number> = z.collect();
-                start += (inputs + 1) * outputs;
-                if l + 1 < depth {
-                    let both = z.into_iter().map(|z| activate(self.activation, z));
-                    let (values, slope): (Vec<_>, Vec<_>) = both.unzip();
-                    a.push(values);
-                    slopes.push(slope);
-                } else {
-                    a.push(z);
-                }
-            }
-
-            let (z, label) = (&a[depth], usize::from(label));
-            let max = z.iter().fold(z[0], |max, z| Number {
-                x: max.x.max(z.x),
-                off: max.off.max(z.off),
-            });
-            let powers: Vec<Number> = z.iter().map(|z| z.minus(max).exp()).collect();
-            // One of them is 1, as exact arithmetic has it and as single
-            // precision does.
-            let total = sum(powers.iter().copied());
-            losses.push(total.ln().minus(z[label].minus(max)));
-            let common = common.over(exact(z.len() as f64));
-            let mut dz: Vec<Number> = powers
-                .iter()
-                .map(|power| power.over(total).times(scale).minus(common))
-                .collect();
-            dz[label] = dz[label].minus(own);
-
-            for l in (0..depth).rev() {
-                let (inputs, outputs) = (self.widths[l], self.widths[l + 1]);
-                start -= (inputs + 1) * outputs;
-                for (i, a) in a[l].iter().enumerate() {
-                    for (j, dz) in dz.iter().enumerate() {
-                        terms[start + i * outputs + j].push(a.times(*dz));
-                    }
-                }
-                for (j, dz) in dz.iter().enumerate() {
-                    terms[start + inputs * outputs + j].push(*dz);
-                }
-                if l > 0 {
-                    let rows = w[start..].chunks(outputs);
-                    let da = rows.map(|row| sum(row.iter().zip(&dz).map(|(w, dz)| w.times(*dz))));
-                    let slopes = &slopes[l - 1];
-                    dz = da.zip(slopes).map(|(da, s)| da.times(*s)).collect();
-                }
-            }
+            let pass = self.forward(&w, image);
+            let (loss, dlogits) = cross_entropy(&pass.logits, label, scale, exact(smoothing));
+            losses.push(loss);
+            self.backward(&w, &pass, dlogits, &mut terms);
         }
         let gradient = terms.into_iter().map(|terms| sum(terms.into_iter()));
         (sum(losses.into_iter()), gradient.collect())
+    }
+
+    /// The forward pass of one image.
+    fn forward(&self, w: &[Number], image: &[u8]) -> Pass {
+        let x = image.iter().map(|&pixel| exact(f32::from(pixel) / 255.0));
+        let (mut inputs, mut slopes) = (vec![x.collect::<Vec<_>>()], vec![]);
+        let mut start = 0;
+        loop {
+            let l = slopes.len();
+            let (rows, columns) = (self.widths[l], self.widths[l + 1]);
+            let z = (0..columns).map(|j| {
+                let weights = w[start + j..].iter().step_by(columns);
+                let products = inputs[l].iter().zip(weights).map(|(a, &w)| a.times(w));
+                sum(products.chain([w[start + rows * columns + j]]))
+            });
+            let z: Vec<Number> = z.collect();
+            start += (rows + 1) * columns;
+            if l + 2 == self.widths.len() {
+                return Pass {
+                    inputs,
+                    slopes,
+                    logits: z,
+                };
+            }
+            let both = z.into_iter().map(|z| activate(self.activation, z));
+            let (values, slope): (Vec<_>, Vec<_>) = both.unzip();
+            inputs.push(values);
+            slopes.push(slope);
+        }
+    }
+
+    /// The backward pass of one image from the gradient by the logits. Adds to `terms` the
+    /// contribution to each element of the gradient.
+    fn backward(&self, w: &[Number], pass: &Pass, dlogits: Vec<Number>, terms: &mut [Vec<Number>]) {
+        let mut dz = dlogits;
+        let mut start = w.len();
+        for l in (0..pass.inputs.len()).rev() {
+            let (rows, columns) = (self.widths[l], self.widths[l + 1]);
+            start -= (rows + 1) * columns;
+            for (i, a) in pass.inputs[l].iter().enumerate() {
+                for (j, dz) in dz.iter().enumerate() {
+                    terms[start + i * columns + j].push(a.times(*dz));
+                }
+            }
+            for (j, dz) in dz.iter().enumerate() {
+                terms[start + rows * columns + j].push(*dz);
+            }
+            if l > 0 {
+                let weights = w[start..].chunks(columns);
+                let da = weights.map(|row| sum(row.iter().zip(&dz).map(|(w, dz)| w.times(*dz))));
+                let slopes = &pass.slopes[l - 1];
+                dz = da.zip(slopes).map(|(da, s)| da.times(*s)).collect();
+            }
+        }
     }
 
     /// The parameters and velocities after the step.
@@ -264,37 +297,37 @@ impl Case {
             is_bias.extend(vec![false; shape[0] * shape[1]]);
             is_bias.extend(vec![true; shape[1]]);
         }
-        let moved = (0..gradient.len()).map(|i| {
+        let updated = (0..gradient.len()).map(|i| {
             let (w, v) = (exact(self.params[i]), exact(self.velocity[i]));
             let decay = exact(if is_bias[i] { 0.0 } else { rule.weight_decay });
             let down = rate.times(gradient[i].plus(decay.times(w)));
             let v = momentum.times(v).minus(down);
-            let way = if rule.nesterov {
+            let change = if rule.nesterov {
                 momentum.times(v).minus(down)
             } else {
                 v
             };
-            (w.plus(way), v)
+            (w.plus(change), v)
         });
-        moved.unzip()
+        updated.unzip()
     }
 }
 
-/// Fails unless single precision is as near as it must be.
+/// Panics if a single-precision value differs by more than the bound.
 fn assert_near(found: &[f32], expected: &[Number], what: &str, isa: Isa) {
     assert_eq!(found.len(), expected.len());
     for (i, (&found, expected)) in found.iter().zip(expected).enumerate() {
-        let off = (f64::from(found) - expected.x).abs();
+        let error = (f64::from(found) - expected.x).abs();
         assert!(
-            off <= expected.off,
-            "{}: {what} {i} is {found:e}, off by {off:e} from {expected:?}",
+            error <= expected.error,
+            "{}: {what} {i} is {found:e}, off by {error:e} from {expected:?}",
             isa.name()
         );
     }
 }
 
 pub(crate) fn check(bytes: &[u8]) {
-    let Some(case) = Case::of(bytes) else {
+    let Some(case) = Case::from_bytes(bytes) else {
         return;
     };
     let (loss, gradient) = case.gradient(0.0);
@@ -309,14 +342,17 @@ pub(crate) fn check(bytes: &[u8]) {
         let mut net = Net::new(&case.widths, case.activation, case.params.clone());
         let mut workspace = Workspace::new(&case.widths, 1).with_isa(isa);
         let found = workspace.compute_gradient(net.view(), &data, &batch, reduction);
-        let off = (found - loss.x).abs();
-        assert!(off <= loss.off, "loss {found} off by {off} from {loss:?}");
+        let error = (found - loss.x).abs();
+        assert!(
+            error <= loss.error,
+            "loss {found} off by {error} from {loss:?}"
+        );
         assert_near(workspace.gradient(), &gradient, "gradient", isa);
 
-        let mut moved = case.velocity.clone();
-        let again = workspace.step(&mut net, &mut moved, &data, &batch, &case.update);
+        let mut updated = case.velocity.clone();
+        let again = workspace.step(&mut net, &mut updated, &data, &batch, &case.update);
         assert_eq!(again.to_bits(), found.to_bits());
-        assert_near(&moved, &velocity, "velocity", isa);
+        assert_near(&updated, &velocity, "velocity", isa);
         assert_near(net.view().params(), &params, "parameter", isa);
     }
 }

@@ -27,7 +27,8 @@ impl Oracle {
         self.smoothed_gradient(x, labels, reduction, 0.0)
     }
 
-    /// The same, but that the gradient is that by smoothed labels.
+    /// The sum of the examples' losses without smoothing, and the gradient of the reduced
+    /// loss with label smoothing.
     pub(crate) fn smoothed_gradient(
         &self,
         x: &[f64],
@@ -43,7 +44,7 @@ impl Oracle {
         let depth = self.widths.len() - 1;
         let (mut total, mut gradient) = (0.0, vec![0.0; self.params.len()]);
         for (x, &label) in x.chunks(self.widths[0]).zip(labels) {
-            // What each layer makes of the example, beginning with the inputs.
+            // The output of each layer, beginning with the inputs.
             let mut a = vec![x.to_vec()];
             let mut start = 0;
             for l in 0..depth {
@@ -146,7 +147,7 @@ pub(crate) fn tensors(widths: &[usize]) -> Vec<Range<usize>> {
     .collect()
 }
 
-/// The Euclidean distance of `x` from `y`, as a share of the length of `y`.
+/// The Euclidean distance of `x` from `y`, relative to the length of `y`.
 pub(crate) fn relative_error(x: &[f64], y: &[f64]) -> f64 {
     assert_eq!(x.len(), y.len());
     let square = |sum: f64, x: f64| sum + x * x;
@@ -154,7 +155,7 @@ pub(crate) fn relative_error(x: &[f64], y: &[f64]) -> f64 {
     (error / y.iter().copied().fold(0.0, square)).sqrt()
 }
 
-/// The same numbers in double precision.
+/// The numbers in double precision.
 pub(crate) fn widen(x: &[f32]) -> Vec<f64> {
     x.iter().copied().map(f64::from).collect()
 }

@@ -178,7 +178,7 @@ fn what_is_no_picture_is_refused_and_the_others_classified() {
     folder.write("good.png", &good);
     folder.write("text.png", b"not a picture at all");
     folder.write("empty.png", b"");
-    // A header that promises more than anybody has memory for.
+    // A header that promises more than fits memory.
     let mut huge = good.clone();
     huge[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
     folder.write("huge.png", &huge);
@@ -192,7 +192,7 @@ fn what_is_no_picture_is_refused_and_the_others_classified() {
     }
     assert_only_bad_are_refused(&folder, &bad.map(|name| (name, "")));
     assert!(folder.contents("") == before);
-    // The last chunk, of 12 bytes, says no more than that it is the last.
+    // The last chunk, of 12 bytes, only marks the end.
     for len in (0..good.len() - 12).step_by(5) {
         folder.write("cut.png", &good[..len]);
         assert_only_bad_are_refused(&folder, &[("cut.png", "")]);

@@ -4,7 +4,7 @@ use crate::programs::*;
 use crate::{SMALL, UNFINISHED};
 use safetensors::SafeTensors;
 
-/// The numbers of an array of the source, which says how many they are.
+/// The numbers of an array of the source, whose declared length must be right.
 fn array<T: std::str::FromStr>(source: &str, name: &str) -> Vec<T> {
     let (_, after) = source.split_once(&format!("pub static {name}: [")).unwrap();
     let (kind, after) = after.split_once("] = [").unwrap();

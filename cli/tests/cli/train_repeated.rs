@@ -1,4 +1,4 @@
-//! `train`: the same run again has the same bits.
+//! `train`: a repeated run has the bits of the first.
 
 use crate::SMALL;
 use crate::programs::*;
@@ -9,7 +9,7 @@ use std::path::Path;
 #[test]
 fn threads_change_nothing() {
     let folder = Folder::new();
-    // Products large enough that they are worth several threads.
+    // Products large enough for several threads.
     let args = "--data data --hidden 700 --batch 100 --epochs 2 --quiet";
     for threads in 1..=3 {
         let output = format!("--threads {threads} --out threads{threads}");

@@ -8,7 +8,7 @@ use std::path::Path;
 #[test]
 fn every_bad_flag_value_is_named() {
     let folder = Folder::new();
-    // What is wrong with all of them, rather than with the first alone.
+    // The message covers all of them rather than the first alone.
     let mut taken = Vec::new();
     for (flag, values) in [
         ("hidden", "0 a 8,0 8, -1 1.5"),
@@ -122,7 +122,7 @@ fn a_number_of_threads_that_makes_no_sense_is_refused() {
     run(command.env("RAYON_NUM_THREADS", "")).ok();
 }
 
-/// Runs a command in so many KiB of addresses.
+/// Runs a command with a limit on its address space, in KiB.
 #[cfg(target_os = "linux")]
 fn limited(folder: &Folder, kib: u32, command: &str) -> Output {
     let script = format!("ulimit -v {kib}; exec {command}");
@@ -134,7 +134,7 @@ fn limited(folder: &Folder, kib: u32, command: &str) -> Output {
 fn threads_that_cannot_be_started_are_counted() {
     let folder = Folder::new();
     let program = env!("CARGO_BIN_EXE_handwritten");
-    // Less than the stacks of so many take.
+    // Less than the stacks of so many threads take.
     let output = limited(&folder, 500_000, &format!("{program} info --threads 1024"));
     output.fails(1, &["cannot start 1024 threads: "]);
 }
