@@ -1,5 +1,5 @@
-//! What users of every type may count on: choices have names that are read again,
-//! and no type prints its parameters.
+//! Promises of every public type: choices have names that are read again, and no type
+//! prints its parameters.
 
 #![cfg(feature = "std")]
 

@@ -501,7 +501,7 @@ mod disk {
         dir
     }
 
-    /// What comes of the folder with other bytes for one file; the message
+    /// The error of loading the folder with other bytes for one file; the message
     /// must be one line and name that file.
     fn refused(name: &str, content: &[u8]) -> IoError {
         let dir = folder();

@@ -286,7 +286,7 @@ fn every_cut_and_every_flipped_bit_is_found() {
     }
 }
 
-/// With a right checksum: what only a program can have written.
+/// The checksums are right, so only a program can have written these files.
 #[test]
 fn content_that_makes_no_sense_is_refused() {
     let (_, good) = saved();

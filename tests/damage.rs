@@ -24,7 +24,8 @@ thread_local! {
     static LARGEST: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-// SAFETY: memory comes from the system's allocator or is refused.
+// SAFETY: `System` is a `GlobalAlloc`, and both methods pass their arguments to it unchanged;
+// a null pointer, as for too large a layout, says that there is no memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if layout.size() > LARGEST.get() {
@@ -47,7 +48,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What a gz decoder holds at most.
+/// Maximum number of bytes that a gz decoder holds.
 const DECODER: usize = 128 << 10;
 
 /// Reads and parses a file, and returns its content. The memory that it takes
@@ -82,7 +83,7 @@ fn read(file: &[u8], kind: Kind) -> Result<Vec<u8>, String> {
     Ok(content)
 }
 
-/// What comes of a file, and the most memory that was held meanwhile.
+/// The result of reading a file, and the most bytes of memory that were held meanwhile.
 fn measured(file: &[u8], kind: Kind) -> (Result<Vec<u8>, ReadError>, usize) {
     let before = HELD.get();
     PEAK.set(before);
@@ -141,7 +142,7 @@ fn every_flipped_bit_of_an_idx_header_is_found() {
     }
 }
 
-/// What it protects is there unchanged, or an error is.
+/// Fails unless the content is unchanged or refused.
 #[test]
 fn every_flipped_bit_of_a_gz_header_and_trailer_is_found_or_harmless() {
     for (kind, content) in files() {

@@ -41,7 +41,7 @@ impl Asked {
         }
     }
 
-    /// As the crate has them.
+    /// The parameters in the order of the crate.
     fn params(&self) -> Vec<f64> {
         let mut params = vec![];
         for (w, b) in self.weights.iter().zip(&self.bias) {
@@ -51,7 +51,7 @@ impl Asked {
         params
     }
 
-    /// What each layer makes of an image: `expit` of the hidden sums, then the
+    /// The outputs of each layer for an image: `expit` of the hidden sums, then the
     /// sums of the output layer as they are.
     fn predict(&self, x: &[f64]) -> [Vec<f64>; 2] {
         let sums = |layer: usize, z: &[f64]| -> Vec<f64> {

@@ -1,5 +1,5 @@
-//! What a run's diagnosis says: each of the question's mistakes by its name,
-//! and nothing about runs that learn.
+//! The diagnosis of a run names each of the question's mistakes, and says nothing
+//! about runs that learn.
 
 #![cfg(feature = "std")]
 
@@ -77,7 +77,7 @@ impl Run {
         }
     }
 
-    /// The same, all images a step.
+    /// The repaired net in full batches.
     fn full_batch() -> Self {
         let mut run = Self::healthy();
         run.config = Config {
@@ -99,7 +99,7 @@ impl Run {
         self
     }
 
-    /// What is found.
+    /// Trains the net and returns the findings.
     fn watch(&self) -> Watched {
         let (training, val) = digits();
         let widths: Vec<usize> = [784]

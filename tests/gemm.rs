@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use rand_core::Rng;
 use std::sync::Mutex;
 
-/// What the elements of the operands are drawn from.
+/// Distribution of operand elements.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Values {
     /// −8, …, 8: every sum of up to 2¹⁸ products is exact.
@@ -56,11 +56,11 @@ impl Values {
     }
 }
 
-/// How the matrices of a product lie in memory.
+/// Memory layout of a product's matrices.
 #[derive(Clone, Copy, Debug)]
 struct Layout {
     transposed: bool,
-    /// What the row stride exceeds the width by.
+    /// Elements between the end of a row and the next one.
     gap: usize,
 }
 
@@ -607,11 +607,11 @@ fn debug_prints_shapes_and_no_elements() {
     );
 }
 
-/// What a [`Product`] may be made of.
+/// Optional parts of a [`Product`].
 #[derive(Clone, Copy, Debug)]
 struct Parts {
     start: u8,
-    /// How many rows have a list of steps in common; all steps are taken if none.
+    /// Rows per list of k-indices; `None` takes all.
     listed: Option<usize>,
     epilogue: bool,
 }
@@ -793,7 +793,7 @@ fn too_many_lists_of_k_indices_are_refused() {
     of_two_rows(SparseK::of_rows(Isa::detect(), 3, 1, &[0, 1], &[1, 1]));
 }
 
-/// Those steps of a 2×3 by 3×2 product.
+/// A 2×3·3×2 product with these k-indices.
 fn of_two_rows(steps: SparseK<'_>) {
     let (a, b) = (MatRef::new(&[0.0; 6], 2, 3), MatRef::new(&[0.0; 6], 3, 2));
     let (mut c, mut packing) = ([0.0; 4], Context::packing(1));

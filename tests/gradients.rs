@@ -107,7 +107,7 @@ impl Case {
     }
 }
 
-/// What rounding to `f32` may change of a gradient, as a share of its length.
+/// Bound of the rounding error of an `f32` gradient, as a share of its length.
 ///
 /// An element passes through one chain for each layer on the way up (as long
 /// as the layer is wide, and some ten operations of the activation), again on

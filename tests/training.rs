@@ -280,7 +280,7 @@ const WIDTHS: [usize; 4] = [19, 11, 7, 5];
 /// line of them but no whole ones.
 const ALL_WIDTHS: [&[usize]; 2] = [&WIDTHS, &[19, 37, 5]];
 
-/// What a net is like.
+/// Widths and activation of a net.
 fn kind(net: &Net) -> (&[usize], Activation) {
     (net.view().widths(), net.view().activation())
 }
@@ -866,7 +866,7 @@ mod divergence {
         }
     }
 
-    /// Of the net 2-2-2 with these weights and no biases.
+    /// The net 2-2-2 with these weights and no biases.
     fn net(activation: Activation, w1: [f32; 4], w2: [f32; 4]) -> Net {
         let mut params = vec![0.0; 12];
         params[..4].copy_from_slice(&w1);

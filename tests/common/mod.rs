@@ -27,7 +27,7 @@ impl Oracle {
         self.smoothed_gradient(x, labels, reduction, 0.0)
     }
 
-    /// The same, but that the gradient is that by smoothed labels.
+    /// Losses by the label; gradient by smoothed labels.
     pub(crate) fn smoothed_gradient(
         &self,
         x: &[f64],
@@ -135,7 +135,7 @@ impl Oracle {
     }
 }
 
-/// Where the weights and biases of each layer lie, in turn.
+/// Ranges of the weights and biases of each layer, in turn.
 pub(crate) fn tensors(widths: &[usize]) -> Vec<Range<usize>> {
     let mut end = 0;
     let lens = widths.windows(2).flat_map(|w| [w[0] * w[1], w[1]]);
@@ -154,7 +154,7 @@ pub(crate) fn relative_error(x: &[f64], y: &[f64]) -> f64 {
     (error / y.iter().copied().fold(0.0, square)).sqrt()
 }
 
-/// The same numbers in double precision.
+/// Converts numbers to double precision.
 pub(crate) fn widen(x: &[f32]) -> Vec<f64> {
     x.iter().copied().map(f64::from).collect()
 }
