@@ -99,7 +99,7 @@ impl Run {
         self
     }
 
-    /// What is found.
+    /// Trains the net and returns the findings.
     fn watch(&self) -> Watched {
         let (training, val) = digits();
         let widths: Vec<usize> = [784]

@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-/// How an operation fails.
+/// Kinds of failure.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Fault {
     /// The device reports an error.

@@ -56,7 +56,7 @@ impl Values {
     }
 }
 
-/// How the matrices of a product lie in memory.
+/// Memory layout of a product's matrices.
 #[derive(Clone, Copy, Debug)]
 struct Layout {
     transposed: bool,
@@ -793,7 +793,7 @@ fn too_many_lists_of_k_indices_are_refused() {
     of_two_rows(SparseK::of_rows(Isa::detect(), 3, 1, &[0, 1], &[1, 1]));
 }
 
-/// Those steps of a 2×3 by 3×2 product.
+/// A 2×3·3×2 product with these k-indices.
 fn of_two_rows(steps: SparseK<'_>) {
     let (a, b) = (MatRef::new(&[0.0; 6], 2, 3), MatRef::new(&[0.0; 6], 3, 2));
     let (mut c, mut packing) = ([0.0; 4], Context::packing(1));

@@ -866,7 +866,7 @@ mod divergence {
         }
     }
 
-    /// Of the net 2-2-2 with these weights and no biases.
+    /// The net 2-2-2 with these weights and no biases.
     fn net(activation: Activation, w1: [f32; 4], w2: [f32; 4]) -> Net {
         let mut params = vec![0.0; 12];
         params[..4].copy_from_slice(&w1);

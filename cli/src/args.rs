@@ -123,7 +123,7 @@ pub(crate) struct TrainArgs {
     pub(crate) quiet: bool,
 }
 
-/// Where a run is written.
+/// Flags for the output folder.
 #[derive(Args)]
 pub(crate) struct PlaceArgs {
     /// Write the results into this folder, which must be new or empty
@@ -138,7 +138,7 @@ pub(crate) struct PlaceArgs {
     pub(crate) force: bool,
 }
 
-/// Where settings come from.
+/// Flags for settings.
 #[derive(Args)]
 pub(crate) struct SettingsArgs {
     /// Start from a named configuration; --config and flags override its settings. quick: 98 %

@@ -13,7 +13,7 @@ use handwritten::files::{self, Corpus};
 use handwritten::{Batch, Isa, Net, Strategy, Workspace};
 use std::path::{Path, PathBuf};
 
-/// How to compute, as the environment says.
+/// Instruction set and strategy from the environment.
 #[derive(Clone, Copy)]
 pub(crate) struct Engine {
     /// The fastest instruction set, or the one that `HANDWRITTEN_ISA` names.

@@ -105,7 +105,7 @@ macro_rules! has {
 impl Isa {
     /// The fastest instruction set that this machine has and this crate knows.
     pub fn detect() -> Self {
-        // Every machine has the portable arm, so there is a last one.
+        // `Portable` is always available.
         Self::available()
             .last()
             .unwrap_or(Self(InstructionSet::Portable))

@@ -28,7 +28,7 @@ named! { Stream, "stream":
 /// A generator of random numbers: xoshiro256++ (Blackman and Vigna, *Scrambled Linear
 /// Pseudorandom Number Generators*, 2021). [`generator`] makes one.
 ///
-/// It implements [`rand_core::Rng`], and gives the same numbers on every target.
+/// A generator implements [`rand_core::Rng`] and gives the same numbers on every target.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Generator(Xoshiro256PlusPlus);
 

@@ -12,6 +12,9 @@ pub struct Confusion {
 
 impl Confusion {
     /// A matrix of zeros for so many classes.
+    ///
+    /// # Panics
+    /// Panics if `classes²` does not fit the memory.
     pub fn new(classes: usize) -> Self {
         Self {
             classes,
@@ -43,6 +46,9 @@ impl Confusion {
     }
 
     /// The number of examples whose true class is `class`.
+    ///
+    /// # Panics
+    /// Panics if there is no such class.
     pub fn support(&self, class: usize) -> u64 {
         self.counts[class * self.classes..][..self.classes]
             .iter()
@@ -65,17 +71,26 @@ impl Confusion {
     }
 
     /// The share of the examples predicted to be of this class that are; 0 of none.
+    ///
+    /// # Panics
+    /// Panics if there is no such class.
     pub fn precision(&self, class: usize) -> f64 {
         let predicted = self.counts.iter().skip(class).step_by(self.classes).sum();
         ratio(self.counts[class * (self.classes + 1)], predicted)
     }
 
     /// The share of the examples of this class that were predicted to be; 0 of none.
+    ///
+    /// # Panics
+    /// Panics if there is no such class.
     pub fn recall(&self, class: usize) -> f64 {
         ratio(self.counts[class * (self.classes + 1)], self.support(class))
     }
 
     /// F1, the harmonic mean of precision and recall; 0 where both are 0.
+    ///
+    /// # Panics
+    /// Panics if there is no such class.
     pub fn f1(&self, class: usize) -> f64 {
         let (p, r) = (self.precision(class), self.recall(class));
         if p + r == 0.0 {

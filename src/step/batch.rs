@@ -8,7 +8,7 @@ use crate::step::work::split_fields;
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
-/// How many images ahead of its use an image is prefetched. The order is random, so
+/// Number of images ahead of its use that an image is prefetched. The order is random, so
 /// no hardware prefetcher predicts it.
 const PREFETCH_DISTANCE: usize = 4;
 
@@ -17,7 +17,7 @@ const PREFETCH_DISTANCE: usize = 4;
 pub(crate) struct BatchBuffer {
     first_pixel: usize,
     features: usize,
-    /// How many images share a list of columns.
+    /// Number of images per list of columns.
     images_per_list: usize,
     bytes: Vec<u8>,
     labels: Vec<u8>,
@@ -172,7 +172,7 @@ impl<'a> GatherJob<'a> {
 pub(crate) struct BatchView<'a> {
     /// Pixels of an image.
     pub(crate) features: usize,
-    /// How many images share a list of columns.
+    /// Number of images per list of columns.
     pub(crate) images_per_list: usize,
     /// Image after image.
     pub(crate) bytes: &'a [u8],

@@ -178,7 +178,7 @@ impl Work for Activations<'_> {
 struct Logits<'a> {
     isa: Isa,
     target: LossTarget,
-    /// Of all examples.
+    /// Labels of all examples.
     labels: &'a [u8],
     shards: &'a [ColumnShard],
     /// The first example.

@@ -36,12 +36,12 @@ pub(crate) struct GradientInputs<'a> {
     pub(crate) deltas: &'a [f32],
     /// Whether the sums go on from those of the chunk before.
     pub(crate) accumulate: bool,
-    /// How the parameters move; `None` if they do not.
+    /// Update of the parameters; `None` computes gradients only.
     pub(crate) update: Option<&'a Update>,
 }
 
 impl GradientInputs<'_> {
-    /// What the sums start from.
+    /// Start of the sums.
     fn start(&self) -> Start<'static> {
         if self.accumulate {
             Start::C
@@ -104,11 +104,11 @@ pub(crate) struct Gradients<'a> {
     /// The place of the first one among all parameters of the net.
     pub(crate) first: usize,
     pub(crate) gradient: &'a mut [f32],
-    /// As many as gradients, or none if parameters do not move.
+    /// Parameters of these gradients; empty if only gradients are computed.
     pub(crate) params: &'a mut [f32],
-    /// As many as parameters.
+    /// Velocities of `params`.
     pub(crate) velocity: &'a mut [f32],
-    /// One for each thread.
+    /// Scratch memory of each thread.
     pub(crate) scratch: &'a mut [Scratch],
 }
 
@@ -160,9 +160,8 @@ impl Work for Gradients<'_> {
 }
 
 impl Gradients<'_> {
-    /// Where this range of parameters may be cut, about `near` parameters from its
-    /// first: between two rows of weights; in the first layer, between two groups of
-    /// pixels.
+    /// The last valid cut within the first `near` parameters: between two rows of weights;
+    /// in the first layer, between two groups of pixels.
     fn cut(&self, near: usize) -> usize {
         let near = self.first + near;
         for (l, layer) in layers(self.inputs.widths).enumerate() {

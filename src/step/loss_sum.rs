@@ -6,7 +6,7 @@ use crate::net::defects::{Defect, Defects, WholeMatrix};
 /// The sum of the losses of examples, chunk by chunk.
 pub(crate) struct LossSum {
     losses: f64,
-    /// What [`Defect::WholeMatrixSoftmax`] makes of the logits.
+    /// State of [`Defect::WholeMatrixSoftmax`]; `None` without it.
     whole: Option<WholeMatrix>,
 }
 

@@ -21,6 +21,8 @@ use core::ops::Range;
 
 /// Maximum number of examples that go through the net at a time. Sums over more of
 /// them go on from chunk to chunk in the order of the examples, so this changes no bit.
+/// A chunk bounds the scratch memory of large batches; the bytes of its MNIST images are
+/// 196 KiB, less than half of an L2 of 512 KiB.
 pub(crate) const CHUNK: usize = 256;
 
 /// Elements of an operand, 512 KiB, that stay in L2 while images or pixels stream
@@ -28,8 +30,8 @@ pub(crate) const CHUNK: usize = 256;
 const L2_ELEMENTS: usize = 1 << 17;
 
 /// Blocks of hidden units are a multiple of this, except the last: two whole cache
-/// lines of each row of W1. Narrower blocks would spend more on their own overhead
-/// than they save.
+/// lines of each row of W1. Such a block stays in L2 up to 4096 rows; narrower blocks
+/// would spend more on their own overhead than they save.
 const MIN_BLOCK: usize = 32;
 
 /// Hidden units in blocks such that a matrix with `rows` rows, and the units of a block
@@ -84,8 +86,7 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// Which stretch of its sums a product computes, where shards of rows compute one
-/// after another.
+/// Part of a sum that one product computes, where row shards compute it in turn.
 #[derive(Clone, Copy)]
 pub(crate) struct Accumulate {
     /// Whether the sums start from the biases, rather than from what is there.

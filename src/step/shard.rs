@@ -40,8 +40,8 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    /// These rows and columns of W1, with zeros for parameters, for mini-batches of up
-    /// to `batch` examples.
+    /// A shard of these rows and columns of W1, parameters zero, for mini-batches of up to
+    /// `batch` examples.
     pub(crate) fn new(
         net: NetRef<'_>,
         isa: Isa,

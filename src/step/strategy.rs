@@ -1,4 +1,4 @@
-//! Which strategies of a training step there are, and which are tried when.
+//! Strategies of a training step, and the rule for which are tried.
 
 use crate::compute::aligned::CACHE_LINE;
 use crate::compute::gemm::MAX_IMAGES_PER_LIST;
@@ -83,7 +83,7 @@ impl fmt::Display for StrategyError {
 
 impl core::error::Error for StrategyError {}
 
-/// What keeps a strategy from making a step.
+/// The reason why a strategy cannot make a step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Obstacle {
     /// There is one thread.
@@ -183,7 +183,7 @@ impl Workload<'_> {
         self.obstacle_of_shards().is_none()
     }
 
-    /// What keeps the net from being kept in shards.
+    /// The reason why the net cannot be sharded.
     fn obstacle_of_shards(self) -> Option<Obstacle> {
         let obstacles = [
             (self.widths.len() != 3, Obstacle::Depth),

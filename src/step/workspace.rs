@@ -84,7 +84,7 @@ impl Workspace {
         }
     }
 
-    /// This workspace with another instruction set than the fastest.
+    /// Replaces the instruction set, which is the fastest one otherwise.
     #[must_use]
     pub fn with_isa(self, isa: Isa) -> Self {
         Self {
@@ -94,8 +94,8 @@ impl Workspace {
         }
     }
 
-    /// This workspace with one strategy for all steps of [`train`], instead of the
-    /// fastest by trial; with `None`, by trial. Other passes do not depend on it.
+    /// Pins the strategy of all steps of [`train`]; with `None`, the fastest is found by
+    /// trial. Other passes do not depend on it.
     ///
     /// [`train`]: crate::training::train
     #[must_use]
@@ -155,7 +155,7 @@ impl Workspace {
         self.chosen_strategy = fastest;
     }
 
-    /// What the choice of a strategy depends on, on `threads` threads.
+    /// The workload of steps of `batch` examples on `threads` threads.
     pub(crate) fn workload(&self, threads: usize, batch: usize, defects: Defects) -> Workload<'_> {
         Workload {
             widths: &self.widths,

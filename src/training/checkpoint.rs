@@ -222,7 +222,7 @@ pub enum CheckpointError {
         /// The version of the format.
         found: u32,
     },
-    /// There are fewer or more bytes than the header states.
+    /// The number of bytes is not the one that the header states.
     Length {
         /// The number of bytes by the header.
         expected: u64,

@@ -136,7 +136,7 @@ impl Oracle {
     }
 }
 
-/// Where the weights and biases of each layer lie, in turn.
+/// Ranges of the weights and biases of each layer, in turn.
 pub(crate) fn tensors(widths: &[usize]) -> Vec<Range<usize>> {
     let mut end = 0;
     let lens = widths.windows(2).flat_map(|w| [w[0] * w[1], w[1]]);

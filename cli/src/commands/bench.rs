@@ -210,7 +210,7 @@ struct Rounds {
     kernel_gflops: f64,
     /// On one thread, and on all.
     epochs: [Timings; 2],
-    /// How the last training on all threads shared a step out among them.
+    /// Strategy of the last training on all threads.
     strategy: Option<Strategy>,
 }
 
@@ -289,7 +289,7 @@ impl Observer for Stopwatch {
     }
 }
 
-/// How long the recipe `quick` takes to reach the accuracy.
+/// Time of `quick` to reach the accuracy.
 struct Race {
     /// The median over the seeds in seconds, with evaluation after each epoch; none
     /// unless most seeds reached the accuracy.

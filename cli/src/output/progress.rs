@@ -82,7 +82,7 @@ impl Progress {
         }
     }
 
-    /// When the last step was made.
+    /// The end of the last step.
     pub(crate) fn step_ended(&self) -> Instant {
         self.step_ended
     }

@@ -48,7 +48,7 @@ impl Machine {
     }
 }
 
-/// When the program started, as time and for durations.
+/// The start of the program, as a date and for durations.
 pub(crate) struct Clock {
     instant: Instant,
     time: SystemTime,

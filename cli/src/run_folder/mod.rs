@@ -36,7 +36,7 @@ pub(crate) const FILES: [&str; 7] = [
     "machine.toml",
 ];
 
-/// Where runs go that have no folder of their own.
+/// Default parent folder of runs.
 const RUNS: &str = "runs";
 
 /// The folder that the flags name, if they name one. Refuses it where `files` may

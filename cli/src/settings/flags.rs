@@ -88,7 +88,7 @@ fn names<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> PossibleValuesParse
 }
 
 impl Flags {
-    /// These settings without one of their mistakes.
+    /// Removes a mistake from the settings.
     pub(super) fn without(mut self, defect: Defect) -> Self {
         if let Some(Mistakes(names)) = &mut self.defects {
             names.retain(|name| name != defect.name());
@@ -96,7 +96,7 @@ impl Flags {
         self
     }
 
-    /// These settings, completed by those of `other`.
+    /// Completes the settings by those of `other`.
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
             data: self.data.or(other.data),

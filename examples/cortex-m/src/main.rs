@@ -72,7 +72,7 @@ fn ticks<T>(call: impl FnOnce() -> T) -> u32 {
 
 /// Words below the stack pointer that [`stack`] looks at.
 const FREE: usize = 1024;
-/// What no call leaves there.
+/// Mark of a word that no call has written to.
 const UNUSED: u32 = 0xa5a5_a5a5;
 
 /// Bytes of stack that a call takes, at most those of [`FREE`] words.
@@ -80,13 +80,13 @@ const UNUSED: u32 = 0xa5a5_a5a5;
 fn stack<T>(call: impl FnOnce() -> T) -> usize {
     let top = cortex_m::register::msp::read() as *mut u32;
     for i in 1..=FREE {
-        // SAFETY: what is below the stack pointer is RAM of which nothing is in
-        // use, and far more of it than this.
+        // SAFETY: the words below the stack pointer are RAM that nothing uses, and
+        // there are far more than `FREE` of them.
         unsafe { top.sub(i).write_volatile(UNUSED) };
     }
     black_box(call());
     let mut words = FREE;
-    // SAFETY: as above.
+    // SAFETY: the `FREE` words below the stack pointer are RAM that nothing uses.
     while words > 0 && unsafe { top.sub(words).read_volatile() } == UNUSED {
         words -= 1;
     }

@@ -1,7 +1,7 @@
 //! One program for machines without a heap: it classifies the first hundred
 //! test images of MNIST with a net in flash, then trains a small net in RAM.
 //!
-//! What it prints holds the bits of all logits, losses and weights, so that two
+//! Its text holds the bits of all logits, losses and weights, so that two
 //! machines can be compared by their texts.
 
 #![no_std]
@@ -21,7 +21,7 @@ use handwritten::{
     Activation, Context, Init, Isa, MatRef, Momentum, NetMut, Reduction, Update,
 };
 
-/// How many images there are.
+/// Number of images.
 pub const COUNT: usize = 100;
 
 /// Pixels of an image.
@@ -30,13 +30,13 @@ pub const FEATURES: usize = model::WIDTHS[0];
 /// The images, one after another.
 pub static IMAGES: [u8; COUNT * FEATURES] = *include_bytes!("../generated/images.bin");
 
-/// What they show.
+/// Labels of the images.
 pub static LABELS: [u8; COUNT] = *include_bytes!("../generated/labels.bin");
 
-/// What a pass of one image through the net in flash leaves in RAM.
+/// Activations of one image in the net in flash.
 pub type Activations = [f32; activations_len(&model::WIDTHS, 1)];
 
-/// The same of the net of eight bits, besides the activations.
+/// Sums of one image in the net of eight bits.
 pub type Sums = [i32; sums_len(&model_int8::WIDTHS)];
 
 /// Image `i`.
@@ -51,7 +51,7 @@ pub fn classify(image: &[u8]) -> Option<usize> {
     model::NET.classify(Isa::detect(), image, &mut activations)
 }
 
-/// The same by the net of eight bits.
+/// The class of an image, by the net of eight bits.
 #[inline(never)]
 pub fn classify_int8(image: &[u8]) -> Option<usize> {
     let (mut sums, mut activations): (Sums, Activations) = ([0; _], [0.0; _]);

@@ -31,7 +31,7 @@ static mut TEXT: [u8; 1 << 18] = [0; _];
 static mut BATCH: Batch = Batch::ZERO;
 static mut TRAINED: Trained = Trained::ZERO;
 
-/// Where the caller writes an image, a byte for each pixel.
+/// Address to which the caller writes an image, a byte for each pixel.
 #[unsafe(no_mangle)]
 pub extern "C" fn image() -> *mut u8 {
     (&raw mut IMAGE).cast()
@@ -67,7 +67,7 @@ pub extern "C" fn report() -> usize {
     told.map_or(0, |()| text.len)
 }
 
-/// Where the text is.
+/// Address of the text.
 #[unsafe(no_mangle)]
 pub extern "C" fn text() -> *const u8 {
     (&raw const TEXT).cast()

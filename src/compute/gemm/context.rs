@@ -1,4 +1,4 @@
-//! What products are computed with.
+//! Context of products: instruction set, threads, scratch memory.
 
 use super::params::{BLOCK_A, PACKED_B};
 use crate::compute::isa::Isa;
@@ -40,7 +40,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// This context with another instruction set.
+    /// Replaces the instruction set.
     #[must_use]
     pub fn with_isa(self, isa: Isa) -> Self {
         Self { isa, ..self }

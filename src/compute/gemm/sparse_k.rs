@@ -30,7 +30,7 @@ use core::ops::Range;
 /// ```
 #[derive(Clone, Copy)]
 pub struct SparseK<'a> {
-    /// All k-indices are below this.
+    /// Exclusive upper bound of all k-indices.
     k: usize,
     /// The number of rows that share a list; the last ones may be fewer.
     rows: usize,
@@ -38,7 +38,7 @@ pub struct SparseK<'a> {
     indices: &'a [u32],
     begin: usize,
     end: usize,
-    /// Where each list but the first begins.
+    /// Start of each list but the first.
     cuts: &'a [usize],
 }
 
@@ -102,7 +102,7 @@ impl<'a> SparseK<'a> {
         self.begin == self.end
     }
 
-    /// What all k-indices are below.
+    /// Exclusive upper bound of all k-indices.
     pub(super) fn k(&self) -> usize {
         self.k
     }

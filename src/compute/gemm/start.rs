@@ -1,4 +1,4 @@
-//! What a product starts from and ends with.
+//! Start values and epilogues of products.
 
 use core::fmt;
 

@@ -16,7 +16,7 @@ const LANES: usize = 8;
 /// returns how many there are.
 ///
 /// # Safety
-/// There is room for eight numbers.
+/// The machine has AVX2 and FMA, and there is room for eight numbers.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn put(set: u8, first: __m256i, to: *mut u32) -> usize {
@@ -32,7 +32,7 @@ unsafe fn put(set: u8, first: __m256i, to: *mut u32) -> usize {
 /// See [`Scanner::columns`]; sixty-four at a time.
 ///
 /// # Safety
-/// There is room for `features` columns.
+/// The machine has AVX2 and FMA, and there is room for `features` columns.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
     let mut count = 0;
@@ -67,7 +67,8 @@ unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
 /// See [`Scanner::lists`]; sixteen masks at a time.
 ///
 /// # Safety
-/// There is room for as many places as there are masks for each of `ends`, at most 16.
+/// The machine has AVX2 and FMA, and there is room for as many places as there are masks for
+/// each of `ends`, at most 16.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
     let (blocks, rest) = masks.as_chunks::<16>();

@@ -24,7 +24,7 @@ fn from(first: usize) -> __m512i {
 /// are.
 ///
 /// # Safety
-/// There is room for sixteen numbers.
+/// The machine has AVX-512F and POPCNT, and there is room for sixteen numbers.
 #[inline]
 #[target_feature(enable = "avx512f,popcnt")]
 unsafe fn put(set: __mmask16, numbers: __m512i, to: *mut u32) -> usize {
@@ -37,7 +37,7 @@ unsafe fn put(set: __mmask16, numbers: __m512i, to: *mut u32) -> usize {
 /// See [`Scanner::columns`]; sixty-four at a time.
 ///
 /// # Safety
-/// There is room for `features` columns.
+/// The machine has AVX-512F and POPCNT, and there is room for `features` columns.
 #[target_feature(enable = "avx512f,popcnt")]
 unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
     let mut count = 0;
@@ -70,7 +70,8 @@ unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
 /// See [`Scanner::lists`]; sixteen masks at a time.
 ///
 /// # Safety
-/// There is room for as many places as there are masks for each of `ends`, at most 16.
+/// The machine has AVX-512F and POPCNT, and there is room for as many places as there are masks for
+/// each of `ends`, at most 16.
 #[target_feature(enable = "avx512f,popcnt")]
 unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
     let (blocks, rest) = masks.as_chunks::<LANES>();

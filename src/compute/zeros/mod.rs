@@ -34,21 +34,24 @@ pub const GROUP: usize = 4;
 /// The number of pixels whose groups are found together, a bit of a `u16` for each group.
 pub const BLOCK: usize = 16 * GROUP;
 
-/// What an instruction set finds zeros with. All three need a machine that has its
-/// instructions.
+/// The scanning functions of an instruction set.
 struct Scanner {
     /// See [`Scanner::columns`].
     ///
     /// # Safety
-    /// There is room for as many columns as an image has pixels.
+    /// The machine has the instructions, and there is room for as many columns as an image
+    /// has pixels.
     columns: unsafe fn(&[u8], usize, *mut u32) -> usize,
     /// See [`Scanner::lists`].
     ///
     /// # Safety
-    /// There is room for as many places as there are masks for each of the ends, of which there
-    /// are at most 16.
+    /// The machine has the instructions, and there is room for as many places as there are masks
+    /// for each of the ends, of which there are at most 16.
     lists: unsafe fn(&[u16], *mut u32, &mut [usize]),
     /// See [`Scanner::groups`].
+    ///
+    /// # Safety
+    /// The machine has the instructions.
     groups: unsafe fn(&[u8], usize, &mut [u16]),
 }
 

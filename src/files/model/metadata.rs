@@ -16,7 +16,7 @@ pub(super) const NORMALISATION: &str = "pixel / 255";
 pub struct Model {
     /// The net.
     pub net: Net,
-    /// What the net is for and how it was trained.
+    /// The metadata of the net.
     pub metadata: Metadata,
 }
 

@@ -17,7 +17,7 @@ const SPINS: u32 = 2_000;
 /// Polls for work, letting others run, before a thread sleeps: some milliseconds.
 const YIELDS: u32 = 10_000;
 
-/// How long a thread sleeps between two polls.
+/// Time that a thread sleeps between two polls.
 const SLEEP: Duration = Duration::from_micros(200);
 
 /// Maximum number of pieces of a job: the bits of a word.

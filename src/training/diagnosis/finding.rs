@@ -101,7 +101,7 @@ impl fmt::Display for Finding {
             Self::WrongGradient { tensor, error } => write!(
                 f,
                 "the gradient by {tensor} is not that of the loss, central differences say \
-                 otherwise by {:.0} %: mend the derivatives, from the loss backwards",
+                 otherwise by {:.0} %: correct the derivatives, from the loss backwards",
                 100.0 * error
             ),
             Self::Saturated { activation, share } => write!(

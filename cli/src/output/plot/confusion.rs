@@ -49,7 +49,7 @@ pub(crate) fn confusion_svg(title: &str, classes: &[String], counts: &[u64]) -> 
     SvgBackend::new().render_scene(&scene)
 }
 
-/// Where the parts of a matrix lie, in pixels.
+/// Positions of the parts of a matrix, in pixels.
 struct Grid {
     /// Side of a cell, and of the whole matrix.
     cell: f64,
@@ -174,7 +174,7 @@ fn text_width(text: &str, size: f64) -> f64 {
     0.6 * size * text.chars().count() as f64
 }
 
-/// How a text lies relative to its point: the anchor, and the rotation in degrees.
+/// Placement of a text relative to its point: the anchor, and the rotation in degrees.
 type Placement = (TextAnchor, Option<f64>);
 const START: Placement = (TextAnchor::Start, None);
 const CENTRED: Placement = (TextAnchor::Middle, None);

@@ -1,4 +1,4 @@
-//! What classifying costs: firmware that does nothing else. No panic can be
+//! The size of classifying: firmware that does nothing else. No panic can be
 //! reached in it, so the handler is not in the image.
 
 #![no_std]

@@ -11,7 +11,7 @@ use crate::compute::gemm::params::*;
 use crate::compute::gemm::ranges::Even;
 use crate::compute::matrix::MatMut;
 
-/// What all blocks of a product have in common.
+/// Choices common to all blocks of a product.
 struct Plan {
     /// Columns of a tile.
     width: usize,
@@ -147,7 +147,7 @@ impl Task<'_> {
         }
     }
 
-    /// What is fetched into the caches while a row of tiles is computed.
+    /// The block to prefetch while a row of tiles is computed.
     #[inline(always)]
     fn ahead(
         &self,

@@ -98,7 +98,7 @@ impl Task<'_> {
         of_a.saturating_mul(self.b.cols())
     }
 
-    /// What the chains of the block from k-index `p` and column `j` on start from.
+    /// Start of the block at k-index `p` and column `j`.
     #[inline(always)]
     fn start_at(&self, p: usize, j: usize) -> Start<'_> {
         match self.start {

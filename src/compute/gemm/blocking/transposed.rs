@@ -76,8 +76,8 @@ impl Task<'_> {
         }
     }
 
-    /// What is fetched into the caches while the tiles of some rows of C, `columns`
-    /// of them from `j` on, are computed.
+    /// The block to prefetch while the tiles of `columns` rows of C, from `j` on, are
+    /// computed.
     #[inline(always)]
     fn ahead_transposed(&self, (pc, kc): Piece, (j, columns): Piece, pack: bool) -> Ahead {
         let (m, k) = (self.a.rows(), self.a.cols());

@@ -124,7 +124,7 @@ type PackingTile = unsafe fn(&RawTiles, *mut f32);
 /// are lists.
 type ComputeSparse = unsafe fn(&RawTiles, SparseK<'_>);
 
-/// What an instruction set computes products with.
+/// The table of an instruction set's micro-kernels.
 pub(super) struct Kernel {
     /// The elements of a vector: a power of two.
     lanes: usize,
@@ -133,10 +133,10 @@ pub(super) struct Kernel {
     partial_loads: bool,
     /// For each number of rows from 1 on, the tiles of 1, 2, … vectors.
     tiles: &'static [&'static [ComputeTiles]],
-    /// As `tiles`, for tiles one below the other out of a packed panel of B, whose rows
-    /// are whole vectors; empty where packing B does not pay.
+    /// Tiles one below the other out of a packed panel of B, whose rows are whole vectors,
+    /// indexed as `tiles`; empty where packing B does not pay.
     panels: &'static [&'static [(ComputeTiles, PackingTile)]],
-    /// As `tiles`, for listed k-indices.
+    /// Tiles of listed k-indices, indexed as `tiles`.
     sparse: &'static [&'static [ComputeSparse]],
     /// The number of images that best share a list of k-indices.
     images_per_list: usize,

@@ -71,7 +71,7 @@ pub(crate) struct SparseTiles<'a> {
     pub(crate) rows: usize,
     /// Columns of B and C.
     pub(crate) columns: usize,
-    /// All k-indices are below this.
+    /// Exclusive upper bound of all k-indices.
     pub(crate) k: usize,
     /// The k-indices that are taken, for each few rows of C a list.
     pub(crate) lists: SparseK<'a>,
@@ -100,7 +100,7 @@ pub(crate) struct Ahead {
 }
 
 impl Ahead {
-    /// Nothing.
+    /// No block: nothing is fetched.
     pub(crate) const NONE: Self = Self {
         first: core::ptr::null(),
         rows: 0,
@@ -257,8 +257,8 @@ impl RawTiles {
 }
 
 impl Start<'_> {
-    /// A pointer to what the chains of C's first row start from, null for zero, and the
-    /// stride from one row to the next. `c` points to the first row of C, `c_row_stride`
+    /// A pointer to the start values of C's first row, null for zero, and the stride from
+    /// one row to the next. `c` points to the first row of C, `c_row_stride`
     /// is its row stride.
     ///
     /// # Panics

@@ -18,7 +18,8 @@ macro_rules! define_panels {
             for tile in 0..tiles.count {
                 let is_last = tile + 1 >= tiles.count;
                 let mask = mask(if is_last { tiles.last_lanes } else { tiles.lanes });
-                // SAFETY: `tiles` is as this function demands it.
+                // SAFETY: a start that is not null has `R` rows of `V` vectors in
+                // tile `tile`, the last of them the lanes of `mask`.
                 let mut acc = unsafe { load_start::<R, V>(tiles, tile, mask) };
                 let mut a = tiles.a.wrapping_add(tile * tiles.a_tile_stride);
                 let mut b = tiles.b.wrapping_add(tile * tiles.b_tile_stride);
@@ -35,7 +36,8 @@ macro_rules! define_panels {
                     a = a.wrapping_add(tiles.a_k_stride);
                     b = b.wrapping_add(tiles.b_k_stride);
                 }
-                // SAFETY: `tiles` is as this function demands it.
+                // SAFETY: C has `R` rows of `V` vectors in tile `tile`, the last of
+                // them the lanes of `mask`, and nothing else refers to C.
                 unsafe { store_tile(tiles, tile, mask, acc) };
             }
         }
@@ -51,7 +53,8 @@ macro_rules! define_panels {
         $(#[$attribute])*
         unsafe fn packing_tile<const R: usize, const V: usize>(tiles: &RawTiles, panel: *mut f32) {
             let mask = mask(tiles.lanes);
-            // SAFETY: `tiles` is as this function demands it.
+            // SAFETY: a start that is not null has `R` rows of `V` vectors in tile 0, the
+            // last of them the lanes of `mask`.
             let mut acc = unsafe { load_start::<R, V>(tiles, 0, mask) };
             let (mut a, mut b, mut to) = (tiles.a, tiles.b, panel);
             // The panel before has fetched the cache line in which a row begins.
@@ -77,7 +80,8 @@ macro_rules! define_panels {
                 ahead = ahead.wrapping_add(tiles.b_k_stride);
                 to = to.wrapping_add(V * LANES);
             }
-            // SAFETY: `tiles` is as this function demands it.
+            // SAFETY: C has `R` rows of `V` vectors in tile 0, the last of them the lanes
+            // of `mask`, and nothing else refers to C.
             unsafe { store_tile(tiles, 0, mask, acc) };
         }
     };

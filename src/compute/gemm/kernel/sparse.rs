@@ -18,8 +18,9 @@ macro_rules! define_sparse {
         $(#[$attribute])*
         unsafe fn sparse_rows<const R: usize, const V: usize>(tiles: &RawTiles, lists: SparseK<'_>) {
             let mask = mask(tiles.last_lanes);
-            // SAFETY: `tiles` and `lists` are as this function demands them, and `DIRECT`
-            // is what `is_direct` says.
+            // SAFETY: for each list A, C and a start that is not null have `R` rows in each
+            // tile, B has a row at each listed k-index, nothing else refers to C, and `DIRECT`
+            // equals `is_direct(mask)`.
             unsafe {
                 match (is_direct(mask), tiles.ahead_lines > 0) {
                     (true, true) => sparse_tiles::<R, V, true, true>(tiles, lists, mask),
@@ -45,8 +46,8 @@ macro_rules! define_sparse {
             let mut tiles = *tiles;
             for list in lists.iter() {
                 for tile in 0..tiles.count {
-                    // SAFETY: `tiles` is as this function demands it, moved on to the
-                    // rows of this list.
+                    // SAFETY: a start that is not null has `R` rows for this list, of `V`
+                    // vectors in tile `tile`, the last of them the lanes of `mask`.
                     let mut acc = unsafe { load_start::<R, V>(&tiles, tile, mask) };
                     let b = tiles.b.wrapping_add(tile * tiles.b_tile_stride);
                     for (at, &p) in list.iter().enumerate() {
@@ -73,8 +74,9 @@ macro_rules! define_sparse {
                         // SAFETY: A has `R` rows at each listed k-index.
                         unsafe { rank_1(&mut acc, a, tiles.a_row_stride, row) };
                     }
-                    // SAFETY: `tiles` is as this function demands it, moved on to the
-                    // rows of this list.
+                    // SAFETY: C has `R` rows for this list, of `V` vectors in tile `tile`, the
+                    // last of them the lanes of `mask`; nothing else refers to C, and `DIRECT`
+                    // selects the function for the mask.
                     unsafe {
                         match DIRECT {
                             true => store_tile_direct(&tiles, tile, mask, acc),

@@ -44,7 +44,7 @@ macro_rules! define_parts {
             }
         }
 
-        /// Loads what the chains of a tile start from.
+        /// Loads the start values of a tile's chains.
         ///
         /// # Safety
         /// As for `tile_row`, with `R` rows of `V` vectors.
@@ -84,8 +84,9 @@ macro_rules! define_parts {
             mask: Mask,
             acc: [[Vector; V]; R],
         ) {
-            // SAFETY: `tiles` is as this function demands it, and `is_direct` says which
-            // of the two the mask is for.
+            // SAFETY: C has `R` rows of `V` vectors in tile `tile`, the last of them the
+            // lanes of `mask`, nothing else refers to C, and `is_direct` selects the
+            // function for the mask.
             unsafe {
                 match is_direct(mask) {
                     true => store_tile_direct(tiles, tile, mask, acc),
@@ -160,7 +161,8 @@ macro_rules! define_tiles {
             for tile in 0..tiles.count {
                 let is_last = tile + 1 >= tiles.count;
                 let mask = mask(if is_last { tiles.last_lanes } else { tiles.lanes });
-                // SAFETY: `tiles` is as this function demands it.
+                // SAFETY: a start that is not null has `R` rows of `V` vectors in
+                // tile `tile`, the last of them the lanes of `mask`.
                 let mut acc = unsafe { load_start::<R, V>(tiles, tile, mask) };
                 let mut a = tiles.a.wrapping_add(tile * tiles.a_tile_stride);
                 let mut b = tiles.b.wrapping_add(tile * tiles.b_tile_stride);
@@ -201,7 +203,8 @@ macro_rules! define_tiles {
                     }
                     left -= steps;
                 }
-                // SAFETY: `tiles` is as this function demands it.
+                // SAFETY: C has `R` rows of `V` vectors in tile `tile`, the last of
+                // them the lanes of `mask`, and nothing else refers to C.
                 unsafe { store_tile(tiles, tile, mask, acc) };
             }
         }

@@ -27,7 +27,8 @@ pub(super) struct Block {
 pub(super) unsafe fn plain(block: &Block) {
     for j in 0..block.columns {
         for i in 0..block.rows {
-            // SAFETY: `i < rows` and `j < columns`, and [`Block`] says where they lie.
+            // SAFETY: row `i < rows` of the block has `columns > j` elements, row `j` of the
+            // transpose has `rows > i`, and nothing else refers to the transpose.
             unsafe { *block.to.add(j * block.to_row + i) = *block.from.add(i * block.from_row + j) }
         }
     }

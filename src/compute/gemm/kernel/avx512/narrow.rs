@@ -42,7 +42,8 @@ unsafe fn narrow_rows<const N: usize>(rows: &Rows) {
         let (above, below) = a.split_at(LANES);
         let (mut acc, mut acc_below) = ([zero(); N], [zero(); N]);
         if !rows.start.is_null() {
-            // SAFETY: `rows` is as this function demands it, and its start is not null.
+            // SAFETY: the start is not null and has `rows.rows` rows of `N` elements,
+            // `rows.start_row` apart.
             unsafe {
                 acc = narrow_start(rows, first);
                 acc_below = narrow_start(rows, first + LANES);
@@ -77,7 +78,8 @@ unsafe fn narrow_rows<const N: usize>(rows: &Rows) {
             p += 1;
             b = b.wrapping_add(rows.b_row);
         }
-        // SAFETY: `rows` is as this function demands it.
+        // SAFETY: C has `rows.rows` rows of `N` elements, `rows.c_row` apart, and nothing
+        // else refers to them.
         unsafe {
             narrow_end(rows, first, acc);
             narrow_end(rows, first + LANES, acc_below);
@@ -85,8 +87,8 @@ unsafe fn narrow_rows<const N: usize>(rows: &Rows) {
     }
 }
 
-/// Loads what the chains of up to sixteen rows of C, from row `first` on, start from: a
-/// vector for each column.
+/// Loads the start values of up to sixteen rows of C, from row `first` on: a vector for
+/// each column.
 ///
 /// # Safety
 /// The operands are as [`Rows`] says, with `N` columns and a start that is not null.

@@ -1,4 +1,4 @@
-//! What every kernel must pass: each entry of its table at every edge, exact on integers,
+//! Test battery of every kernel: each entry of its table at every edge, exact on integers,
 //! and bit for bit the chain of its class on reals. The expected chains are written out
 //! here, with the multiply-add of the definition.
 
@@ -11,7 +11,7 @@ use std::{vec, vec::Vec};
 
 mod refused;
 
-/// What nothing may write to.
+/// Guard value outside C; must survive.
 const GUARD: f32 = 12345.5;
 
 /// Integers from −128 to 127, or such shares of 97 that all sums round.
