@@ -64,7 +64,7 @@ impl Observer for Watched {
 }
 
 impl Run {
-    /// The question's net, mended, in mini-batches.
+    /// The question's net, repaired, in mini-batches.
     fn healthy() -> Self {
         Self {
             hidden: &[32],
