@@ -186,14 +186,14 @@ pub enum IdxError {
     Header {
         /// Bytes of the header.
         expected: usize,
-        /// Bytes there are.
+        /// Bytes of the file as found.
         found: usize,
     },
     /// The number at offset 0 belongs to another kind of file.
     Magic {
         /// The kind of file asked for.
         expected: Kind,
-        /// The number there is.
+        /// The number found at offset 0.
         found: u32,
     },
     /// The images have no rows (offset 8) or no columns (offset 12).
@@ -207,7 +207,7 @@ pub enum IdxError {
     Truncated {
         /// Bytes of the whole file by its header.
         expected: u64,
-        /// Bytes there are.
+        /// Bytes of the file as found.
         found: u64,
     },
     /// The file goes on where its header has it end.

@@ -37,7 +37,7 @@ struct ColumnParallel {
     images: DoubleBuffer,
     logits: Vec<f32>,
     dlogits: Vec<f32>,
-    /// One for each thread.
+    /// Memory of each thread for packed operands.
     packing: Vec<Vec<f32>>,
 }
 
@@ -186,7 +186,7 @@ struct Logits<'a> {
     logits: &'a mut [f32],
     dlogits: &'a mut [f32],
     losses: &'a mut [f32],
-    /// One for each thread.
+    /// Memory of each thread for packed operands.
     packing: &'a mut [Vec<f32>],
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Examples<'a> {
     /// The gradient of the loss by the sums of each layer.
     pub(crate) deltas: Layers<'a>,
     pub(crate) losses: &'a mut [f32],
-    /// One for each thread.
+    /// Scratch memory of each thread.
     pub(crate) scratch: &'a mut [Scratch],
 }
 

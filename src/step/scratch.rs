@@ -17,7 +17,7 @@ pub(crate) struct Scratch {
     /// Pixels as numbers: of a few images, or a few columns of all images. No more of
     /// them than stay in L1.
     pub(crate) x: Aligned,
-    /// For each image, which groups of pixels are not zero ([`zeros::groups`]).
+    /// Masks of the groups of pixels that are not zero, image after image ([`zeros::groups`]).
     pub(crate) masks: Vec<u16>,
     /// Lists of k-indices.
     pub(crate) indices: Vec<u32>,

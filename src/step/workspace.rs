@@ -40,7 +40,7 @@ pub struct Workspace {
     activations: Aligned,
     deltas: Aligned,
     gradient: Aligned,
-    /// One for each thread.
+    /// Scratch memory of each thread.
     scratch: Vec<Scratch>,
     pinned_strategy: Option<Strategy>,
     chosen_strategy: Option<Strategy>,

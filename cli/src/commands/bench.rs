@@ -208,7 +208,7 @@ impl Display for Timings {
 /// Measurements that are taken in turn.
 struct Rounds {
     kernel_gflops: f64,
-    /// On one thread, and on all.
+    /// Timings of epochs on one thread, and on all.
     epochs: [Timings; 2],
     /// Strategy of the last training on all threads.
     strategy: Option<Strategy>,

@@ -55,7 +55,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Starts now.
+    /// A clock that starts now.
     pub(crate) fn start() -> Self {
         Self {
             instant: Instant::now(),

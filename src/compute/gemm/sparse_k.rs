@@ -79,7 +79,7 @@ impl<'a> SparseK<'a> {
         }
     }
 
-    /// Some of the lists, those of consecutive rows.
+    /// The lists in a range, which are those of consecutive rows.
     ///
     /// # Panics
     /// Panics if the range is empty or reaches beyond the last list.

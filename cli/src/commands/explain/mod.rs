@@ -68,7 +68,7 @@ pub(super) fn run(args: ExplainArgs) -> Result<(), Failure> {
     })
 }
 
-/// One training.
+/// The result of one training.
 struct Run {
     /// The arguments of `train` that repeat it.
     line: String,
@@ -76,7 +76,7 @@ struct Run {
     history: Vec<EpochReport>,
     /// The findings of its diagnosis.
     found: Vec<Finding>,
-    /// Why it ended early.
+    /// The reason why the training ended early, if it did.
     error: Option<NonFiniteError>,
 }
 

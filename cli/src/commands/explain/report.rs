@@ -48,7 +48,7 @@ impl Run {
     }
 }
 
-/// All trainings.
+/// The results of all trainings.
 pub(super) struct Report {
     pub(super) runs: Vec<Run>,
 }

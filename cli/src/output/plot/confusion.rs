@@ -7,7 +7,7 @@ use kuva::render::color::Color;
 use kuva::render::render::{Primitive, Scene, TextAnchor};
 
 const PAPER: &str = "#ffffff";
-/// Counts of 0.
+/// Colour of counts of 0.
 const QUIET: &str = "#a0a6ad";
 /// Maximum number of classes with which the counts in the cells are legible.
 pub(super) const MAX_NUMBERED: usize = 20;

@@ -13,11 +13,11 @@ use crate::compute::matrix::MatMut;
 /// The state of the panels of a block of B.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Panels {
-    /// There are none: B stays in L1 as it is.
+    /// No panels: B stays in L1 as it is.
     None,
-    /// Packed already.
+    /// Panels that are packed already.
     Packed,
-    /// To be packed by the tiles that read them first.
+    /// Panels to be packed by the tiles that read them first.
     ToPack,
 }
 

@@ -10,7 +10,7 @@ use crate::compute::aligned::CACHE_LINE;
 use crate::compute::gemm::kernel::narrow::Rows;
 use core::arch::x86_64::*;
 
-/// For 1, 2, … columns of C, the function that computes it.
+/// Functions for products of 1, 2, … columns.
 pub(super) static PRODUCTS: [unsafe fn(&Rows); 12] = [
     narrow_rows::<1>,
     narrow_rows::<2>,
