@@ -18,7 +18,7 @@ const FILE_LINES: usize = 400;
 const FUNCTION_LINES: usize = 60;
 const LONG: &str = "// Long: ";
 
-/// What each folder of `src/` may import from, besides itself.
+/// Allowed imports of each folder of `src/`, besides its own.
 const ARROWS: [(&str, &[&str]); 6] = [
     ("compute", &[]),
     ("data", &["compute"]),

@@ -18,7 +18,7 @@ impl Confusion {
     pub fn new(classes: usize) -> Self {
         Self {
             classes,
-            counts: vec![0; classes * classes],
+            counts: vec![0; classes.saturating_mul(classes)],
         }
     }
 

@@ -100,7 +100,7 @@ pub fn train(
 /// thread.
 ///
 /// # Errors
-/// As [`train`], and [`TrainError::StepBeyondEpoch`] if the run was saved in the
+/// Those of [`train`], and [`TrainError::StepBeyondEpoch`] if the run was saved in the
 /// middle of a longer epoch than these examples make.
 ///
 /// # Panics
