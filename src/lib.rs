@@ -133,3 +133,8 @@ pub use {
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The code in the page for library users compiles and runs.
+#[cfg(all(doctest, feature = "model", feature = "rayon"))]
+#[doc = include_str!("../docs/library.md")]
+struct LibraryPage;

@@ -1,7 +1,7 @@
 //! Rules of CONTRIBUTING.md that the compiler cannot check: where imports may point, that
 //! paths named in documents exist, and how long files and functions may be.
 //!
-//! Folders of `src/` use those below them: `compute` uses none, `data` and `net` use
+//! A folder of `src/` uses those above it in this list only: `compute` uses none, `data` and `net` use
 //! `compute`, `step` uses these three, `training` the step, and `files` all others.
 
 #![cfg(feature = "std")]

@@ -167,6 +167,7 @@ fn together_they_are_the_questions_own_code() {
     let mut asked = Asked::new(start().view().params());
     let (net, outcome) = run(&data, Defect::ALL.iter().copied().collect(), &config(6), 1);
     for row in &outcome.history {
+        // A mean of f32 losses, each within some units of 2⁻²⁴.
         let close = |x: f64, y: f64| (x / y - 1.0).abs() < 1e-6;
         assert!(close(row.train_loss, asked.loss(&images)), "{row:?}");
         asked.learn(&images);
@@ -174,6 +175,7 @@ fn together_they_are_the_questions_own_code() {
     }
     let found = widen(net.view().params());
     let error = relative_error(&found, &asked.params());
+    // Six steps of f32, whose gradients sum 700 roundings of 2⁻²⁴ each.
     assert!(error < 1e-5, "off by {error:e}");
     // With this mistake the best net is an alias of the last, whichever was best.
     assert_eq!(outcome.best, net);

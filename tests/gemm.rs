@@ -185,7 +185,7 @@ fn dimension() -> impl Strategy<Value = usize> {
 
 /// The edges of blocks of k (128, 528 and 800 steps), and all else to 70.
 fn depth() -> impl Strategy<Value = usize> {
-    const EDGES: [usize; 9] = [127, 128, 129, 528, 529, 799, 800, 801, 1057];
+    const EDGES: [usize; 10] = [127, 128, 129, 527, 528, 529, 799, 800, 801, 1057];
     prop_oneof![4 => 0..=70_usize, 1 => proptest::sample::select(&EDGES[..])]
 }
 

@@ -228,6 +228,7 @@ mod tests {
             1.0 / 6.0,
         ];
         for (d, e) in dlogits.into_iter().zip(expected) {
+            // Below two units in the last place of a number under 1.
             assert!((d - e).abs() < 1e-7, "{dlogits:?}");
         }
         let total: f64 = losses.into_iter().map(f64::from).sum();

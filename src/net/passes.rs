@@ -40,6 +40,25 @@ impl NetRef<'_> {
         input
     }
 
+    /// Computes A = σ(b + input·W) of layer `l`, without σ in the last layer.
+    pub(crate) fn layer_forward(
+        &self,
+        l: usize,
+        input: MatRef<'_>,
+        a: &mut [f32],
+        ctx: &mut Context<'_>,
+    ) {
+        let (isa, Layer { weights, biases }) = (ctx.isa(), self.layer(l));
+        // The chains of the product start from the biases; σ is applied to each part
+        // of Z as soon as its sums are complete.
+        let sigma = |_, _, z: &mut [f32]| self.activation.apply(isa, z);
+        let mut z = Product::new(input, weights).start(Start::Row(biases));
+        if l + 1 < self.depth() {
+            z = z.epilogue(&sigma);
+        }
+        z.compute(MatMut::new(a, input.rows(), biases.len()), ctx);
+    }
+
     /// Makes the backward pass: adds the gradient of the loss by every parameter to
     /// `gradient`.
     ///
@@ -67,8 +86,6 @@ impl NetRef<'_> {
             let (inputs, outputs) = (layer.inputs, layer.outputs);
             let (rest, dz) = below.split_at_mut(below.len() - examples * outputs);
             let dz = MatRef::new(dz, examples, outputs);
-            // db += Σ rows dZ       outputs = Σ over B of B×outputs
-            vector::add_rows(isa, &mut gradient[layer.biases()], dz.as_slice());
             // dW += Aᵀ·dZ           inputs×outputs = (B×inputs)ᵀ·(B×outputs); A of layer 0 is X
             let a = match l {
                 0 => x,
@@ -76,6 +93,8 @@ impl NetRef<'_> {
             };
             let dw = MatMut::new(&mut gradient[layer.weights()], inputs, outputs);
             Product::new(a.t(), dz).start(Start::C).compute(dw, ctx);
+            // db += Σ rows dZ       outputs = Σ over B of B×outputs
+            vector::add_rows(isa, &mut gradient[layer.biases()], dz.as_slice());
             // dZ = dZ·Wᵀ ⊙ σ′(Z)    B×inputs = (B×outputs)·(inputs×outputs)ᵀ, of the layer below
             if l > 0 {
                 let start = rest.len() - examples * inputs;
@@ -83,25 +102,6 @@ impl NetRef<'_> {
             }
             below = rest;
         }
-    }
-
-    /// Computes A = σ(b + input·W) of layer `l`, without σ in the last layer.
-    pub(crate) fn layer_forward(
-        &self,
-        l: usize,
-        input: MatRef<'_>,
-        a: &mut [f32],
-        ctx: &mut Context<'_>,
-    ) {
-        let (isa, Layer { weights, biases }) = (ctx.isa(), self.layer(l));
-        // The chains of the product start from the biases; σ is applied to each part
-        // of Z as soon as its sums are complete.
-        let sigma = |_, _, z: &mut [f32]| self.activation.apply(isa, z);
-        let mut z = Product::new(input, weights).start(Start::Row(biases));
-        if l + 1 < self.depth() {
-            z = z.epilogue(&sigma);
-        }
-        z.compute(MatMut::new(a, input.rows(), biases.len()), ctx);
     }
 
     /// Computes dZ of the layer below layer `l`, from dZ of layer `l` and the

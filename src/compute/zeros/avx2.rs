@@ -13,64 +13,53 @@ pub(super) static SCANNER: Scanner = Scanner {
 const LANES: usize = 8;
 
 /// Writes the lanes that are in the set, each with its lane of `first` added, side by side, and
-/// returns how many there are.
+/// returns how many there are. The other numbers of `to` become anything.
 ///
-/// # Safety
-/// The machine has AVX2 and FMA, and there is room for eight numbers.
+/// # Panics
+/// Panics if `to` has no room for eight numbers.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn put(set: u8, first: __m256i, to: *mut u32) -> usize {
+fn put(set: u8, first: __m256i, to: &mut [u32]) -> usize {
     let set = &SETS[usize::from(set)];
-    // SAFETY: `lanes` is eight bytes, and there is room for eight numbers.
+    let to = &mut to[..LANES];
+    // SAFETY: `lanes` is eight bytes, and `to` is eight numbers of four bytes.
     unsafe {
         let lanes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(set.lanes.as_ptr().cast()));
-        _mm256_storeu_si256(to.cast(), _mm256_add_epi32(lanes, first));
+        _mm256_storeu_si256(to.as_mut_ptr().cast(), _mm256_add_epi32(lanes, first));
     }
     set.count
 }
 
 /// See [`Scanner::columns`]; sixty-four at a time.
-///
-/// # Safety
-/// The machine has AVX2 and FMA, and there is room for `features` columns.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
+fn columns(pixels: &[u8], features: usize, columns: &mut [u32]) -> usize {
     let mut count = 0;
-    let (images, whole) = (pixels.len() / features.max(1), features - features % BLOCK);
+    let whole = features - features % BLOCK;
     let (mut place, step) = (_mm256_setzero_si256(), _mm256_set1_epi32(LANES as i32));
     for first in (0..whole).step_by(BLOCK) {
         let mut any = [_mm256_setzero_si256(); 2];
-        let mut block = pixels.as_ptr().wrapping_add(first);
-        for _ in 0..images {
-            for (half, any) in any.iter_mut().enumerate() {
-                // SAFETY: `pixels` holds `images` whole images, and
-                // `first + 64 ≤ whole ≤ features`.
-                let pixels = unsafe { _mm256_loadu_si256(block.cast::<__m256i>().add(half)) };
+        for image in pixels.chunks_exact(features) {
+            let (halves, _) = image[first..first + BLOCK].as_chunks::<32>();
+            for (half, any) in halves.iter().zip(&mut any) {
+                // SAFETY: `half` is thirty-two bytes.
+                let pixels = unsafe { _mm256_loadu_si256(half.as_ptr().cast()) };
                 *any = _mm256_or_si256(*any, pixels);
             }
-            block = block.wrapping_add(features);
         }
         for any in any {
             let is_none = _mm256_cmpeq_epi8(any, _mm256_setzero_si256());
             for set in (!_mm256_movemask_epi8(is_none)).to_le_bytes() {
-                // SAFETY: at most as many have been found as there are columns before these
-                // eight, which are columns of an image.
-                count += unsafe { put(set, place, columns.add(count)) };
+                count += put(set, place, &mut columns[count..]);
                 place = _mm256_add_epi32(place, step);
             }
         }
     }
-    // SAFETY: at most `whole` have been found, so there is room for the others.
-    unsafe { portable::columns_from(whole, pixels, features, columns, count) }
+    portable::columns_from(whole, pixels, features, columns, count)
 }
 
 /// See [`Scanner::lists`]; sixteen masks at a time.
-///
-/// # Safety
-/// The machine has AVX2 and FMA, and there is room for as many places as there are masks for
-/// each of `ends`, at most 16.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
+fn lists(masks: &[u16], places: &mut [u32], ends: &mut [usize]) {
     let (blocks, rest) = masks.as_chunks::<16>();
     let step = _mm256_set1_epi32(LANES as i32);
     let mut count = 0;
@@ -84,16 +73,12 @@ unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
             let [low, _, high, _] =
                 _mm256_movemask_epi8(_mm256_packs_epi16(set, set)).to_le_bytes();
             for set in [low, high] {
-                // SAFETY: at most all masks have been found for each bit before, and those
-                // before these eight for this one, so there is room for eight more.
-                count += unsafe { put(set, place, places.add(count)) };
+                count += put(set, place, &mut places[count..]);
                 place = _mm256_add_epi32(place, step);
             }
         }
         let first = masks.len() - rest.len();
-        // SAFETY: at most all masks have been found for each bit before, and those before `rest`
-        // for this one, so there is room for the rest.
-        count = unsafe { portable::list_from(first, rest, 1 << bit, places, count) };
+        count = portable::list_from(first, rest, 1 << bit, places, count);
         *end = count;
     }
 }

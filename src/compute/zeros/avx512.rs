@@ -21,34 +21,31 @@ fn from(first: usize) -> __m512i {
 }
 
 /// Writes those of sixteen numbers that are in the set side by side, and returns how many there
-/// are.
+/// are. The other numbers of `to` become zero.
 ///
-/// # Safety
-/// The machine has AVX-512F and POPCNT, and there is room for sixteen numbers.
+/// # Panics
+/// Panics if `to` has no room for sixteen numbers.
 #[inline]
 #[target_feature(enable = "avx512f,popcnt")]
-unsafe fn put(set: __mmask16, numbers: __m512i, to: *mut u32) -> usize {
+fn put(set: __mmask16, numbers: __m512i, to: &mut [u32]) -> usize {
     let kept = _mm512_maskz_compress_epi32(set, numbers);
-    // SAFETY: there is room for sixteen numbers.
-    unsafe { _mm512_storeu_epi32(to.cast(), kept) };
+    let to = &mut to[..LANES];
+    // SAFETY: `to` is sixteen numbers of four bytes.
+    unsafe { _mm512_storeu_epi32(to.as_mut_ptr().cast(), kept) };
     set.count_ones() as usize
 }
 
 /// See [`Scanner::columns`]; sixty-four at a time.
-///
-/// # Safety
-/// The machine has AVX-512F and POPCNT, and there is room for `features` columns.
 #[target_feature(enable = "avx512f,popcnt")]
-unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
+fn columns(pixels: &[u8], features: usize, columns: &mut [u32]) -> usize {
     let mut count = 0;
-    let (images, whole) = (pixels.len() / features.max(1), features - features % BLOCK);
+    let whole = features - features % BLOCK;
     for first in (0..whole).step_by(BLOCK) {
         let mut any = _mm512_setzero_si512();
-        let mut block = pixels.as_ptr().wrapping_add(first);
-        for _ in 0..images {
-            // SAFETY: `pixels` holds `images` whole images, and `first + 64 ≤ whole ≤ features`.
-            any = _mm512_or_si512(any, unsafe { _mm512_loadu_si512(block.cast()) });
-            block = block.wrapping_add(features);
+        for image in pixels.chunks_exact(features) {
+            let block = &image[first..first + BLOCK];
+            // SAFETY: `block` is sixty-four bytes.
+            any = _mm512_or_si512(any, unsafe { _mm512_loadu_si512(block.as_ptr().cast()) });
         }
         let quarters = [
             _mm512_extracti32x4_epi32::<0>(any),
@@ -59,38 +56,27 @@ unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
         for (first, any) in (first..).step_by(LANES).zip(quarters) {
             let any = _mm512_cvtepu8_epi32(any);
             let set = _mm512_test_epi32_mask(any, any);
-            // SAFETY: at most `first` have been found before, and `first + 16 ≤ features`.
-            count += unsafe { put(set, from(first), columns.add(count)) };
+            count += put(set, from(first), &mut columns[count..]);
         }
     }
-    // SAFETY: at most `whole` have been found, so there is room for the others.
-    unsafe { portable::columns_from(whole, pixels, features, columns, count) }
+    portable::columns_from(whole, pixels, features, columns, count)
 }
 
 /// See [`Scanner::lists`]; sixteen masks at a time.
-///
-/// # Safety
-/// The machine has AVX-512F and POPCNT, and there is room for as many places as there are masks for
-/// each of `ends`, at most 16.
 #[target_feature(enable = "avx512f,popcnt")]
-unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
+fn lists(masks: &[u16], places: &mut [u32], ends: &mut [usize]) {
     let (blocks, rest) = masks.as_chunks::<LANES>();
     let mut count = 0;
     for (bit, end) in ends.iter_mut().enumerate() {
         let wanted = _mm512_set1_epi32(1 << bit);
         for (first, masks) in (0..).step_by(LANES).zip(blocks) {
-            // SAFETY: `masks` is sixteen of them. At most all masks have been found for each bit
-            // before, and `first` for this one, so there is room for sixteen more.
-            unsafe {
-                let masks = _mm512_cvtepu16_epi32(_mm256_loadu_si256(masks.as_ptr().cast()));
-                let set = _mm512_test_epi32_mask(masks, wanted);
-                count += put(set, from(first), places.add(count));
-            }
+            // SAFETY: `masks` is sixteen of two bytes.
+            let masks = unsafe { _mm256_loadu_si256(masks.as_ptr().cast()) };
+            let set = _mm512_test_epi32_mask(_mm512_cvtepu16_epi32(masks), wanted);
+            count += put(set, from(first), &mut places[count..]);
         }
         let first = masks.len() - rest.len();
-        // SAFETY: at most all masks have been found for each bit before, and those before `rest`
-        // for this one, so there is room for the rest.
-        count = unsafe { portable::list_from(first, rest, 1 << bit, places, count) };
+        count = portable::list_from(first, rest, 1 << bit, places, count);
         *end = count;
     }
 }

@@ -39,15 +39,13 @@ struct Scanner {
     /// See [`Scanner::columns`].
     ///
     /// # Safety
-    /// The machine has the instructions, and there is room for as many columns as an image
-    /// has pixels.
-    columns: unsafe fn(&[u8], usize, *mut u32) -> usize,
+    /// The machine has the instructions.
+    columns: unsafe fn(&[u8], usize, &mut [u32]) -> usize,
     /// See [`Scanner::lists`].
     ///
     /// # Safety
-    /// The machine has the instructions, and there is room for as many places as there are masks
-    /// for each of the ends, of which there are at most 16.
-    lists: unsafe fn(&[u16], *mut u32, &mut [usize]),
+    /// The machine has the instructions.
+    lists: unsafe fn(&[u16], &mut [u32], &mut [usize]),
     /// See [`Scanner::groups`].
     ///
     /// # Safety
@@ -79,8 +77,8 @@ impl Scanner {
             columns.len()
         );
         // SAFETY: `Scanner::of` takes an `Isa`, which proves that the machine has the
-        // instructions, and the assertion makes room for `features` columns.
-        unsafe { (self.columns)(pixels, features, columns.as_mut_ptr()) }
+        // instructions.
+        unsafe { (self.columns)(pixels, features, columns) }
     }
 
     /// For each bit from the lowest on, as many as there are `ends`: writes the places of the
@@ -99,8 +97,8 @@ impl Scanner {
             ends.len()
         );
         // SAFETY: `Scanner::of` takes an `Isa`, which proves that the machine has the
-        // instructions, and the assertion makes room for every mask and at most 16 ends.
-        unsafe { (self.lists)(masks, places.as_mut_ptr(), ends) }
+        // instructions.
+        unsafe { (self.lists)(masks, places, ends) }
     }
 
     /// For each row of pixels, which begins every `row` pixels and has a block of them: finds the

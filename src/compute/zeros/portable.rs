@@ -9,24 +9,20 @@ pub(super) static SCANNER: Scanner = Scanner {
 };
 
 /// See [`Scanner::columns`].
-///
-/// # Safety
-/// There is room for `features` columns.
-unsafe fn columns(pixels: &[u8], features: usize, columns: *mut u32) -> usize {
-    // SAFETY: there is room for `features` columns, and none has been found before.
-    unsafe { columns_from(0, pixels, features, columns, 0) }
+fn columns(pixels: &[u8], features: usize, columns: &mut [u32]) -> usize {
+    columns_from(0, pixels, features, columns, 0)
 }
 
 /// Finds the columns from `first` on, and writes them after `count` that have been found before.
 /// Returns how many there are then.
 ///
-/// # Safety
-/// There is room for `count + features - first` columns.
-pub(super) unsafe fn columns_from(
+/// # Panics
+/// Panics if there is no room for `count + features - first` columns.
+pub(super) fn columns_from(
     first: usize,
     pixels: &[u8],
     features: usize,
-    columns: *mut u32,
+    columns: &mut [u32],
     mut count: usize,
 ) -> usize {
     for first in (first..features).step_by(BLOCK) {
@@ -38,9 +34,8 @@ pub(super) unsafe fn columns_from(
             }
         }
         for (column, &any) in (first as u32..).zip(&*any) {
-            // SAFETY: at most one has been found for each column from `first` on, so this is
-            // one of the places that there is room for.
-            unsafe { *columns.add(count) = column };
+            // Overwritten by the next one unless it counts: a branch would be mispredicted.
+            columns[count] = column;
             count += usize::from(any != 0);
         }
     }
@@ -48,15 +43,10 @@ pub(super) unsafe fn columns_from(
 }
 
 /// See [`Scanner::lists`].
-///
-/// # Safety
-/// There is room for as many places as there are masks for each of `ends`, at most 16.
-unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
+fn lists(masks: &[u16], places: &mut [u32], ends: &mut [usize]) {
     let mut count = 0;
     for (bit, end) in ends.iter_mut().enumerate() {
-        // SAFETY: at most all masks have been found for each bit before, so there is room for
-        // all of them once more.
-        count = unsafe { list_from(0, masks, 1 << bit, places, count) };
+        count = list_from(0, masks, 1 << bit, places, count);
         *end = count;
     }
 }
@@ -64,19 +54,17 @@ unsafe fn lists(masks: &[u16], places: *mut u32, ends: &mut [usize]) {
 /// Finds the masks that have a bit of `bit`, the first mask at place `first`, and writes their
 /// places after `count` that have been found before. Returns how many there are then.
 ///
-/// # Safety
-/// There is room for `count + masks.len()` places.
-pub(super) unsafe fn list_from(
+/// # Panics
+/// Panics if there is no room for `count + masks.len()` places.
+pub(super) fn list_from(
     first: usize,
     masks: &[u16],
     bit: u16,
-    places: *mut u32,
+    places: &mut [u32],
     mut count: usize,
 ) -> usize {
     for (place, mask) in (first as u32..).zip(masks) {
-        // SAFETY: at most one has been found for each mask before, so this is one of the places
-        // that there is room for.
-        unsafe { *places.add(count) = place };
+        places[count] = place;
         count += usize::from(mask & bit != 0);
     }
     count

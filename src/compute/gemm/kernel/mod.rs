@@ -75,7 +75,7 @@
 //! The [`Kernel`] table then lists the sizes that the registers allow:
 //! [`tiles`](Kernel::tiles) that lie side by side, [`sparse`](Kernel::sparse) ones whose
 //! k-indices are listed, and, where it pays, tiles out of packed [`panels`](Kernel::panels)
-//! of B and [`narrow`](Kernel::narrow) products. `tests.rs` tests every entry of it.
+//! of B and [`narrow`](Kernel::narrow) products. `tests/mod.rs` tests every entry of it.
 
 #![allow(unsafe_code)]
 
