@@ -50,7 +50,7 @@ pub(crate) enum Command {
     Gradcheck(Box<GradcheckArgs>),
     /// Show what this machine computes with: instruction set, threads, caches, block sizes
     Info(InfoArgs),
-    /// Measure how fast this machine trains; takes some ten seconds
+    /// Measure how fast this machine trains; takes some fifteen seconds
     Bench(BenchArgs),
 }
 
