@@ -183,9 +183,12 @@ fn dimension() -> impl Strategy<Value = usize> {
     prop_oneof![0..=70_usize, proptest::sample::select(&EDGES[..])]
 }
 
-/// The edges of blocks of k (128, 528 and 800 steps), and all else to 70.
+/// The edges of blocks of k (128, 528 and 800 k-indices) and of groups of panels (1024),
+/// and all else to 70.
 fn depth() -> impl Strategy<Value = usize> {
-    const EDGES: [usize; 10] = [127, 128, 129, 527, 528, 529, 799, 800, 801, 1057];
+    const EDGES: [usize; 13] = [
+        127, 128, 129, 527, 528, 529, 799, 800, 801, 1023, 1024, 1025, 1057,
+    ];
     prop_oneof![4 => 0..=70_usize, 1 => proptest::sample::select(&EDGES[..])]
 }
 
