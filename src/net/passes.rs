@@ -49,6 +49,7 @@ impl NetRef<'_> {
         ctx: &mut Context<'_>,
     ) {
         let (isa, Layer { weights, biases }) = (ctx.isa(), self.layer(l));
+        // Z = b + input·W       B×outputs = (B×inputs)·(inputs×outputs)
         // The chains of the product start from the biases; σ is applied to each part
         // of Z as soon as its sums are complete.
         let sigma = |_, _, z: &mut [f32]| self.activation.apply(isa, z);
@@ -119,6 +120,7 @@ impl NetRef<'_> {
             let a = &a.row(i)[j..j + da.len()];
             self.activation.mul_derivative(isa, a, da);
         };
+        // dZ·Wᵀ                 B×inputs = (B×outputs)·(inputs×outputs)ᵀ
         Product::new(dz, self.layer(l).weights.t())
             .epilogue(&times_derivative)
             .compute(MatMut::new(below, a.rows(), a.cols()), ctx);
