@@ -46,7 +46,7 @@ fn files(folder: &str, ending: &str) -> Vec<String> {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
             let name = entry.file_name().into_string().unwrap();
-            if path.is_dir() && name != "target" {
+            if path.is_dir() && !["target", "generated"].contains(&name.as_str()) {
                 folders.push(path);
             } else if name.ends_with(ending) {
                 let path = path.strip_prefix(root()).unwrap();
