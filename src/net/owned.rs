@@ -56,9 +56,10 @@ impl Net {
     ) -> Self {
         assert_widths(widths);
         let mut params = Aligned::zeros(params_len(widths));
-        for layer in layers(widths) {
+        for (at, layer) in (2..).zip(layers(widths)) {
             let (weights, biases) = params[layer.params()].split_at_mut(layer.weights().len());
-            init.fill(weights, biases, (layer.inputs, layer.outputs), rng);
+            let (shape, is_output) = ((layer.inputs, layer.outputs), at == widths.len());
+            init.fill(weights, biases, shape, is_output, rng);
         }
         Self {
             widths: widths.to_vec(),

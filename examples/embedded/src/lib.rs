@@ -142,7 +142,7 @@ impl Trained {
         for shape in WIDTHS.windows(2) {
             let (weights, after) = rest.split_at_mut(shape[0] * shape[1]);
             let (biases, after) = after.split_at_mut(shape[1]);
-            Init::Glorot.fill(weights, biases, (shape[0], shape[1]), &mut rng);
+            Init::Glorot.fill(weights, biases, (shape[0], shape[1]), after.is_empty(), &mut rng);
             rest = after;
         }
         for step in 0..STEPS {
