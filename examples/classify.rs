@@ -6,6 +6,7 @@
 //! ```
 
 use handwritten::compute::rng::{Stream, generator};
+use handwritten::data::Normalisation;
 use handwritten::files::model::{Metadata, decode, encode};
 use handwritten::files::write_atomic;
 use handwritten::net::activations_len;
@@ -78,6 +79,7 @@ fn trained() -> Result<(Net, Metadata), Box<dyn Error>> {
     let mut workspace = Workspace::new(net.widths(), 1);
     let outcome = train(&mut net, &all, &all, &config, &mut workspace, &mut ())?;
     let metadata = Metadata {
+        normalisation: Normalisation::RAW,
         image: (data.rows(), data.columns()),
         classes: ["bar", "cross", "box"].map(String::from).to_vec(),
         data: "three shapes".to_string(),

@@ -2,7 +2,7 @@
 //! and read again. Any net with any metadata: it is refused, or reading the written file
 //! gives it again to the last bit.
 
-use handwritten::data::Split;
+use handwritten::data::{Normalisation, Split};
 use handwritten::files::model::{Metadata, Model, ModelError, decode, encode};
 use handwritten::net::params_len;
 use handwritten::{Activation, Net, Reduction};
@@ -60,6 +60,7 @@ fn model_from(bytes: &[u8]) -> Model {
     Model {
         net: Net::new(&widths, activation, params),
         metadata: Metadata {
+            normalisation: Normalisation::RAW,
             image: (rows, columns),
             classes,
             data,

@@ -128,6 +128,11 @@ impl Dataset {
         &self.pixels
     }
 
+    /// The pixels of all images, to be changed.
+    pub(super) fn pixels_mut(&mut self) -> &mut [u8] {
+        &mut self.pixels
+    }
+
     /// Iterates over the images in order: `features` pixels and the label of each.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], u8)> {
         let images = self.pixels.chunks_exact(self.features());

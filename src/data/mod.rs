@@ -10,6 +10,8 @@ mod dataset;
 mod error;
 pub mod idx;
 #[cfg(feature = "alloc")]
+mod normalisation;
+#[cfg(feature = "alloc")]
 mod split;
 #[cfg(feature = "alloc")]
 mod splits;
@@ -18,6 +20,7 @@ mod splits;
 pub use {
     dataset::{Dataset, Subset},
     error::DatasetError,
+    normalisation::{Normalisation, ParseNormalisationError},
     split::Split,
     splits::{Splits, stratified_split},
 };

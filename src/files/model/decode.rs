@@ -2,7 +2,7 @@
 
 use crate::files::model::error::{KEY, ModelError, VERSION};
 use crate::files::model::metadata::{
-    Metadata, Model, NORMALISATION, WrittenMetadata, check, check_finite, tensor_names,
+    Metadata, Model, WrittenMetadata, check, check_finite, tensor_names,
 };
 use crate::net::{Net, layers};
 use safetensors::SafeTensors;
@@ -27,13 +27,11 @@ pub fn decode(bytes: &[u8]) -> Result<Model, ModelError> {
             found: written.version,
         });
     }
-    if written.normalisation != NORMALISATION {
-        return Err(ModelError::unknown("normalisation", &written.normalisation));
-    }
     let activation = &written.activation;
     let activation = named("activation", activation)?;
     let metadata = Metadata {
         image: written.image,
+        normalisation: named("normalisation", &written.normalisation)?,
         classes: written.classes,
         data: written.data,
         data_sha256: written.data_sha256,

@@ -1,9 +1,7 @@
 //! Writing model files.
 
 use crate::files::model::error::{KEY, ModelError, VERSION};
-use crate::files::model::metadata::{
-    Metadata, NORMALISATION, WrittenMetadata, check, check_finite, tensor_names,
-};
+use crate::files::model::metadata::{Metadata, WrittenMetadata, check, check_finite, tensor_names};
 use crate::net::Net;
 use safetensors::serialize;
 use safetensors::tensor::{Dtype, TensorView};
@@ -24,7 +22,7 @@ pub fn encode(net: &Net, metadata: &Metadata) -> Result<Vec<u8>, ModelError> {
         widths: net.widths().to_vec(),
         activation: net.activation().name().to_string(),
         image: metadata.image,
-        normalisation: NORMALISATION.to_string(),
+        normalisation: metadata.normalisation.to_string(),
         classes: metadata.classes.clone(),
         data: metadata.data.clone(),
         data_sha256: metadata.data_sha256.clone(),

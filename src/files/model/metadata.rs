@@ -2,14 +2,11 @@
 
 use crate::compute::isa::Isa;
 use crate::compute::vector;
-use crate::data::Split;
+use crate::data::{Normalisation, Split};
 use crate::files::model::error::ModelError;
 use crate::net::loss::Reduction;
 use crate::net::{Net, are_widths};
 use serde::{Deserialize, Serialize};
-
-/// The rule by which pixels become inputs, as written in the file.
-pub(super) const NORMALISATION: &str = "pixel / 255";
 
 /// A trained net and its metadata.
 #[derive(Clone, PartialEq, Debug)]
@@ -25,6 +22,8 @@ pub struct Model {
 pub struct Metadata {
     /// The rows and columns of an image; their product is the number of inputs.
     pub image: (usize, usize),
+    /// How the bytes of an image become inputs.
+    pub normalisation: Normalisation,
     /// The names of the classes, one for each output.
     pub classes: Vec<String>,
     /// The name of the data set.

@@ -6,13 +6,14 @@
 //!
 //! ```
 //! use handwritten::compute::rng::{Stream, generator};
-//! use handwritten::data::Split;
+//! use handwritten::data::{Normalisation, Split};
 //! use handwritten::files::model::{Metadata, decode, encode};
 //! use handwritten::{Activation, Init, Net, Reduction};
 //!
 //! let mut rng = generator(1, Stream::Weights);
 //! let net = Net::random(&[4, 3, 2], Activation::Tanh, Init::Glorot, &mut rng);
 //! let metadata = Metadata {
+//!     normalisation: Normalisation::RAW,
 //!     image: (2, 2),
 //!     classes: vec!["left".to_string(), "right".to_string()],
 //!     data: "drawn by hand".to_string(),

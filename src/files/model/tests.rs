@@ -1,7 +1,7 @@
 //! Model files: what is written is read, and what is damaged is refused.
 
 use crate::compute::rng::{Stream, generator};
-use crate::data::Split;
+use crate::data::{Normalisation, Split};
 use crate::files::model::decode::{decode, floats};
 use crate::files::model::encode::encode;
 use crate::files::model::error::{KEY, ModelError};
@@ -18,6 +18,7 @@ fn model() -> Model {
     Model {
         net: Net::random(&[6, 4, 3], Activation::Tanh, Init::Question, &mut rng),
         metadata: Metadata {
+            normalisation: Normalisation::RAW,
             image: (2, 3),
             classes: ["a", "b", "c"].map(String::from).to_vec(),
             data: "letters".to_string(),
