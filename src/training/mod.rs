@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod codec;
 mod config;
 mod crc32;
+mod curvature;
 #[cfg(feature = "std")]
 pub mod diagnosis;
 #[cfg(feature = "std")]
@@ -16,6 +17,7 @@ pub mod gradcheck;
 mod observer;
 mod order;
 mod outcome;
+mod rate;
 mod report;
 
 use crate::data::Subset;
@@ -28,9 +30,11 @@ use crate::step::workspace::Workspace;
 pub use checkpoint::Checkpoint;
 pub use config::{Batch, Config, ConfigError};
 use core::ops::ControlFlow;
+pub use curvature::{largest_curvature, largest_stable_rate};
 pub use observer::{Control, Observer, TrainingState};
 use order::Order;
 pub use outcome::{NonFiniteError, Outcome, TrainError};
+pub use rate::{ChosenRate, RateBound, choose_rate};
 pub use report::{EpochReport, StepReport};
 
 /// Trains `net` on the examples of `train` and returns the net that had the lowest loss

@@ -1,0 +1,175 @@
+//! The learning rate of a run that names none.
+
+use crate::compute::vector;
+use crate::data::Subset;
+use crate::net::NetRef;
+use crate::net::activation::Activation;
+use crate::net::schedule::Schedule;
+use crate::step::workspace::Workspace;
+use crate::training::config::{Batch, Config};
+use crate::training::curvature::{largest_curvature, largest_stable_rate};
+use core::fmt;
+
+/// Momentum, mini-batch and mean of the schedule that the rates of [`best_rate`] are for.
+const MOMENTUM: f64 = 0.9;
+const BATCH: f64 = 64.0;
+const MEAN_OF_COSINE: f64 = 0.5;
+
+/// The number of images in a mini-batch above which a larger one allows no higher rate.
+const LARGE_BATCH: f64 = 192.0;
+
+/// The number of images that a run takes, epochs times images, and the number of steps,
+/// below which it gains by a higher rate.
+const MANY_IMAGES: f64 = 275_000.0;
+const MANY_STEPS: f64 = 1000.0;
+
+/// The share of the largest stable rate that a net with one hidden layer takes at most.
+const STABLE_SHARE: f64 = 0.85;
+
+/// The number of hidden layers above which the rate falls with their number.
+const DEEP: f64 = 3.0;
+
+/// The best peak of the learning rate for mini-batches of 64 MNIST images, momentum 0.9
+/// and the cosine schedule, over 16 to 1000 hidden units in one to three layers
+/// (docs/defaults.md).
+fn best_rate(net: NetRef<'_>) -> f64 {
+    match net.activation() {
+        Activation::Sigmoid if net.depth() > 1 => 0.6,
+        _ => 0.1,
+    }
+}
+
+/// The learning rate that [`choose_rate`] chose.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct ChosenRate {
+    /// The peak of the learning rate, rounded to two significant digits.
+    pub rate: f64,
+    /// What keeps it from being higher.
+    pub bound: RateBound,
+    /// The peak above which the first steps overshoot ([`largest_stable_rate`]), for the
+    /// reduction of the run.
+    pub stable: f64,
+}
+
+/// What bounds a learning rate from above.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum RateBound {
+    /// The noise of the gradients of mini-batches.
+    Noise,
+    /// The curvature of the loss at the initial weights.
+    Curvature,
+}
+
+impl fmt::Display for RateBound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Noise => "the noise of the mini-batches",
+            Self::Curvature => "the curvature of the loss",
+        })
+    }
+}
+
+/// Chooses the peak of the learning rate for a net with its initial weights, which is to
+/// be trained on the examples of `train` as `config` says; the peak of `config` does not
+/// count.
+///
+/// With momentum μ and B examples in a mini-batch it is the lower one of two bounds
+/// (docs/defaults.md has the measurements behind them):
+///
+/// * the noise of the gradients: a constant of the activation, times B up to 192, times
+///   1 − μ, for the mean over the schedule. Beyond three hidden layers it falls as their
+///   number grows. Runs of fewer than 275 000 images or 1000 steps take more, by the fourth
+///   root of what they lack;
+/// * the largest curvature λ of the loss at the initial weights ([`largest_curvature`]):
+///   0.85 of the largest stable rate 2·(1 + μ)/λ, divided by the square root of the number
+///   of hidden layers, because the curvature of deep nets grows most as they learn.
+///
+/// The number of threads changes no bit of it.
+///
+/// # Panics
+/// Panics where [`Workspace::compute_gradient`] does.
+pub fn choose_rate(
+    net: NetRef<'_>,
+    train: &Subset<'_>,
+    config: &Config,
+    workspace: &mut Workspace,
+) -> ChosenRate {
+    let batch = match config.batch {
+        Batch::Full => train.len(),
+        Batch::Mini(batch) => batch.min(train.len()),
+    };
+    let momentum = f64::from(config.optimizer.momentum);
+    let hidden = (net.depth() - 1).max(1) as f64;
+    let (images, epochs) = (train.len(), config.epochs as f64);
+    let taken = (epochs * images as f64 / MANY_IMAGES)
+        .min(epochs * images.div_ceil(batch) as f64 / MANY_STEPS);
+    let mean = match config.learning_rate.schedule {
+        Schedule::Constant | Schedule::Step { .. } => 1.0,
+        Schedule::Cosine => MEAN_OF_COSINE,
+        Schedule::Linear { hold } => 0.5 * (1.0 + hold),
+    };
+    let by_noise = best_rate(net)
+        * ((batch as f64).min(LARGE_BATCH) / BATCH)
+        * ((1.0 - momentum) / (1.0 - MOMENTUM))
+        * (MEAN_OF_COSINE / mean)
+        * (DEEP / hidden).min(1.0)
+        * vector::sqrt(vector::sqrt((1.0 / taken).max(1.0)));
+    let curvature = largest_curvature(net, train, config.objective(), workspace);
+    let stable = largest_stable_rate(curvature, config.optimizer.momentum);
+
+    let by_curvature = STABLE_SHARE * stable / vector::sqrt(hidden);
+    // A loss that overflows has no curvature, and a rate of 0 would be none.
+    let (rate, bound) = match by_curvature > 0.0 && by_curvature < by_noise {
+        true => (by_curvature, RateBound::Curvature),
+        false => (by_noise, RateBound::Noise),
+    };
+    // Both are for the gradient of the mean of the loss.
+    let to_mean = 1.0 / (config.reduction.scale(batch) * batch as f64);
+    ChosenRate {
+        rate: rounded(rate * to_mean),
+        bound,
+        stable: stable * to_mean,
+    }
+}
+
+/// A positive finite number, rounded to two significant digits.
+fn rounded(x: f64) -> f64 {
+    let (mut power, mut digits) = (0, x);
+    while digits >= 100.0 {
+        (power, digits) = (power + 1, digits / 10.0);
+    }
+    while digits < 10.0 {
+        (power, digits) = (power - 1, digits * 10.0);
+    }
+    let digits = f64::from((digits + 0.5) as u32);
+    // Powers of ten are exact up to 10²², so 6 / 100 is the number that 0.06 stands for.
+    let scale = (0..i32::abs(power)).fold(1.0, |scale, _| 10.0 * scale);
+    match power < 0 {
+        true => digits / scale,
+        false => digits * scale,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_have_two_digits() {
+        let rates = [
+            0.6,
+            0.1,
+            0.012_51,
+            0.099_7,
+            0.000_345_6,
+            1.04,
+            99.6,
+            1234.0,
+            0.0625,
+        ];
+        let expected = [0.6, 0.1, 0.013, 0.1, 0.000_35, 1.0, 100.0, 1200.0, 0.063];
+        assert_eq!(rates.map(rounded), expected);
+    }
+}
