@@ -223,7 +223,7 @@ fn a_mistake_is_named_where_it_is_the_only_one() {
             ),
             (
                 with(full.clone(), |run| run.config.learning_rate.peak = 1e-3),
-                "guessing",
+                "rate-too-low",
             ),
         ] {
             let mut run = run;

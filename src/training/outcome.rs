@@ -36,7 +36,7 @@ impl fmt::Display for NonFiniteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the loss stopped being finite in epoch {}, step {}: {} overflowed first; a lower learning rate may help",
+            "the loss stopped being finite in epoch {}, step {}: {} overflowed first",
             self.epoch, self.step, self.tensor
         )
     }

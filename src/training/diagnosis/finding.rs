@@ -1,5 +1,6 @@
 //! Findings of a diagnosis.
 
+use crate::data::Normalisation;
 use crate::net::Tensor;
 use crate::net::activation::Activation;
 use core::fmt;
@@ -54,6 +55,40 @@ pub enum Finding {
         /// The epoch in which the best net changed.
         epoch: usize,
     },
+    /// The learning rate is too high for the net.
+    RateTooHigh {
+        /// The peak of the learning rate.
+        rate: f64,
+        /// The peak that [`choose_rate`] would have taken.
+        ///
+        /// [`choose_rate`]: crate::training::choose_rate()
+        advised: f64,
+    },
+    /// The learning rate is much lower than the net allows.
+    RateTooLow {
+        /// The peak of the learning rate.
+        rate: f64,
+        /// The peak that [`choose_rate`] would have taken.
+        ///
+        /// [`choose_rate`]: crate::training::choose_rate()
+        advised: f64,
+    },
+    /// The images use little of the range of a byte, or are dark on a bright ground.
+    Pixels {
+        /// The normalisation that they need.
+        needed: Normalisation,
+    },
+    /// The gradient vanishes on its way back to the first layer.
+    Vanishing {
+        /// The root mean square of the gradient of the first weights, relative to that of
+        /// the last weights, at the start.
+        share: f64,
+    },
+    /// Weight decay outweighs the loss.
+    Decay {
+        /// The weight decay λ.
+        weight_decay: f32,
+    },
     /// The weights hardly move.
     Standing {
         /// The distance that they moved in an epoch, relative to their norm.
@@ -82,6 +117,11 @@ impl Finding {
             Self::Shrinking { .. } => "shrinking",
             Self::WholeMatrixSoftmax { .. } => "whole-matrix-softmax",
             Self::AliasedBest { .. } => "aliased-best",
+            Self::RateTooHigh { .. } => "rate-too-high",
+            Self::RateTooLow { .. } => "rate-too-low",
+            Self::Pixels { .. } => "pixels",
+            Self::Vanishing { .. } => "vanishing",
+            Self::Decay { .. } => "decay",
             Self::Standing { .. } => "standing",
             Self::Guessing { .. } => "guessing",
         }
@@ -107,14 +147,14 @@ impl fmt::Display for Finding {
             Self::Saturated { activation, share } => write!(
                 f,
                 "{:.0} % of the hidden activations are at an end of {}, where it has no slope to \
-                 learn by: draw smaller weights around 0 (Glorot's), or take a lower learning rate",
+                 learn by: draw smaller weights around 0 (--init glorot)",
                 100.0 * share,
                 activation.name()
             ),
             Self::Dead { share } => write!(
                 f,
                 "{:.0} % of the hidden relu units are 0 for every image, so they learn nothing: \
-                 draw weights around 0 (He's), or take a lower learning rate",
+                 draw weights around 0 (--init he)",
                 100.0 * share
             ),
             Self::Narrow { units, classes } => write!(
@@ -139,6 +179,32 @@ impl fmt::Display for Finding {
                 f,
                 "the net kept as the best became that of epoch {epoch}, which was not the best: \
                  keep a copy, not a reference"
+            ),
+            Self::RateTooHigh { rate, advised } => write!(
+                f,
+                "the learning rate of {rate} is too high for this net and batch size, so its steps \
+                 overshoot: take {advised}"
+            ),
+            Self::RateTooLow { rate, advised } => write!(
+                f,
+                "the learning rate of {rate} is low for this net and batch size: take {advised}, \
+                 or train for more epochs"
+            ),
+            Self::Pixels { needed } => write!(
+                f,
+                "the images are not bright digits on a ground of 0 that fill the range from 0 to \
+                 255: take {needed} as inputs (--pixels auto)"
+            ),
+            Self::Vanishing { share } => write!(
+                f,
+                "the gradient of the first weights is {share:.0e} times as large as that of the \
+                 last, too small for them to learn: draw larger weights for this depth, or take \
+                 fewer layers, or relu"
+            ),
+            Self::Decay { weight_decay } => write!(
+                f,
+                "the weight decay of {weight_decay} pulls the weights to 0 faster than the loss \
+                 moves them: take 1e-4 or less"
             ),
             Self::Standing { moved } => write!(
                 f,

@@ -1,11 +1,13 @@
 //! The memory of a monitor as bytes, for runs that are interrupted.
 
+use crate::data::Normalisation;
 use crate::net::Tensor;
 use crate::net::activation::Activation;
 use crate::training::codec::{Reader, Writer};
 use crate::training::diagnosis::finding::Finding;
 use crate::training::diagnosis::indicators::{Indicators, LayerIndicators};
-use crate::training::diagnosis::monitor::{Monitor, Observation};
+use crate::training::diagnosis::monitor::{Monitor, Observation, Start};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 impl Monitor {
@@ -38,6 +40,11 @@ impl Monitor {
             finding
                 .iter()
                 .for_each(|finding| write_finding(&mut w, finding));
+        }
+        if let Some(start) = &self.start {
+            w.f64(start.advised);
+            w.f64(start.reach);
+            write_normalisation(&mut w, start.needed);
         }
         w.0
     }
@@ -78,9 +85,19 @@ impl Monitor {
                 finding,
             })
         })?;
+        // Older versions did not write what they saw at the start.
+        let start = match r.0.is_empty() {
+            true => None,
+            false => Some(Start {
+                advised: r.f64()?,
+                reach: r.f64()?,
+                needed: read_normalisation(r)?,
+            }),
+        };
         if !r.0.is_empty() {
             return None;
         }
+        self.start = start;
         (self.before, self.length) = (before, length);
         (self.found, self.reported, self.observations) = (found, reported, observations);
         Some(())
@@ -137,6 +154,28 @@ fn write_finding(w: &mut Writer, finding: &Finding) {
             w.usize(epochs);
             w.usize(classes);
         }
+        Finding::RateTooHigh { rate, advised } => {
+            w.u8(10);
+            w.f64(rate);
+            w.f64(advised);
+        }
+        Finding::RateTooLow { rate, advised } => {
+            w.u8(11);
+            w.f64(rate);
+            w.f64(advised);
+        }
+        Finding::Pixels { needed } => {
+            w.u8(12);
+            write_normalisation(w, needed);
+        }
+        Finding::Vanishing { share } => {
+            w.u8(13);
+            w.f64(share);
+        }
+        Finding::Decay { weight_decay } => {
+            w.u8(14);
+            w.f64(weight_decay.into());
+        }
     }
 }
 
@@ -168,8 +207,31 @@ fn read_finding(r: &mut Reader<'_>) -> Option<Finding> {
             epochs: r.usize()?,
             classes: r.usize()?,
         },
+        10 => Finding::RateTooHigh {
+            rate: r.f64()?,
+            advised: r.f64()?,
+        },
+        11 => Finding::RateTooLow {
+            rate: r.f64()?,
+            advised: r.f64()?,
+        },
+        12 => Finding::Pixels {
+            needed: read_normalisation(r)?,
+        },
+        13 => Finding::Vanishing { share: r.f64()? },
+        14 => Finding::Decay {
+            weight_decay: r.f64()? as f32,
+        },
         _ => return None,
     })
+}
+
+fn write_normalisation(w: &mut Writer, normalisation: Normalisation) {
+    w.bytes(normalisation.to_string().as_bytes());
+}
+
+fn read_normalisation(r: &mut Reader<'_>) -> Option<Normalisation> {
+    core::str::from_utf8(r.bytes()?).ok()?.parse().ok()
 }
 
 fn write_tensor(w: &mut Writer, tensor: Tensor) {
@@ -228,12 +290,30 @@ mod tests {
                 epochs: 10,
                 classes: 10,
             },
+            Finding::RateTooHigh {
+                rate: 50.0,
+                advised: 0.1,
+            },
+            Finding::RateTooLow {
+                rate: 1e-6,
+                advised: 0.6,
+            },
+            Finding::Pixels {
+                needed: "1 - pixel / 16".parse().unwrap(),
+            },
+            Finding::Vanishing { share: 1e-9 },
+            Finding::Decay { weight_decay: 0.5 },
         ];
         let error = f64::INFINITY;
         let wrong = tensors.map(|tensor| Finding::WrongGradient { tensor, error });
         watch.found.extend(wrong);
         watch.before = vec![0.5, -0.0, f32::MIN_POSITIVE, 1e30, -2.0, 7.0];
         (watch.length, watch.reported) = (2.5, 3);
+        watch.start = Some(Start {
+            advised: 0.6,
+            reach: 0.25,
+            needed: Normalisation::RAW,
+        });
         let look = |finding| Observation {
             indicators: Indicators {
                 gradient_norm: 0.25,
@@ -264,17 +344,25 @@ mod tests {
             (&watch.found, watch.reported)
         );
         assert_eq!(other.observations, watch.observations);
+        assert_eq!(other.start, watch.start);
     }
 
     #[test]
     fn no_part_of_it_is_taken_for_the_whole() {
+        let mut older = full();
+        older.start = None;
+        let older = older.to_bytes();
         let bytes = full().to_bytes();
         let mut other = Monitor::new(Workspace::new(&[2, 2], 1));
-        for len in 0..bytes.len() {
+        for len in (0..bytes.len()).filter(|&len| len != older.len()) {
             assert_eq!(other.restore(&bytes[..len]), None, "cut at {len}");
         }
         let longer = [&bytes[..], &[0]].concat();
         assert_eq!(other.restore(&longer), None);
         assert!(other.before.is_empty() && other.observations.is_empty());
+
+        // What an older version wrote.
+        other.restore(&older).unwrap();
+        assert_eq!((other.observations.len(), other.start), (2, None));
     }
 }

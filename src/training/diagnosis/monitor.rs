@@ -1,5 +1,7 @@
 //! The monitor, which examines a run as it goes on.
 
+use crate::compute::vector;
+use crate::data::Normalisation;
 use crate::net::Tensor;
 use crate::net::activation::Activation;
 use crate::step::workspace::Workspace;
@@ -8,6 +10,7 @@ use crate::training::diagnosis::finding::{Finding, ln};
 use crate::training::diagnosis::indicators::{Indicators, first, total_length};
 use crate::training::gradcheck::{Comparison, TOLERANCE, check_net};
 use crate::training::observer::TrainingState;
+use crate::training::rate::choose_rate;
 use crate::training::report::EpochReport;
 use alloc::{vec, vec::Vec};
 use core::fmt;
@@ -24,10 +27,33 @@ const CHECKED_PARAMS: usize = 4;
 const MOST: f64 = 0.9;
 const UNLEARNT: f64 = 0.5;
 
-/// A loss above [`NO_BETTER`] times the loss of guessing after [`PATIENCE`] epochs is a
-/// finding.
+/// A loss above [`NO_BETTER`] times the loss of guessing after [`PATIENCE`] epochs, or
+/// after [`MANY`] steps, is a finding.
 const NO_BETTER: f64 = 0.95;
 const PATIENCE: usize = 10;
+const MANY: usize = 2000;
+
+/// Steps after which the loss of a net that learns is below [`UNLEARNT`] times that of
+/// guessing.
+const SOME: usize = 100;
+
+/// A loss that many times that of guessing is that of steps which overshoot, even after a
+/// few of them.
+const WORSE: f64 = 2.0;
+
+/// A rate above so many times the advised one is a cause of a run that does not learn, and
+/// one below so small a part of it as well.
+const TOO_HIGH: f64 = 2.5;
+const TOO_LOW: f64 = 0.1;
+
+/// A weight decay from here on is a cause of a run that does not learn.
+const STRONG_DECAY: f32 = 0.01;
+
+/// A gradient of the first weights below this share of that of the last ones vanishes.
+const VANISHING: f64 = 1e-3;
+
+/// Label smoothing from here on leaves a loss that looks like guessing.
+const SMOOTH: f32 = 0.5;
 
 /// Weights whose norm falls below this share in an epoch shrink.
 const KEPT: f64 = 0.95;
@@ -60,6 +86,20 @@ pub struct Monitor {
     pub(super) found: Vec<Finding>,
     pub(super) reported: usize,
     pub(super) observations: Vec<Observation>,
+    /// `None` before the start, and in runs that an older version began.
+    pub(super) start: Option<Start>,
+}
+
+/// What is seen before the first step, and may explain later what went wrong.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Start {
+    /// The learning rate of [`choose_rate`].
+    pub(super) advised: f64,
+    /// The root mean square of the gradient of the first weights, relative to that of the
+    /// last weights.
+    pub(super) reach: f64,
+    /// The normalisation that the pixels need.
+    pub(super) needed: Normalisation,
 }
 
 impl fmt::Debug for Monitor {
@@ -84,6 +124,7 @@ impl Monitor {
             found: vec![],
             reported: 0,
             observations: vec![],
+            start: None,
         }
     }
 
@@ -97,6 +138,12 @@ impl Monitor {
         &self.found
     }
 
+    /// The learning rate that [`choose_rate`] would have taken; `None` before the start,
+    /// and in runs that an older version began.
+    pub fn advised_rate(&self) -> Option<f64> {
+        self.start.map(|start| start.advised)
+    }
+
     /// Examines a run before its first step: checks the gradient and the initial weights.
     /// Does nothing if it has done so, or if its memory was restored.
     pub fn start(&mut self, now: &TrainingState<'_>) {
@@ -108,6 +155,13 @@ impl Monitor {
         let indicators = Indicators::measure(&mut self.workspace, now, &self.before);
         self.length = total_length(&indicators.layers);
         self.find_stuck(now.net.activation(), &indicators);
+        let reach = reach(now.net.widths(), self.workspace.gradient());
+        let advised = choose_rate(now.net, now.train, now.config, &mut self.workspace).rate;
+        self.start = Some(Start {
+            advised,
+            reach,
+            needed: Normalisation::of(now.train.dataset()),
+        });
         let (widths, depth) = (now.net.widths(), now.net.depth());
         let (narrowest, classes) = (widths[1..depth].iter().min(), widths[depth]);
         // Fewer binary units than that have no pattern for each class.
@@ -198,9 +252,6 @@ impl Monitor {
         // Scaled to the mean loss, so that sum and mean can be compared.
         let loss = epoch.train_loss / (now.config.reduction.scale(images) * images as f64);
         let guess = ln(classes);
-        if loss > UNLEARNT * guess {
-            self.find_stuck(now.net.activation(), indicators);
-        }
         let (batch, steps) = match now.config.batch {
             Batch::Full => (images, 1),
             Batch::Mini(batch) => (batch.min(images), images.div_ceil(batch)),
@@ -210,6 +261,60 @@ impl Monitor {
             self.find(Finding::WholeMatrixSoftmax { loss, classes });
         }
 
+        let made = epoch.epoch * steps;
+        if loss > WORSE * guess || (made >= SOME && loss > UNLEARNT * guess) {
+            self.find_settings(now);
+        }
+        if self.is_explained() {
+            self.length = total_length(&indicators.layers);
+            return;
+        }
+        if loss > UNLEARNT * guess {
+            self.find_stuck(now.net.activation(), indicators);
+        }
+        self.find_shrinking(now, indicators, steps);
+        if loss > NO_BETTER * guess {
+            let long = epoch.epoch >= PATIENCE || made >= MANY;
+            self.find_standstill(now, indicators, long.then_some((loss, epoch.epoch)));
+        }
+    }
+
+    /// Finds settings that keep any net from learning: of pixels, rate and decay. To be
+    /// called of a run that does not learn.
+    fn find_settings(&mut self, now: &TrainingState<'_>) {
+        let Some(Start {
+            advised, needed, ..
+        }) = self.start
+        else {
+            return;
+        };
+        let (rate, rule) = (now.config.learning_rate.peak, now.config.optimizer);
+        if needed != Normalisation::RAW {
+            self.find(Finding::Pixels { needed });
+        }
+        if rate > TOO_HIGH * advised {
+            self.find(Finding::RateTooHigh { rate, advised });
+        }
+        if rule.weight_decay >= STRONG_DECAY {
+            let weight_decay = rule.weight_decay;
+            self.find(Finding::Decay { weight_decay });
+        }
+    }
+
+    /// Whether settings explain that the run does not learn, so that no other cause needs
+    /// to be looked for.
+    fn is_explained(&self) -> bool {
+        let is_setting = |found: &Finding| {
+            matches!(
+                found,
+                Finding::Pixels { .. } | Finding::RateTooHigh { .. } | Finding::Decay { .. }
+            )
+        };
+        self.found.iter().any(is_setting)
+    }
+
+    /// Finds weights that shrink faster than weight decay explains.
+    fn find_shrinking(&mut self, now: &TrainingState<'_>, indicators: &Indicators, steps: usize) {
         // A step with weight decay λ takes a share η·λ of each weight, which the
         // velocity repeats 1 / (1 − μ) times.
         let (rate, rule) = (now.config.learning_rate.peak, now.config.optimizer);
@@ -220,24 +325,59 @@ impl Monitor {
             self.find(Finding::Shrinking { lost: 1.0 - kept });
         }
         self.length = length;
+    }
 
+    /// Finds why the loss is no better than guessing: weights that hardly move, and after
+    /// a long time, of which loss and number of epochs are given, whatever else it may be.
+    fn find_standstill(
+        &mut self,
+        now: &TrainingState<'_>,
+        indicators: &Indicators,
+        long: Option<(f64, usize)>,
+    ) {
         let moved = indicators
             .layers
             .iter()
             .map(|layer| layer.moved)
             .fold(0.0, f64::max);
-        if moved < MOVED && loss > NO_BETTER * guess {
+        if moved < MOVED {
             self.find(Finding::Standing { moved });
         }
-        if epoch.epoch >= PATIENCE && loss > NO_BETTER * guess {
-            let epochs = epoch.epoch;
-            self.find(Finding::Guessing {
-                loss,
-                epochs,
-                classes,
-            });
+        let Some((loss, epochs)) = long else { return };
+        let rate = now.config.learning_rate.peak;
+        match self.start {
+            Some(Start { reach, .. }) if reach < VANISHING => {
+                self.find(Finding::Vanishing { share: reach });
+            }
+            Some(Start { advised, .. }) if rate < TOO_LOW * advised => {
+                self.find(Finding::RateTooLow { rate, advised });
+            }
+            _ if now.config.label_smoothing >= SMOOTH => {}
+            _ => {
+                let classes = now.net.widths()[now.net.depth()];
+                self.find(Finding::Guessing {
+                    loss,
+                    epochs,
+                    classes,
+                });
+            }
         }
     }
+}
+
+/// The root mean square of the gradient of the first weights, relative to that of the last
+/// weights; 1 where both are 0.
+fn reach(widths: &[usize], gradient: &[f32]) -> f64 {
+    let tensors = Tensor::parameters(widths);
+    let weights = tensors.filter(|(tensor, _)| matches!(tensor, Tensor::Weights(_)));
+    let mut sizes = weights.map(|(_, range)| {
+        let count = range.len() as f64;
+        let squares = gradient[range].iter().map(|&g| f64::from(g) * f64::from(g));
+        vector::sqrt(squares.sum::<f64>() / count)
+    });
+    let first = sizes.next().unwrap_or(0.0);
+    let last = sizes.last().unwrap_or(first);
+    if last > 0.0 { first / last } else { 1.0 }
 }
 
 /// The finding of a gradient that has been checked: `biases` is the gradient by the last
