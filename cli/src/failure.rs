@@ -68,6 +68,12 @@ impl Failure {
         }
     }
 
+    /// Adds to the line what may help.
+    pub(crate) fn and(mut self, help: &str) -> Self {
+        self.message = format!("{}; {help}", self.message);
+        self
+    }
+
     /// Prints the line to stderr and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));

@@ -7,9 +7,10 @@
 use crate::failure::Failure;
 use crate::settings::Settings;
 use handwritten::compute::rng::{Stream, generator};
-use handwritten::data::{Split, Splits};
+use handwritten::data::{Normalisation, Split, Splits};
 use handwritten::files::model::Model;
 use handwritten::files::{self, Corpus};
+use handwritten::training::{ChosenRate, choose_rate};
 use handwritten::{Batch, Isa, Net, Strategy, Workspace};
 use std::path::{Path, PathBuf};
 
@@ -53,10 +54,23 @@ pub(crate) fn load(folder: Option<&Path>) -> Result<Corpus, Failure> {
     files::load(&folder).map_err(Failure::new)
 }
 
-/// Loads a data set as [`load`] does, and refuses it if its images do not fit the
-/// model.
+/// Loads a data set as [`load`] does, and normalises its pixels: as suits the training
+/// images, or not at all if they are to be taken raw.
+pub(crate) fn load_normalised(settings: &Settings) -> Result<(Corpus, Normalisation), Failure> {
+    let mut corpus = load(settings.data.as_deref())?;
+    let normalisation = match settings.raw_pixels {
+        true => Normalisation::RAW,
+        false => Normalisation::of(&corpus.train),
+    };
+    normalisation.apply(&mut corpus.train);
+    normalisation.apply(&mut corpus.test);
+    Ok((corpus, normalisation))
+}
+
+/// Loads a data set as [`load`] does, with its pixels normalised as those that the model
+/// was trained on, and refuses it if its images do not fit the model.
 pub(crate) fn load_for(model: &Model, folder: Option<&Path>) -> Result<Corpus, Failure> {
-    let corpus = load(folder)?;
+    let mut corpus = load(folder)?;
     let (rows, columns) = model.metadata.image;
     let classes = model.metadata.classes.len();
     let test = &corpus.test;
@@ -70,6 +84,8 @@ pub(crate) fn load_for(model: &Model, folder: Option<&Path>) -> Result<Corpus, F
             test.classes()
         )));
     }
+    model.metadata.normalisation.apply(&mut corpus.train);
+    model.metadata.normalisation.apply(&mut corpus.test);
     Ok(corpus)
 }
 
@@ -81,7 +97,7 @@ pub(crate) fn split(corpus: &Corpus, split: Split, seed: u64) -> Result<Splits<'
 
 /// A training that can begin.
 pub(crate) struct Setup<'a> {
-    pub(crate) settings: &'a Settings,
+    pub(crate) settings: Settings,
     pub(crate) engine: Engine,
     pub(crate) splits: Splits<'a>,
     /// Widths of the layers of the net, from the pixels to the classes.
@@ -91,7 +107,7 @@ pub(crate) struct Setup<'a> {
 impl<'a> Setup<'a> {
     /// Splits the data set and fits the net to it.
     pub(crate) fn new(
-        settings: &'a Settings,
+        settings: Settings,
         corpus: &'a Corpus,
         engine: Engine,
     ) -> Result<Self, Failure> {
@@ -112,9 +128,23 @@ impl<'a> Setup<'a> {
             init,
             training,
             ..
-        } = self.settings;
+        } = &self.settings;
         let mut rng = generator(training.seed, Stream::Weights);
         Net::random(&self.widths, *activation, *init, &mut rng)
+    }
+
+    /// Chooses the learning rate if the settings leave it open. Returns what it was
+    /// chosen by, or none if it was given.
+    pub(crate) fn choose_rate(&mut self) -> Option<ChosenRate> {
+        if !self.settings.rate_is_open {
+            return None;
+        }
+        let (net, mut workspace) = (self.net(), self.workspace(rayon::current_num_threads()));
+        let config = &mut self.settings.training;
+        let chosen = choose_rate(net.view(), &self.splits.train, config, &mut workspace);
+        config.learning_rate.peak = chosen.rate;
+        self.settings.rate_is_open = false;
+        Some(chosen)
     }
 
     /// A workspace for the net, on at most `threads` threads.

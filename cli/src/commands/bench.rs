@@ -46,7 +46,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), Failure> {
         }
         let threads = rayon::current_num_threads();
         let settings = Flags::parse(TIMED).map_err(Failure::new)?.resolve()?;
-        let setup = Setup::new(&settings, &corpus, engine)?;
+        let setup = Setup::new(settings, &corpus, engine)?;
         let results = Results {
             isa: engine.isa,
             threads,
@@ -317,7 +317,7 @@ fn race(corpus: &Corpus, engine: Engine) -> Result<Race, Failure> {
     let mut seconds = Vec::new();
     for seed in 1..=SEEDS {
         settings.training.seed = seed;
-        let setup = Setup::new(&settings, corpus, engine)?;
+        let setup = Setup::new(settings.clone(), corpus, engine)?;
         let Splits {
             train: images, val, ..
         } = &setup.splits;

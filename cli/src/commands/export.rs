@@ -7,7 +7,7 @@ use crate::output::report::grouped;
 use crate::run_folder::model;
 use crate::setup::{self, Engine};
 use handwritten::Isa;
-use handwritten::data::{Dataset, Subset};
+use handwritten::data::{Dataset, Normalisation, Subset};
 use handwritten::files;
 use handwritten::files::model::Model;
 use handwritten::net::quantized::{MAX_INPUTS, QuantizedRef, quantize, sums_len, weights_len};
@@ -219,7 +219,7 @@ fn head(model: &Model, class: &str) -> String {
         .iter()
         .map(|name| format!("{name:?}"))
         .collect();
-    format!(
+    let mut text = format!(
         "// Written by `handwritten export`. A net for images of {}×{} bytes, row after row,\n\
          // trained on {:?} (SHA-256 {:?}).\n\
          // Classes: {}.\n\
@@ -234,7 +234,19 @@ fn head(model: &Model, class: &str) -> String {
         about.data_sha256,
         quoted.join(", "),
         widths.len(),
-    )
+    );
+    if about.normalisation != Normalisation::RAW {
+        array(
+            &mut text,
+            &format!(
+                "What the net takes for each byte of an image: its inputs are {}.",
+                about.normalisation
+            ),
+            ("PIXELS", "u8"),
+            &about.normalisation.table(),
+        );
+    }
+    text
 }
 
 /// An array of numbers. Debug output of `f32` has the digits that identify it.

@@ -15,8 +15,9 @@ use serde_json::json;
 pub(super) fn run(args: GradcheckArgs) -> Result<(), Failure> {
     let engine = Engine::from_env()?;
     let settings = args.settings.resolve()?;
-    let corpus = setup::load(settings.data.as_deref())?;
-    let setup = Setup::new(&settings, &corpus, engine)?;
+    let objective = settings.training.objective();
+    let (corpus, _) = setup::load_normalised(&settings)?;
+    let setup = Setup::new(settings, &corpus, engine)?;
     let train = &setup.splits.train;
     let batch = &train.indices()[..train.len().min(args.images.get())];
     let checked = check_net(
@@ -24,7 +25,7 @@ pub(super) fn run(args: GradcheckArgs) -> Result<(), Failure> {
         setup.net().view(),
         train.dataset(),
         batch,
-        settings.training.objective(),
+        objective,
         args.parameters.get(),
     );
 

@@ -5,6 +5,8 @@ pub(crate) mod progress;
 pub(crate) mod report;
 
 use crate::failure::Failure;
+use anstyle::{AnsiColor, Style};
+use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 
 /// Prints a line to stdout. A closed stdout is not a failure.
@@ -22,4 +24,10 @@ pub(crate) fn result(text: &str) -> Result<(), Failure> {
 /// it.
 pub(crate) fn remark(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Prints a warning to stderr.
+pub(crate) fn warn(what: &dyn Display) {
+    let yellow = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+    remark(&format!("{yellow}warning:{yellow:#} {what}"));
 }

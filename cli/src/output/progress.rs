@@ -89,9 +89,7 @@ impl Progress {
 
     /// Prints a warning, even if `quiet`.
     pub(crate) fn warn(&self, what: &dyn Display) {
-        let yellow = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
-        let line = format!("{yellow}warning:{yellow:#} {what}");
-        self.bar.suspend(|| output::remark(&line));
+        self.bar.suspend(|| output::warn(what));
     }
 
     /// Shows an epoch and the observation after it.

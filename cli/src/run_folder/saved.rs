@@ -61,7 +61,7 @@ impl Saved {
 
     /// The settings of the run. Refuses `flags` that differ from them.
     pub(crate) fn settings(&self, flags: &Flags) -> Result<Settings, Failure> {
-        let saved = Flags::parse(&self.identity.settings).map_err(Failure::new)?;
+        let saved = Flags::of_saved_run(&self.identity.settings).map_err(Failure::new)?;
         let settings = saved.clone().resolve()?;
         let asked = flags.clone().or(saved).resolve()?;
         match settings.first_difference(&asked)? {

@@ -1,7 +1,7 @@
 //! Configuration files: read, and written so that they repeat a run.
 
 use super::Settings;
-use super::flags::{BatchSize, Flags, Full, Hidden, Mistakes};
+use super::flags::{AUTO, BatchSize, Flags, Full, Hidden, Mistakes, RAW};
 use crate::failure::Failure;
 use handwritten::Batch;
 use handwritten::net::defects::{Defect, Defects};
@@ -69,6 +69,7 @@ impl Settings {
         let hidden = hidden.filter_map(|&width| NonZeroUsize::new(width));
         Flags {
             data: self.data.clone(),
+            pixels: Some(if self.raw_pixels { RAW } else { AUTO }.to_string()),
             split: Some(self.split.name().to_string()),
             hidden: Some(Hidden(hidden.collect())),
             activation: Some(self.activation.name().to_string()),
@@ -79,7 +80,7 @@ impl Settings {
                 Batch::Full => Some(BatchSize::Full(Full::Full)),
                 Batch::Mini(size) => NonZeroUsize::new(size).map(BatchSize::Mini),
             },
-            lr: Some(training.learning_rate.peak),
+            lr: Some(training.learning_rate.peak).filter(|_| !self.rate_is_open),
             schedule: Some(training.learning_rate.schedule.to_string()),
             warmup: Some(training.learning_rate.warmup_epochs),
             momentum: Some(shortest(training.optimizer.momentum)),

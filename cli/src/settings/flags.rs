@@ -11,6 +11,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+/// The choices of `--pixels`.
+pub(super) const PIXELS: [&str; 2] = [AUTO, RAW];
+pub(super) const AUTO: &str = "auto";
+pub(super) const RAW: &str = "raw";
+
 /// Settings that are given, each checked for its syntax only.
 /// [`Flags::resolve`] checks their values and fills in the defaults.
 #[derive(Args, Clone, Default, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +26,11 @@ pub(crate) struct Flags {
     /// directory, handwritten/mnist in the user's cache folder]
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
+    /// What the bytes of the images mean. auto: pixels that use less than half of the range of a
+    /// byte, such as 0 and 1 or 0 to 16, are stretched to it, and dark digits on a bright ground
+    /// are inverted; MNIST's stay as they are. raw: all stay as they are [default: auto]
+    #[arg(long, value_name = "RULE", value_parser = PIXELS)]
+    pub(super) pixels: Option<String>,
     /// Which images train, validate and test. question: the training file trains, and the test
     /// file is cut into two halves with equal shares of each class, of which one validates and
     /// one tests. standard: a twelfth of the training file validates, the rest of it trains, and
@@ -34,7 +44,8 @@ pub(crate) struct Flags {
     #[arg(long, value_parser = names(Activation::ALL, Activation::name))]
     pub(super) activation: Option<String>,
     /// Distribution of the initial weights; question is a normal distribution with mean -0.1 and
-    /// deviation 0.02, which saturates every sigmoid [default: he for relu, else glorot]
+    /// deviation 0.02, which saturates every sigmoid [default: he for relu, glorot for tanh,
+    /// glorot-sigmoid for sigmoid]
     #[arg(long, value_parser = names(Init::ALL, Init::name))]
     pub(super) init: Option<String>,
     /// Train on the mean or on the sum of the loss over the images of a step [default: mean]
@@ -46,7 +57,8 @@ pub(crate) struct Flags {
     /// Images in a step, or full for all of them [default: 64]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) batch: Option<BatchSize>,
-    /// Learning rate, above 0 [default: 0.4]
+    /// Learning rate, above 0 [default: chosen by a rule for the net, the batch and the images
+    /// (docs/defaults.md)]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub(super) lr: Option<f64>,
     /// Schedule of the learning rate: constant; cosine or linear, both to 0 at the end;
@@ -96,10 +108,19 @@ impl Flags {
         self
     }
 
+    /// The settings of a run that was saved, complete. Versions that did not know `pixels`
+    /// took them raw.
+    pub(crate) fn of_saved_run(text: &str) -> Result<Self, String> {
+        let mut flags = Self::parse(text)?;
+        flags.pixels.get_or_insert(RAW.to_string());
+        Ok(flags)
+    }
+
     /// Completes the settings by those of `other`.
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
             data: self.data.or(other.data),
+            pixels: self.pixels.or(other.pixels),
             split: self.split.or(other.split),
             hidden: self.hidden.or(other.hidden),
             activation: self.activation.or(other.activation),

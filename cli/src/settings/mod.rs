@@ -10,7 +10,7 @@ pub(crate) use flags::Flags;
 
 use crate::failure::Failure;
 use crate::output::report::dashed;
-use flags::{BatchSize, Hidden, Mistakes};
+use flags::{BatchSize, Hidden, Mistakes, PIXELS, RAW};
 use handwritten::compute::UnknownNameError;
 use handwritten::data::Split;
 use handwritten::net::defects::Defects;
@@ -36,10 +36,16 @@ const MAX_PARAMS: usize = 1 << 28;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub(crate) data: Option<PathBuf>,
+    /// Whether the bytes of the images are taken as they are, whatever their range and
+    /// ground.
+    pub(crate) raw_pixels: bool,
     pub(crate) split: Split,
     pub(crate) hidden: Vec<usize>,
     pub(crate) activation: Activation,
     pub(crate) init: Init,
+    /// Whether the learning rate is not given: it is chosen when net and data are known,
+    /// and until then the one of `training` means nothing.
+    pub(crate) rate_is_open: bool,
     pub(crate) training: Config,
 }
 
@@ -58,15 +64,24 @@ impl Flags {
         if self.data.as_deref() == Some(Path::new("")) {
             return Err(Failure::usage("data must name a folder, and is empty"));
         }
+        if let Some(pixels) = self
+            .pixels
+            .as_ref()
+            .filter(|&pixels| !PIXELS.contains(&&**pixels))
+        {
+            return Err(Failure::usage(format!(
+                "pixels must be one of {}, not {pixels:?}",
+                PIXELS.join(", ")
+            )));
+        }
         let activation = named("activation", self.activation.clone())?;
         let activation = activation.unwrap_or(Activation::Sigmoid);
-        let init = named("init", self.init.clone())?.unwrap_or(match activation {
-            Activation::Relu => Init::He,
-            _ => Init::Glorot,
-        });
+        let init = named("init", self.init.clone())?;
         Ok(Settings {
             activation,
-            init,
+            init: init.unwrap_or(Init::suited_to(activation)),
+            raw_pixels: self.pixels.as_deref() == Some(RAW),
+            rate_is_open: self.lr.is_none(),
             training: self.training()?,
             split: named("split", self.split)?.unwrap_or(Split::Question),
             hidden: widths(self.hidden)?,

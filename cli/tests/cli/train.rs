@@ -304,7 +304,8 @@ fn a_loss_that_overflows_ends_the_run_without_a_trace() {
             stdout: String::new(),
             ..output
         };
-        first.fails(3, &["epoch 1, step ", " overflowed first"]);
+        let advice = "the learning rate is 1000000000000000000000000000000, take 0.";
+        first.fails(3, &["epoch 1, step ", " overflowed first; ", advice]);
         assert_eq!(folder.names(""), ["data"], "{out}");
     }
 
@@ -337,7 +338,10 @@ fn a_run_that_does_not_learn_is_told_why() {
     }
     let history = folder.text("loud/history.csv");
     let named = history.lines().skip(1).filter(|row| !row.ends_with(','));
-    assert_eq!(named.count(), warnings.len(), "{history}");
+    // The last warning is that about the whole run.
+    assert_eq!(named.count() + 1, warnings.len(), "{history}");
+    let verdict = warnings[warnings.len() - 1];
+    assert!(verdict.starts_with("the net did not learn: ") && verdict.contains("guessing, ln 5"));
     assert!(
         history
             .lines()
@@ -349,7 +353,7 @@ fn a_run_that_does_not_learn_is_told_why() {
     let quiet = folder
         .train(&format!("{args} --out quiet --quiet --json"))
         .ok();
-    assert_eq!(quiet.stderr, "");
+    assert_eq!(quiet.stderr, format!("warning: {verdict}\n"));
     assert_same_run(&folder, "loud", "quiet");
     let events = quiet.json();
     assert_eq!(events[1]["finding"], "raw-logit-gradient");

@@ -111,12 +111,12 @@ fn a_configuration_repeats_its_run() {
 #[test]
 fn flags_win_over_the_configuration() {
     let folder = Folder::new();
-    folder.train(&format!("{SMALL} --out first")).ok();
+    folder.train(&format!("{SMALL} --lr 0.3 --out first")).ok();
     folder
         .train("--config first/config.toml --seed 2 --epochs 2 --out changed")
         .ok();
     folder
-        .train("--data data --hidden 8 --batch 16 --seed 2 --epochs 2 --out asked")
+        .train("--data data --hidden 8 --batch 16 --lr 0.3 --seed 2 --epochs 2 --out asked")
         .ok();
     assert_same_run(&folder, "changed", "asked");
     assert_eq!(folder.text("changed/history.csv").lines().count(), 3);

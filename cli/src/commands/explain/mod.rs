@@ -143,7 +143,7 @@ impl Trainer<'_> {
     }
 
     fn train(&self, line: &str, settings: &Settings) -> Result<Run, Failure> {
-        let setup = Setup::new(settings, self.corpus, self.engine)?;
+        let setup = Setup::new(settings.clone(), self.corpus, self.engine)?;
         let mut net = setup.net();
         let mut workspace = setup.workspace(1);
         let mut notes = Notes {

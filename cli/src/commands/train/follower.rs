@@ -5,7 +5,7 @@ use crate::output::progress::Progress;
 use crate::run_folder::Saver;
 use crate::signals::Signals;
 use handwritten::Checkpoint;
-use handwritten::training::diagnosis::{Monitor, Observation};
+use handwritten::training::diagnosis::Monitor;
 use handwritten::training::{Control, EpochReport, Observer, StepReport, TrainingState};
 use std::time::{Duration, Instant};
 
@@ -63,9 +63,9 @@ impl Follower {
         self.saver.failure()
     }
 
-    /// The observation after each epoch.
-    pub(super) fn observations(&self) -> &[Observation] {
-        self.monitor.observations()
+    /// The diagnosis of the run.
+    pub(super) fn monitor(&self) -> &Monitor {
+        &self.monitor
     }
 
     /// Seconds that the steps of each epoch took, without validation.

@@ -3,6 +3,7 @@
 mod follower;
 mod memory;
 mod results;
+mod verdict;
 
 use crate::args::TrainArgs;
 use crate::failure::Failure;
@@ -16,10 +17,11 @@ use crate::settings::Settings;
 use crate::setup::{self, Engine, Setup};
 use crate::signals::{Signal, Signals};
 use follower::Follower;
-use handwritten::data::Splits;
+use handwritten::data::{Normalisation, Splits};
 use handwritten::files::KnownDataset;
 use handwritten::net::params_len;
 use handwritten::training::diagnosis::Monitor;
+use handwritten::training::{ChosenRate, TrainError};
 use handwritten::{Batch, Checkpoint, Workspace, resume};
 use serde_json::json;
 use std::fs;
@@ -48,15 +50,16 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
         }
     };
     args.common.pool()?.install(|| {
-        let corpus = setup::load(settings.data.as_deref())?;
+        let (corpus, normalisation) = setup::load_normalised(&settings)?;
         // Absolute, so that config.toml repeats the run from any folder.
         let data = std::path::absolute(&corpus.dir).unwrap_or_else(|_| corpus.dir.clone());
         settings.data = Some(data);
-        let setup = Setup::new(&settings, &corpus, engine)?;
+        let mut setup = Setup::new(settings, &corpus, engine)?;
         memory::refuse_without(&setup.widths, rayon::current_num_threads())?;
         let workspace = setup.training_workspace()?;
+        let chosen_rate = setup.choose_rate();
         let identity = Identity {
-            settings: settings.to_toml().map_err(Failure::new)?,
+            settings: setup.settings.to_toml().map_err(Failure::new)?,
             data_sha256: corpus.fingerprint.clone(),
             is_fused: engine.isa.is_fused(),
         };
@@ -74,6 +77,8 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
             setup: &setup,
             classes: class_names(corpus.source, corpus.train.classes()),
             source: corpus.source,
+            normalisation,
+            chosen_rate,
             identity,
             folder: &folder,
             quiet: args.quiet,
@@ -90,6 +95,9 @@ struct Job<'a> {
     setup: &'a Setup<'a>,
     classes: Vec<String>,
     source: KnownDataset,
+    normalisation: Normalisation,
+    /// What the learning rate was chosen by, if it was not given.
+    chosen_rate: Option<ChosenRate>,
     identity: Identity,
     folder: &'a Folder,
     quiet: bool,
@@ -100,7 +108,7 @@ struct Job<'a> {
 
 impl Job<'_> {
     fn settings(&self) -> &Settings {
-        self.setup.settings
+        &self.setup.settings
     }
 
     fn run(
@@ -138,7 +146,10 @@ impl Job<'_> {
             // Resumed from its first step, it would fail in the same way.
             let _ = fs::remove_file(self.folder.path.join(CHECKPOINT));
         }
-        result?;
+        result.map_err(|error| {
+            let advised = follower.monitor().advised_rate();
+            failure_of(error, config.learning_rate.peak, advised)
+        })?;
         if !run.is_complete() {
             return match (follower.save_failure(), self.signals.caught()) {
                 (Some(failure), _) => Err(Failure::new(failure)),
@@ -153,10 +164,19 @@ impl Job<'_> {
         let seconds = follower.epoch_seconds();
         let isa = self.setup.engine.isa;
         let machine = Machine::new(clock, isa, threads, resumed_after, (began, ended), seconds);
-        let written = self.write(&run, follower.observations(), &evaluation, &machine);
+        let written = self.write(
+            &run,
+            follower.monitor().observations(),
+            &evaluation,
+            &machine,
+        );
         // The results are on disk before an error of stdout ends the program.
         printed?;
         self.conclude(&run, &evaluation, &machine)?;
+        let monitor = follower.monitor();
+        if let Some(said) = self.verdict(&run, monitor.findings(), monitor.advised_rate()) {
+            output::warn(&said);
+        }
         written?;
         self.say_written();
         Ok(())
@@ -216,6 +236,9 @@ impl Job<'_> {
             "parameters": params_len(&self.setup.widths),
             "seed": config.seed,
             "epochs": config.epochs,
+            "learning_rate": config.learning_rate.peak,
+            "learning_rate_bound": self.chosen_rate.map(|chosen| chosen.bound.to_string()),
+            "normalisation": self.normalisation.to_string(),
             "threads": threads,
             "run": self.folder.path.display().to_string(),
         });
@@ -249,6 +272,17 @@ impl Job<'_> {
             config.seed,
             self.setup.engine.isa.name(),
         ));
+        if self.normalisation != Normalisation::RAW {
+            output::remark(&format!(
+                "pixels are normalised: inputs are {} (--pixels raw leaves them as they are)",
+                self.normalisation
+            ));
+        }
+        if let Some(ChosenRate { rate, bound, .. }) = self.chosen_rate {
+            output::remark(&format!(
+                "learning rate {rate}, as high as {bound} allows (--lr takes another)"
+            ));
+        }
         if let Some(Saved { run, .. }) = saved {
             output::remark(&format!(
                 "resuming after {} epochs and {} steps",
@@ -261,6 +295,19 @@ impl Job<'_> {
     /// The folder of the data set.
     fn data(&self) -> &Path {
         self.settings().data.as_deref().unwrap_or(Path::new(""))
+    }
+}
+
+/// The failure of a training. If its loss overflowed at a rate above the advised one, it
+/// names that.
+fn failure_of(error: TrainError, rate: f64, advised: Option<f64>) -> Failure {
+    let advised = advised.filter(|&advised| rate > advised && error.non_finite().is_some());
+    let failure = Failure::from(error);
+    match advised {
+        Some(advised) => failure.and(&format!(
+            "the learning rate is {rate}, take {advised} for this net and batch size"
+        )),
+        None => failure,
     }
 }
 

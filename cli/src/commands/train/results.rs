@@ -6,7 +6,7 @@ use crate::output;
 use crate::output::plot::{LossCurves, confusion_svg, loss_png, loss_svg};
 use crate::output::report::{self, dashed};
 use crate::run_folder::{CHECKPOINT, FILES, Machine};
-use handwritten::data::{Normalisation, Splits};
+use handwritten::data::Splits;
 use handwritten::files;
 use handwritten::files::model::{self, Metadata};
 use handwritten::training::EpochReport;
@@ -57,7 +57,7 @@ impl Job<'_> {
         let best = &run.history[run.best_epoch - 1];
         Metadata {
             image: (images.rows(), images.columns()),
-            normalisation: Normalisation::RAW,
+            normalisation: self.normalisation,
             classes: self.classes.clone(),
             data: self.source.to_string(),
             data_sha256: self.identity.data_sha256.clone(),
