@@ -10,13 +10,15 @@
 //! ```
 //!
 //! Each sum is one chain in ascending order of the index that is summed over, from the
-//! bias or from 0 on, and each product is a multiply-add of its chain. Of the crate's
-//! arithmetic only its functions of one number are called, whose polynomials define their
-//! bits: sigmoid, tanh, relu, exp and ln.
+//! bias or from 0 on, and each product is a multiply-add of its chain. The functions of one
+//! number have the polynomials of Cephes (S. L. Moshier, netlib.org/cephes, `single/`), with
+//! its coefficients to eight digits, and the order of operations written here.
+//!
+//! Of the crate, this file uses the names of the choices (activation, reduction, rule of the
+//! update), and none of its arithmetic.
 
-use handwritten::compute::{isa::InstructionSet, vector};
 use handwritten::net::optimizer::Update;
-use handwritten::{Activation, Isa};
+use handwritten::{Activation, Reduction};
 
 /// A net in training.
 #[derive(Clone)]
@@ -80,7 +82,9 @@ impl Reference {
                 }
             }
             if l + 2 < self.widths.len() {
-                self.activation.apply(portable(), &mut z);
+                for z in &mut z {
+                    *z = self.sigma(*z);
+                }
             }
             a.push(z);
         }
@@ -90,13 +94,16 @@ impl Reference {
     /// The gradient by the logits, B×classes, and the sum of the losses −ln softmax(z)[label].
     pub(crate) fn loss(&self, logits: &[f32], labels: &[u8], update: &Update) -> (Vec<f32>, f64) {
         let classes = logits.len() / labels.len();
-        let scale = update.reduction.scale(labels.len()) as f32;
+        let scale = match update.reduction {
+            Reduction::Mean => (1.0 / labels.len() as f64) as f32,
+            Reduction::Sum => 1.0,
+            other => panic!("the reference has no {other:?}"),
+        };
         let smoothing = update.label_smoothing;
         let (mut dlogits, mut loss) = (vec![], 0.0);
         for (z, &label) in logits.chunks(classes).zip(labels) {
             let max = z.iter().fold(f32::NEG_INFINITY, |max, &z| max.max(z));
-            let mut exps: Vec<f32> = z.iter().map(|z| z - max).collect();
-            vector::exp(portable(), &mut exps);
+            let exps: Vec<f32> = z.iter().map(|z| exp(z - max)).collect();
             let mut sum = 0.0;
             for exp in &exps {
                 sum += exp;
@@ -108,7 +115,7 @@ impl Reference {
                 }
                 dlogits.push(dz);
             }
-            loss += f64::from(vector::ln(sum) - (z[usize::from(label)] - max));
+            loss += f64::from(ln(sum) - (z[usize::from(label)] - max));
         }
         (dlogits, loss)
     }
@@ -200,6 +207,16 @@ impl Reference {
         }
     }
 
+    fn sigma(&self, z: f32) -> f32 {
+        match self.activation {
+            Activation::Sigmoid => sigmoid(z),
+            Activation::Relu if z < 0.0 => 0.0,
+            Activation::Relu => z,
+            Activation::Tanh => tanh(z),
+            other => panic!("the reference has no {other:?}"),
+        }
+    }
+
     /// σ′(z) where a = σ(z).
     fn slope(&self, a: f32) -> f32 {
         match self.activation {
@@ -211,14 +228,98 @@ impl Reference {
     }
 }
 
-/// The instruction set without intrinsics, whose functions of one number are plain Rust.
-fn portable() -> Isa {
-    Isa::new(InstructionSet::Portable).unwrap()
+/// ln 2 in two parts: a product of the first, which has ten bits, and an exponent is exact.
+const LN_2_HIGH: f32 = 355.0 / 512.0;
+const LN_2_LOW: f32 = -2.121_944_4e-4;
+
+/// eˣ = 2ⁿ·eʳ with x = n·ln 2 + r and |r| ≤ ln 2 / 2; the polynomial is that of `expf.c`.
+fn exp(x: f32) -> f32 {
+    const P: [f32; 6] = [
+        1.987_569_1e-4,
+        1.398_199_9e-3,
+        8.333_452e-3,
+        4.166_579_6e-2,
+        1.666_666_5e-1,
+        0.5,
+    ];
+    // Beyond these bounds eˣ is rounded to 0 or to infinity.
+    let x = x.clamp(-104.0, 89.0);
+    let n = (x * std::f32::consts::LOG2_E).round_ties_even();
+    let r = x - n * LN_2_HIGH - n * LN_2_LOW;
+    let e_to_r = horner(&P, r) * (r * r) + r + 1.0;
+    // All numbers of f32 are normal ones of f64, where the product is exact: it is rounded once.
+    let two_to_n = f64::from_bits(((n as i64 + 1023) as u64) << 52);
+    (f64::from(e_to_r) * two_to_n) as f32
+}
+
+/// ln x = n·ln 2 + ln(1 + r) with x = 2ⁿ·(1 + r) and √½ ≤ 1 + r < √2; the polynomial is
+/// that of `logf.c`. x is a sum of exponentials of which one is e⁰, so it is not below 1.
+fn ln(x: f32) -> f32 {
+    const P: [f32; 9] = [
+        7.037_683_6e-2,
+        -1.151_461e-1,
+        1.167_699_9e-1,
+        -1.242_014_1e-1,
+        1.424_932_3e-1,
+        -1.666_805_7e-1,
+        2.000_071_5e-1,
+        -2.499_999_4e-1,
+        3.333_333e-1,
+    ];
+    if !(1.0..f32::INFINITY).contains(&x) {
+        assert!(x.is_nan() || x == f32::INFINITY, "ln {x}");
+        return x;
+    }
+    let (mut m, mut n) = (x, 0.0);
+    while m >= 1.0 {
+        (m, n) = (m / 2.0, n + 1.0);
+    }
+    if m < std::f32::consts::FRAC_1_SQRT_2 {
+        (m, n) = (m * 2.0, n - 1.0);
+    }
+    let r = m - 1.0;
+    let square = r * r;
+    let rest = horner(&P, r) * r * square + n * LN_2_LOW - 0.5 * square;
+    r + rest + n * LN_2_HIGH
+}
+
+/// 1 / (1 + e⁻ˣ) = eˣ / (1 + eˣ), whichever has the exponential that is at most 1.
+fn sigmoid(x: f32) -> f32 {
+    let e = exp(-x.abs());
+    let numerator = if x < 0.0 { e } else { 1.0 };
+    numerator / (1.0 + e)
+}
+
+/// tanh x, near zero by the polynomial of `tanhf.c`, elsewhere by ±(1 − 2 / (e^2|x| + 1)).
+fn tanh(x: f32) -> f32 {
+    const P: [f32; 5] = [
+        -5.704_988_7e-3,
+        2.063_909e-2,
+        -5.373_971_6e-2,
+        1.333_144_2e-1,
+        -3.333_328e-1,
+    ];
+    if x.abs() < 0.625 {
+        let square = x * x;
+        return horner(&P, square) * square * x + x;
+    }
+    let positive = 1.0 - 2.0 / (exp(2.0 * x.abs()) + 1.0);
+    if x < 0.0 { -positive } else { positive }
+}
+
+/// The polynomial with these coefficients, that of the highest power first.
+fn horner(coefficients: &[f32], x: f32) -> f32 {
+    let mut sum = coefficients[0];
+    for coefficient in &coefficients[1..] {
+        sum = sum * x + coefficient;
+    }
+    sum
 }
 
 mod tests {
     use super::*;
-    use handwritten::{Momentum, Reduction};
+    use handwritten::compute::vector;
+    use handwritten::{Isa, Momentum};
 
     /// Two inputs, one hidden unit, two classes; all velocities are 1.
     ///
@@ -367,5 +468,91 @@ mod tests {
         let lost = f32::EPSILON * f32::EPSILON;
         assert_eq!(tiny(true).multiply_add(x, x, rest), lost);
         assert_eq!(tiny(false).multiply_add(x, x, rest), 0.0);
+    }
+
+    /// About four million numbers of both signs, among them 0, the subnormal ones and
+    /// infinity; then NaN.
+    fn numbers() -> impl Iterator<Item = f32> {
+        let bits = (0..=f32::INFINITY.to_bits()).step_by(1024);
+        let signs = bits.flat_map(|bits| [f32::from_bits(bits), -f32::from_bits(bits)]);
+        signs.chain([f32::NAN])
+    }
+
+    /// The distance from the truth in units of the last place of the number nearest to it.
+    fn ulps(x: f32, truth: f64) -> f64 {
+        let nearest = (truth as f32).abs();
+        if x == truth as f32 || x.is_nan() && truth.is_nan() {
+            return 0.0;
+        }
+        let ulp = f32::from_bits(nearest.to_bits() + 1) - nearest;
+        (f64::from(x) - truth).abs() / f64::from(ulp)
+    }
+
+    #[test]
+    fn functions_have_their_values_at_numbers_known_by_hand() {
+        assert_eq!(
+            [exp(0.0), exp(-104.0), exp(89.0)],
+            [1.0, 0.0, f32::INFINITY]
+        );
+        assert_eq!([ln(1.0), ln(f32::INFINITY)], [0.0, f32::INFINITY]);
+        assert_eq!([-104.0, 0.0, 104.0].map(sigmoid), [0.0, 0.5, 1.0]);
+        assert_eq!([-104.0, 0.0, 104.0].map(tanh), [-1.0, 0.0, 1.0]);
+    }
+
+    /// In units of the last place, exp and ln are within 2, half of one for each of four: the
+    /// polynomial (Cephes states a relative error of at most 2⁻²³), its argument, the last two
+    /// additions. Sigmoid and tanh add a half for each of an addition and a division: 3.
+    #[test]
+    fn functions_are_those_of_double_precision_but_for_rounding() {
+        let sigmoid_64 = |x: f64| 1.0 / (1.0 + (-x).exp());
+        let mut worst = [0.0_f64; 4];
+        for x in numbers() {
+            let (wide, at_least_1) = (f64::from(x), x.is_nan() || x >= 1.0);
+            for (worst, error) in worst.iter_mut().zip([
+                ulps(exp(x), wide.exp()),
+                ulps(sigmoid(x), sigmoid_64(wide)),
+                ulps(tanh(x), wide.tanh()),
+                if at_least_1 {
+                    ulps(ln(x), wide.ln())
+                } else {
+                    0.0
+                },
+            ]) {
+                *worst = worst.max(error);
+            }
+        }
+        assert!(worst[0] <= 2.0 && worst[3] <= 2.0, "exp, ln: {worst:?}");
+        assert!(
+            worst[1] <= 3.0 && worst[2] <= 3.0,
+            "sigmoid, tanh: {worst:?}"
+        );
+    }
+
+    #[test]
+    fn functions_have_the_bits_of_the_crate_with_every_instruction_set() {
+        type Functions = (fn(f32) -> f32, fn(Isa, &mut [f32]));
+        let xs: Vec<f32> = numbers().collect();
+        let pairs: [Functions; 3] = [
+            (exp, vector::exp),
+            (sigmoid, vector::sigmoid),
+            (tanh, vector::tanh),
+        ];
+        for isa in Isa::available() {
+            for (ours, theirs) in pairs {
+                let mut ys = xs.clone();
+                theirs(isa, &mut ys);
+                for (&x, y) in xs.iter().zip(ys) {
+                    let ours = ours(x);
+                    assert!(same(ours, y), "f({x}) = {ours}, {y} with {}", isa.name());
+                }
+            }
+        }
+        for &x in xs.iter().filter(|x| x.is_nan() || **x >= 1.0) {
+            assert!(same(ln(x), vector::ln(x)), "ln {x}");
+        }
+    }
+
+    fn same(x: f32, y: f32) -> bool {
+        x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan()
     }
 }
