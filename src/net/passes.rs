@@ -13,8 +13,71 @@
 use crate::compute::gemm::{Context, Product, Start};
 use crate::compute::matrix::{MatMut, MatRef};
 use crate::compute::vector;
-use crate::net::{Layer, NetRef, activations_len, layers};
+use crate::net::{Layer, LayerLayout, NetRef, activations_len};
 
+// Both passes through layer `l`, which has D inputs and H outputs. X is its input: that of
+// the net, or A of the layer below.
+impl NetRef<'_> {
+    /// Forward: A = σ(Z) with Z = b + X·W, or Z itself in the last layer.
+    pub(crate) fn layer_forward(
+        &self,
+        l: usize,
+        x: MatRef<'_>,
+        a: &mut [f32],
+        ctx: &mut Context<'_>,
+    ) {
+        let (isa, Layer { weights, biases }) = (ctx.isa(), self.layer(l));
+        // Z = b + X·W           B×H = H + (B×D)·(D×H), chains that start from the biases
+        let mut z = Product::new(x, weights).start(Start::Row(biases));
+        // A = σ(Z)              B×H, each part as soon as its sums are complete
+        let sigma = |_, _, z: &mut [f32]| self.activation.apply(isa, z);
+        if l + 1 < self.depth() {
+            z = z.epilogue(&sigma);
+        }
+        z.compute(MatMut::new(a, x.rows(), biases.len()), ctx);
+    }
+
+    /// Backward, the parameters: adds dW = Xᵀ·dZ and db = Σ rows dZ to `gradient`.
+    fn layer_gradient(
+        &self,
+        l: usize,
+        x: MatRef<'_>,
+        dz: MatRef<'_>,
+        gradient: &mut [f32],
+        ctx: &mut Context<'_>,
+    ) {
+        let layer = LayerLayout::of(self.widths, l);
+        // dW += Xᵀ·dZ           D×H = (B×D)ᵀ·(B×H)
+        let dw = &mut gradient[layer.weights()];
+        let dw = MatMut::new(dw, layer.inputs, layer.outputs);
+        Product::new(x.t(), dz).start(Start::C).compute(dw, ctx);
+        // db += Σ rows dZ       H = Σ over B of B×H
+        vector::add_rows(ctx.isa(), &mut gradient[layer.biases()], dz.as_slice());
+    }
+
+    /// Backward, the layer below, whose A is `x`: its dZ = dZ·Wᵀ ⊙ σ′(Z).
+    pub(crate) fn layer_backward(
+        &self,
+        l: usize,
+        dz: MatRef<'_>,
+        x: MatRef<'_>,
+        below: &mut [f32],
+        ctx: &mut Context<'_>,
+    ) {
+        let (isa, Layer { weights, .. }) = (ctx.isa(), self.layer(l));
+        // dX = dZ·Wᵀ            B×D = (B×H)·(D×H)ᵀ
+        let dx = Product::new(dz, weights.t());
+        // dZ below = dX ⊙ σ′(Z) B×D, with σ′(Z) from X = σ(Z)
+        let times_derivative = |i: usize, j: usize, dx: &mut [f32]| {
+            let x = &x.row(i)[j..j + dx.len()];
+            self.activation.mul_derivative(isa, x, dx);
+        };
+        dx.epilogue(&times_derivative)
+            .compute(MatMut::new(below, x.rows(), x.cols()), ctx);
+    }
+}
+
+// Both passes through all layers.
 impl NetRef<'_> {
     /// Makes the forward pass: fills `activations`, layer after layer, and returns the
     /// logits, B×C.
@@ -29,35 +92,15 @@ impl NetRef<'_> {
         activations: &'b mut [f32],
         ctx: &mut Context<'_>,
     ) -> MatRef<'b> {
-        let examples = x.rows();
-        assert_eq!(activations.len(), activations_len(self.widths, examples));
+        let rows = x.rows();
+        assert_eq!(activations.len(), activations_len(self.widths, rows));
         let (mut input, mut rest) = (x, activations);
-        for (l, layer) in layers(self.widths).enumerate() {
-            let (a, after) = rest.split_at_mut(examples * layer.outputs);
-            self.layer_forward(l, input, a, ctx); // A = σ(b + input·W)   B×outputs
-            (input, rest) = (MatRef::new(a, examples, layer.outputs), after);
+        for (l, &outputs) in self.widths[1..].iter().enumerate() {
+            let (a, after) = rest.split_at_mut(rows * outputs);
+            self.layer_forward(l, input, a, ctx);
+            (input, rest) = (MatRef::new(a, rows, outputs), after);
         }
         input
-    }
-
-    /// Computes A = σ(b + input·W) of layer `l`, without σ in the last layer.
-    pub(crate) fn layer_forward(
-        &self,
-        l: usize,
-        input: MatRef<'_>,
-        a: &mut [f32],
-        ctx: &mut Context<'_>,
-    ) {
-        let (isa, Layer { weights, biases }) = (ctx.isa(), self.layer(l));
-        // Z = b + input·W       B×outputs = (B×inputs)·(inputs×outputs)
-        // The chains of the product start from the biases; σ is applied to each part
-        // of Z as soon as its sums are complete.
-        let sigma = |_, _, z: &mut [f32]| self.activation.apply(isa, z);
-        let mut z = Product::new(input, weights).start(Start::Row(biases));
-        if l + 1 < self.depth() {
-            z = z.epilogue(&sigma);
-        }
-        z.compute(MatMut::new(a, input.rows(), biases.len()), ctx);
     }
 
     /// Makes the backward pass: adds the gradient of the loss by every parameter to
@@ -78,51 +121,22 @@ impl NetRef<'_> {
         gradient: &mut [f32],
         ctx: &mut Context<'_>,
     ) {
-        let (isa, examples) = (ctx.isa(), x.rows());
-        assert_eq!(activations.len(), activations_len(self.widths, examples));
+        let rows = x.rows();
+        assert_eq!(activations.len(), activations_len(self.widths, rows));
         assert_eq!(deltas.len(), activations.len());
         assert_eq!(gradient.len(), self.params.len());
-        let mut below = deltas;
-        for (l, layer) in layers(self.widths).enumerate().rev() {
-            let (inputs, outputs) = (layer.inputs, layer.outputs);
-            let (rest, dz) = below.split_at_mut(below.len() - examples * outputs);
-            let dz = MatRef::new(dz, examples, outputs);
-            // dW += Aᵀ·dZ           inputs×outputs = (B×inputs)ᵀ·(B×outputs); A of layer 0 is X
-            let a = match l {
-                0 => x,
-                _ => self.activation_of(l - 1, activations),
-            };
-            let dw = MatMut::new(&mut gradient[layer.weights()], inputs, outputs);
-            Product::new(a.t(), dz).start(Start::C).compute(dw, ctx);
-            // db += Σ rows dZ       outputs = Σ over B of B×outputs
-            vector::add_rows(isa, &mut gradient[layer.biases()], dz.as_slice());
-            // dZ = dZ·Wᵀ ⊙ σ′(Z)    B×inputs = (B×outputs)·(inputs×outputs)ᵀ, of the layer below
-            if l > 0 {
-                let start = rest.len() - examples * inputs;
-                self.layer_backward(l, dz, a, &mut rest[start..], ctx);
+        let mut rest = deltas;
+        for (l, &outputs) in self.widths[1..].iter().enumerate().rev() {
+            let (below, dz) = rest.split_at_mut(rest.len() - rows * outputs);
+            let dz = MatRef::new(dz, rows, outputs);
+            if l == 0 {
+                return self.layer_gradient(l, x, dz, gradient, ctx);
             }
-            below = rest;
+            let input = self.activation_of(l - 1, activations);
+            self.layer_gradient(l, input, dz, gradient, ctx);
+            let start = below.len() - rows * input.cols();
+            self.layer_backward(l, dz, input, &mut below[start..], ctx);
+            rest = below;
         }
-    }
-
-    /// Computes dZ of the layer below layer `l`, from dZ of layer `l` and the
-    /// activations `a` between them: dZ·Wᵀ ⊙ σ′(Z).
-    pub(crate) fn layer_backward(
-        &self,
-        l: usize,
-        dz: MatRef<'_>,
-        a: MatRef<'_>,
-        below: &mut [f32],
-        ctx: &mut Context<'_>,
-    ) {
-        let isa = ctx.isa();
-        let times_derivative = |i: usize, j: usize, da: &mut [f32]| {
-            let a = &a.row(i)[j..j + da.len()];
-            self.activation.mul_derivative(isa, a, da);
-        };
-        // dZ·Wᵀ                 B×inputs = (B×outputs)·(inputs×outputs)ᵀ
-        Product::new(dz, self.layer(l).weights.t())
-            .epilogue(&times_derivative)
-            .compute(MatMut::new(below, a.rows(), a.cols()), ctx);
     }
 }
