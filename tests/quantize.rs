@@ -64,36 +64,104 @@ fn random_image(rng: &mut impl Rng, len: usize) -> Vec<u8> {
     (0..len).map(|_| pixel(rng.next_u32())).collect()
 }
 
+/// Bound on the relative error of some ten operations in single precision, or of an
+/// activation, which is within 3 units in the last place.
+const ROUNDING: f64 = 8.0 * f32::EPSILON as f64;
+
+/// σ(z), and the steepest slope of σ.
+fn sigma(activation: Activation, z: f64) -> (f64, f64) {
+    match activation {
+        Activation::Sigmoid => (1.0 / (1.0 + (-z).exp()), 0.25),
+        Activation::Tanh => (z.tanh(), 1.0),
+        _ => (z.max(0.0), 1.0),
+    }
+}
+
+/// A number of a definition, and a bound on the error of what is compared with it.
+type Bounded = (f64, f64);
+
 /// The definition at the head of the module, with sums of integers and all else in double
-/// precision.
-fn expected(net: &Quantized, image: &[u8]) -> Vec<f64> {
-    let (mut x, mut unit): (Vec<f64>, f64) = (
-        image.iter().map(|&byte| f64::from(byte) / 255.0).collect(),
-        1.0 / 255.0,
-    );
+/// precision. Where an input lies so near the middle of two integers that rounding in single
+/// precision decides between them, the bound covers both.
+fn expected(net: &Quantized, image: &[u8]) -> Vec<Bounded> {
+    let mut n: Vec<(i64, f64)> = image.iter().map(|&byte| (byte.into(), 0.0)).collect();
+    let (mut unit, mut error_of_unit) = (1.0 / 255.0, 0.0);
     let (mut weight, mut output) = (0, 0);
     for (l, shape) in net.widths.windows(2).enumerate() {
-        let n: Vec<i64> = x.iter().map(|x| (x / unit).round() as i64).collect();
         let z = (0..shape[1]).map(|j| {
             let q = |i: usize| i64::from(net.weights[weight + i * shape[1] + j]);
-            let sum: i64 = n.iter().enumerate().map(|(i, n)| n * q(i)).sum();
-            let scale = f64::from(net.scales[output + j]) * unit;
-            f64::from(net.biases[output + j]) + sum as f64 * scale
+            let sum: i64 = n.iter().enumerate().map(|(i, (n, _))| n * q(i)).sum();
+            let off = n
+                .iter()
+                .enumerate()
+                .map(|(i, (_, off))| off * q(i).abs() as f64);
+            let (scale, bias) = (f64::from(net.scales[output + j]), net.biases[output + j]);
+            let (product, bias) = (sum as f64 * scale * unit, f64::from(bias));
+            let error = off.sum::<f64>() * scale * unit
+                + sum.abs() as f64 * scale * error_of_unit
+                + ROUNDING * (product.abs() + bias.abs());
+            (bias + product, error)
         });
-        let z: Vec<f64> = z.collect();
+        let z: Vec<Bounded> = z.collect();
         (weight, output) = (weight + shape[0] * shape[1], output + shape[1]);
         if l + 2 == net.widths.len() {
             return z;
         }
-        let sigma = |z: f64| match net.activation {
-            Activation::Sigmoid => 1.0 / (1.0 + (-z).exp()),
-            Activation::Tanh => z.tanh(),
-            _ => z.max(0.0),
+        let a = z.into_iter().map(|(z, error)| {
+            let (a, slope) = sigma(net.activation, z);
+            (a, slope * error + ROUNDING * a.abs())
+        });
+        let a: Vec<Bounded> = a.collect();
+        let largest = a.iter().fold(0.0, |max: f64, (a, _)| max.max(a.abs()));
+        unit = largest / 255.0;
+        error_of_unit = a.iter().fold(0.0, |max: f64, (_, error)| max.max(*error)) / 255.0;
+        let integer = |&(a, error): &Bounded| {
+            let n = a / unit;
+            let error = (error + n.abs() * error_of_unit) / unit + ROUNDING * n.abs();
+            let off = (n + error).round() - (n - error).round();
+            (n.round() as i64, off)
         };
-        x = z.into_iter().map(sigma).collect();
-        unit = x.iter().fold(0.0, |max: f64, x| max.max(x.abs())) / 255.0;
+        n = a.iter().map(integer).collect();
     }
-    x
+    panic!("a net without layers")
+}
+
+/// The logits of a net, and how far eight bits may be from them: half a unit of each weight
+/// and of each activation.
+fn bounded(net: NetRef<'_>, image: &[u8]) -> Vec<Bounded> {
+    let pixels = image.iter().map(|&byte| (f64::from(byte) / 255.0, 0.0));
+    let mut x: Vec<Bounded> = pixels.collect();
+    for l in 0..net.depth() {
+        let layer = net.layer(l);
+        let rounding = layer.weights.rows() as f64 * f64::from(f32::EPSILON);
+        let z = (0..layer.biases.len()).map(|j| {
+            let w = |i: usize| f64::from(layer.weights.at(i, j));
+            let largest = (0..x.len()).fold(0.0, |max: f64, i| max.max(w(i).abs()));
+            let half = largest / 127.0 / 2.0;
+            let (mut z, mut error) = (f64::from(layer.biases[j]), 0.0);
+            for (i, &(x, error_of_x)) in x.iter().enumerate() {
+                z += x * w(i);
+                error += w(i).abs() * error_of_x + (x.abs() + error_of_x) * half;
+                error += rounding * (x * w(i)).abs();
+            }
+            (z, error + ROUNDING * z.abs())
+        });
+        let z: Vec<Bounded> = z.collect();
+        if l + 1 == net.depth() {
+            return z;
+        }
+        let a = z.into_iter().map(|(z, error)| {
+            let (a, slope) = sigma(net.activation(), z);
+            (a, slope * error + ROUNDING * a.abs())
+        });
+        x = a.collect();
+        let largest = x
+            .iter()
+            .fold(0.0, |max: f64, (a, error)| max.max(a.abs() + error));
+        x.iter_mut()
+            .for_each(|(_, error)| *error += largest / 255.0 / 2.0);
+    }
+    panic!("a net without layers")
 }
 
 #[test]
@@ -115,10 +183,9 @@ fn logits_are_those_of_the_definition_and_the_same_on_every_arm() {
                         .unwrap();
                     let bits: Vec<u32> = logits.iter().map(|z| z.to_bits()).collect();
                     assert_eq!(*seen.get_or_insert(bits.clone()), bits, "{}", isa.name());
-                    // An activation that lies between two integers may go either
-                    // way, which moves a logit by a 255th of a weight.
-                    for (z, exact) in logits.iter().zip(expected(&net, &image)) {
-                        assert!((f64::from(*z) - exact).abs() < 0.01, "{z} {exact}");
+                    for (z, (exact, bound)) in logits.iter().zip(expected(&net, &image)) {
+                        let error = (f64::from(*z) - exact).abs();
+                        assert!(error <= bound, "{z} for {exact}: {error:e} > {bound:e}");
                     }
                 }
             }
@@ -141,8 +208,12 @@ fn logits_are_near_those_of_the_net_itself() {
             let isa = Isa::detect();
             let logits = net.logits(isa, &image, &mut a).unwrap();
             let quantized = eight.view().logits(isa, &image, &mut sums, &mut b).unwrap();
-            for (z, q) in logits.iter().zip(&*quantized) {
-                assert!((z - q).abs() < 0.02, "{z} {q}");
+            let pairs = logits.iter().zip(&*quantized);
+            for ((z, q), (exact, bound)) in pairs.zip(bounded(net, &image)) {
+                for z in [z, q] {
+                    let error = (f64::from(*z) - exact).abs();
+                    assert!(error <= bound, "{z} for {exact}: {error:e} > {bound:e}");
+                }
             }
             assert_ne!(logits, quantized);
         }

@@ -4,12 +4,17 @@
 #![cfg(feature = "alloc")]
 
 mod common;
+#[path = "common/reference.rs"]
+mod reference;
 
-use common::{Oracle, examples, random_images, random_params, relative_error, tensors, widen};
+use common::{
+    Oracle, UNIT, examples, random_images, random_params, relative_error, rounding, tensors, widen,
+};
 use handwritten::compute::rng::{Stream, generator, shuffle};
 use handwritten::data::{Dataset, Subset};
 use handwritten::net::Tensor;
 use handwritten::net::defects::Defects;
+use handwritten::net::optimizer::Update;
 use handwritten::training::{
     ConfigError, Control, EpochReport, NonFiniteError, Outcome, StepReport, TrainError,
     TrainingState,
@@ -19,6 +24,7 @@ use handwritten::{
     Schedule, Workspace, resume, train,
 };
 use rand_core::Rng;
+use reference::Reference;
 #[cfg(feature = "rayon")]
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -128,77 +134,47 @@ fn rate(rate: &LearningRate, step: usize, steps: usize, epochs: usize) -> f64 {
     }
 }
 
-/// The whole run in `f64`: the net, and the training and validation loss of
-/// each epoch.
-fn oracle_run(net: &Net, data: &Subset<'_>, val: &Subset<'_>, config: &Config) -> OracleRun {
+/// A step with all images in `f64`: the parameters after it, and the losses before it and
+/// after it.
+fn oracle_step(net: &Net, data: &Subset<'_>, config: &Config) -> (Vec<f64>, [f64; 2]) {
     let mut oracle = Oracle {
         widths: net.view().widths().to_vec(),
         activation: net.view().activation(),
         params: widen(net.view().params()),
     };
-    let mean = |sum: f64, count: usize| match config.reduction {
-        Reduction::Mean => sum / count as f64,
-        Reduction::Sum => sum,
-        other => panic!("the oracle has no {other:?}"),
-    };
-    let batch = match config.batch {
-        Batch::Full => data.len(),
-        Batch::Mini(batch) => batch,
-    };
-    let steps = data.len().div_ceil(batch);
+    let (x, labels) = examples(data.dataset(), data.indices());
+    let (reduction, smoothing) = (config.reduction, f64::from(config.label_smoothing));
+    let (before, gradient) = oracle.smoothed_gradient(&x, &labels, reduction, smoothing);
     let mut velocity = vec![0.0; oracle.params.len()];
-    let mut rng = generator(config.seed, Stream::Shuffle);
-    let mut losses = Vec::new();
-    let mut done = 0;
-    for _ in 0..config.epochs {
-        let mut order = data.indices().to_vec();
-        if config.batch != Batch::Full {
-            shuffle(&mut order, &mut rng);
-        }
-        let mut total = 0.0;
-        for batch in order.chunks(batch) {
-            let (x, labels) = examples(data.dataset(), batch);
-            let smoothing = f64::from(config.label_smoothing);
-            let (sum, gradient) =
-                oracle.smoothed_gradient(&x, &labels, config.reduction, smoothing);
-            let rate = rate(&config.learning_rate, done, steps, config.epochs);
-            oracle.step(&mut velocity, &gradient, &config.optimizer, rate);
-            total += sum;
-            done += 1;
-        }
-        let (x, labels) = examples(val.dataset(), val.indices());
-        let (sum, _) = oracle.gradient(&x, &labels, config.reduction);
-        losses.push((mean(total, data.len()), mean(sum, val.len())));
-    }
-    OracleRun {
-        params: oracle.params,
-        losses,
-    }
+    let rate = rate(&config.learning_rate, 0, 1, config.epochs);
+    oracle.step(&mut velocity, &gradient, &config.optimizer, rate);
+    let (after, _) = oracle.gradient(&x, &labels, reduction);
+    let reduced = |sum: f64| match reduction {
+        Reduction::Mean => sum / labels.len() as f64,
+        _ => sum,
+    };
+    (oracle.params, [before, after].map(reduced))
 }
 
-struct OracleRun {
-    params: Vec<f64>,
-    losses: Vec<(f64, f64)>,
-}
-
-/// Fails unless each tensor has moved from `start` as `expected` has, but for
-/// `tolerance` of the distance that it moved.
-fn assert_moved(net: &Net, start: &Net, expected: &[f64], tolerance: f64, name: &str) {
+/// Fails unless each tensor has moved from `start` as `expected` has, but for the error of the
+/// gradient, `share` of the way, and for the roundings of a step: six operations on what it
+/// moves, and one of the parameters.
+fn assert_moved(net: &Net, start: &Net, expected: &[f64], share: f64, name: &str) {
+    let length = |xs: &[f64]| xs.iter().map(|x| x * x).sum::<f64>().sqrt();
     let start = widen(start.view().params());
     let from_start = |params: &[f64]| -> Vec<f64> {
-        params
-            .iter()
-            .zip(&start)
-            .map(|(w, start)| w - start)
-            .collect()
+        let pairs = params.iter().zip(&start);
+        pairs.map(|(w, start)| w - start).collect()
     };
     let moved = from_start(&widen(net.view().params()));
-    let expected = from_start(expected);
+    let way = from_start(expected);
     for (number, tensor) in tensors(net.view().widths()).into_iter().enumerate() {
-        let error = relative_error(&moved[tensor.clone()], &expected[tensor]);
+        let (moved, way) = (&moved[tensor.clone()], &way[tensor.clone()]);
+        let error = relative_error(moved, way);
+        let bound = share + UNIT * (6.0 + length(&expected[tensor]) / length(way));
         assert!(
-            error <= tolerance,
-            "{name}: tensor {number} is off by {error:e} of its way"
+            error <= bound,
+            "{name}: tensor {number} is off by {error:e} of its way, {bound:e} at most"
         );
     }
 }
@@ -295,47 +271,87 @@ fn nets(epochs: usize) -> Vec<(Net, Config)> {
     ALL_WIDTHS.into_iter().flat_map(with).collect()
 }
 
-/// A step rounds each parameter by up to 2⁻²⁴ of itself and moves it by a
-/// thousandth of itself or so, which makes 10⁻⁴ of the way. A wrong sign,
-/// scale or velocity is off by more than a hundredth.
 #[test]
 fn one_step_is_that_of_the_f64_net() {
     let data = random_images(4, WIDTHS[0], WIDTHS[3], 1);
     let all = Subset::all(&data);
     for (start, config) in nets(1) {
+        let bound = rounding(start.view().widths(), data.len());
         for batch in [Batch::Full, Batch::Mini(4)] {
             let config = Config { batch, ..config };
             let (net, outcome, log) = run(&start, &all, &all, &config);
-            let expected = oracle_run(&start, &all, &all, &config);
+            let (params, [before, after]) = oracle_step(&start, &all, &config);
             let name = format!("{:?} {config:?}", kind(&start));
-            assert_moved(&net, &start, &expected.params, 2e-4, &name);
+            assert_moved(&net, &start, &params, bound, &name);
             assert_eq!((log.steps.len(), outcome.history.len()), (1, 1));
-            let (before, after) = expected.losses[0];
-            assert!((log.steps[0].loss / before - 1.0).abs() < 1e-6, "{name}");
-            assert!((outcome.history[0].val_loss / after - 1.0).abs() < 1e-6);
+            assert!((log.steps[0].loss / before - 1.0).abs() < bound, "{name}");
+            assert!((outcome.history[0].val_loss / after - 1.0).abs() < bound);
         }
     }
 }
 
 #[test]
-fn a_hundred_steps_are_those_of_the_f64_net() {
+fn a_hundred_steps_are_those_of_the_definition() {
     // 25 steps an epoch, the last of them with two examples.
     let data = random_images(98, WIDTHS[0], WIDTHS[3], 2);
     let val = random_images(33, WIDTHS[0], WIDTHS[3], 3);
     let (all, val) = (Subset::all(&data), Subset::all(&val));
+    let of = |data: &Dataset, batch: &[u32]| -> (Vec<f32>, Vec<u8>) {
+        let pixels = batch.iter().flat_map(|&i| data.image(i as usize));
+        let labels = batch.iter().map(|&i| data.label(i as usize));
+        (
+            pixels.map(|&pixel| f32::from(pixel) / 255.0).collect(),
+            labels.collect(),
+        )
+    };
     for (start, config) in nets(4) {
         let (net, outcome, log) = run(&start, &all, &val, &config);
-        let expected = oracle_run(&start, &all, &val, &config);
         let name = format!("{:?} {config:?}", kind(&start));
         assert_eq!(log.steps.len(), 100);
-        assert_moved(&net, &start, &expected.params, 1e-4, &name);
-        for (row, (train_loss, val_loss)) in outcome.history.iter().zip(expected.losses) {
-            assert!((row.train_loss / train_loss - 1.0).abs() < 1e-5, "{name}");
-            assert!((row.val_loss / val_loss - 1.0).abs() < 1e-5, "{name}");
-            let last = rate(&config.learning_rate, row.epoch * 25 - 1, 25, 4);
-            assert!((row.learning_rate / last - 1.0).abs() < 1e-12, "{name}");
+        let mut reference = Reference {
+            widths: start.view().widths().to_vec(),
+            activation: start.view().activation(),
+            params: start.view().params().to_vec(),
+            velocity: vec![0.0; start.view().params().len()],
+            is_fused: isa().is_fused(),
+        };
+        let mut rng = generator(config.seed, Stream::Shuffle);
+        let mut update = Update {
+            rule: config.optimizer,
+            learning_rate: 0.0,
+            reduction: config.reduction,
+            label_smoothing: config.label_smoothing,
+        };
+        for (epoch, row) in outcome.history.iter().enumerate() {
+            let mut order = all.indices().to_vec();
+            shuffle(&mut order, &mut rng);
+            let mut loss = 0.0;
+            for (number, batch) in order.chunks_mut(4).enumerate() {
+                batch.sort_by_key(|&i| data.label(i as usize));
+                let rate = config.learning_rate.at(epoch * 25 + number, 25, 4);
+                assert_rate(rate, &config.learning_rate, epoch * 25 + number);
+                assert!(number < 24 || row.learning_rate == rate);
+                update.learning_rate = rate as f32;
+                let (x, labels) = of(&data, batch);
+                loss += reference.step(&x, &labels, &update);
+            }
+            assert_eq!(row.train_loss, loss * config.reduction.scale(98), "{name}");
+            let (x, labels) = of(val.dataset(), val.indices());
+            let logits = reference.forward(&x, labels.len()).pop().unwrap();
+            let (_, loss) = reference.loss(&logits, &labels, &update);
+            assert_eq!(row.val_loss, loss * config.reduction.scale(33), "{name}");
         }
+        assert!(net.view().params() == reference.params, "{name}");
     }
+}
+
+/// Fails unless this is the rate of a step by the textbook, of four epochs of 25 steps. Where
+/// the rate is near 0, so is the sum of 1 and a cosine: the error is a share of the peak, of
+/// some eight operations.
+fn assert_rate(found: f64, learning_rate: &LearningRate, step: usize) {
+    let expected = rate(learning_rate, step, 25, 4);
+    let bound = 4.0 * f64::EPSILON * learning_rate.peak;
+    assert!((found - expected).abs() <= bound, "{found} for {expected}");
 }
 
 /// The loop in pieces: gradients of a workspace, which are those by the labels
@@ -390,14 +406,16 @@ fn ten_images_are_learnt_by_heart() {
         };
         let (net, outcome, _) = run(&random_net(&[64, 30, 10], activation), &all, &all, &config);
         let last = outcome.history.last().unwrap();
+        // On average the right labels have a probability above 99 %.
+        let known = -0.99_f64.ln();
         assert!(
-            last.train_loss < 0.01,
+            last.train_loss < known,
             "{activation:?}: {}",
             last.train_loss
         );
         let mut workspace = workspace(&[64, 30, 10], 1);
         let evaluation = workspace.evaluate(net.view(), &all, Reduction::Mean);
-        assert!(evaluation.loss < 0.01);
+        assert!(evaluation.loss < known);
         assert_eq!(evaluation.confusion.correct(), 10);
     }
 }
@@ -719,7 +737,9 @@ fn the_observer_sees_every_step_and_epoch() {
                 }
                 assert_eq!(examples, 23);
                 let loss = sum * reduction.scale(23);
-                assert!((row.train_loss / loss - 1.0).abs() < 1e-12);
+                // Scaled and summed in another order, three roundings for each step.
+                let bound = (3 * steps.len()) as f64 * f64::EPSILON / 2.0;
+                assert!((row.train_loss / loss - 1.0).abs() < bound);
             }
         }
     }

@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn equal_logits_cost_the_logarithm_of_the_number_of_classes() {
         for z in [0.0, 1e30, -1e30] {
-            assert!((loss(&[z; 10], 3) - 10_f32.ln()).abs() < 1e-6);
+            assert_eq!(loss(&[z; 10], 3), vector::ln(10.0));
         }
     }
 
@@ -190,8 +190,10 @@ mod tests {
     fn far_logits_neither_overflow_nor_lose_the_loss() {
         assert_eq!(loss(&[1000.0, 0.0, -1000.0], 0), 0.0);
         assert_eq!(loss(&[1000.0, 0.0, -1000.0], 2), 2000.0);
-        // The loss is e⁻¹⁰, of which a clipped probability would leave nothing.
-        assert!((loss(&[10.0, 0.0], 0) - 4.54e-5).abs() < 1e-7);
+        // The loss is ln(1 + e⁻¹⁰), of which a clipped probability would leave nothing. The
+        // sum is rounded by half an ε, exp and ln by less.
+        let exact = (-10_f64).exp().ln_1p() as f32;
+        assert!((loss(&[10.0, 0.0], 0) - exact).abs() < f32::EPSILON);
     }
 
     #[test]
@@ -217,22 +219,26 @@ mod tests {
         softmax(Isa::detect(), &mut probs);
         let sum = 1_f64.exp() + 2_f64.exp() + 3_f64.exp();
         for (p, z) in probs.into_iter().zip([1.0_f64, 2.0, 3.0]) {
-            assert!((f64::from(p) - z.exp() / sum).abs() < 1e-7);
+            // In units of ε: 2 of an exponential, of its sum too, and ½ of each of two
+            // additions and the division.
+            let (exact, bound) = (z.exp() / sum, 5.5 * f64::from(f32::EPSILON));
+            assert!((f64::from(p) / exact - 1.0).abs() < bound);
         }
         let expected = [
             probs[0] / 2.0,
             probs[1] / 2.0,
             (probs[2] - 1.0) / 2.0,
-            -1.0 / 3.0,
-            1.0 / 6.0,
-            1.0 / 6.0,
+            (1.0 / 3.0 - 1.0) / 2.0,
+            (1.0 / 3.0) / 2.0,
+            (1.0 / 3.0) / 2.0,
         ];
-        for (d, e) in dlogits.into_iter().zip(expected) {
-            // Below two units in the last place of a number under 1.
-            assert!((d - e).abs() < 1e-7, "{dlogits:?}");
+        // Halves are exact.
+        assert_eq!(dlogits, expected);
+        for (loss, exact) in losses.into_iter().zip([sum.ln() - 3.0, 3_f64.ln()]) {
+            // In units of ε: 3 of the sum, whose relative error is the absolute one of its
+            // logarithm, and 2 of the logarithm, between ½ and 2.
+            assert!((f64::from(loss) - exact).abs() < 5.0 * f64::from(f32::EPSILON));
         }
-        let total: f64 = losses.into_iter().map(f64::from).sum();
-        assert!((total - (sum.ln() - 3.0 + 3_f64.ln())).abs() < 1e-6);
     }
 
     #[test]
@@ -274,9 +280,9 @@ mod tests {
             MatMut::new(&mut dlogits, 1, 4),
             &mut losses,
         );
-        for (d, e) in dlogits.into_iter().zip([0.4, -1.2, 0.4, 0.4]) {
-            assert!((d - e).abs() < 1e-6, "{dlogits:?}");
-        }
-        assert!((losses[0] - 4_f32.ln()).abs() < 1e-6);
+        // 2·(¼ − 0.2/4), less 2·0.8 at the label.
+        let common = 0.5 - 0.1;
+        assert_eq!(dlogits, [common, common - 1.6, common, common]);
+        assert_eq!(losses[0], vector::ln(4.0));
     }
 }

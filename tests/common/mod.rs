@@ -155,6 +155,23 @@ pub(crate) fn relative_error(x: &[f64], y: &[f64]) -> f64 {
     (error / y.iter().copied().fold(0.0, square)).sqrt()
 }
 
+/// The unit roundoff u of `f32`: an operation rounds by up to this share of its result.
+pub(crate) const UNIT: f64 = f32::EPSILON as f64 / 2.0;
+
+/// Bound on the rounding error of an `f32` gradient relative to its length, and of the loss of
+/// an example.
+///
+/// An element passes through one chain for each layer on the way up (as long
+/// as the layer is wide, and some ten operations of the activation), again on
+/// the way down, and through the sum over the examples. Every operation rounds
+/// by up to u = 2⁻²⁴: n of them by up to γₙ of the sum of the absolute terms
+/// (Higham, *Accuracy and Stability*, section 3.5), but since roundings point
+/// both ways by about √n·u. The other √n is left for terms that cancel.
+pub(crate) fn rounding(widths: &[usize], batch: usize) -> f64 {
+    let n = batch + widths.iter().map(|width| 2 * (width + 10)).sum::<usize>();
+    n as f64 * UNIT
+}
+
 /// The numbers in double precision.
 pub(crate) fn widen(x: &[f32]) -> Vec<f64> {
     x.iter().copied().map(f64::from).collect()
