@@ -3,13 +3,14 @@
 
 #![cfg(feature = "alloc")]
 
-use handwritten::compute::gemm::naive;
+use handwritten::compute::gemm::{Sizes, naive};
 use handwritten::compute::rng::{Stream, generator};
 use handwritten::{
     Beta, Context, InstructionSet, Isa, MatMut, MatRef, Matrix, Product, SparseK, Start, gemm,
 };
 use proptest::prelude::*;
 use rand_core::Rng;
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 /// The distribution of the operands' elements.
@@ -176,20 +177,43 @@ fn assert_within_bound(isa: Isa, c: &[f32], exact: &[(f64, f64)], k: usize) {
     }
 }
 
-/// The edges of tiles (rows up to 14, columns in vectors of 4, 8 and 16, up to
-/// eight of them), and all else to 70.
-fn dimension() -> impl Strategy<Value = usize> {
-    const EDGES: [usize; 14] = [0, 1, 2, 3, 6, 7, 14, 15, 95, 97, 127, 128, 129, 257];
-    prop_oneof![0..=70_usize, proptest::sample::select(&EDGES[..])]
+/// Each size, one less and one more, in ascending order.
+fn around(sizes: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    let around = sizes
+        .into_iter()
+        .flat_map(|size| size.max(1) - 1..=size + 1);
+    let unique: BTreeSet<usize> = around.collect();
+    unique.into_iter().collect()
 }
 
-/// The edges of blocks of k (128, 528 and 800 k-indices) and of groups of panels (1024),
-/// and all else to 70.
+/// The numbers of rows of the largest tiles of each instruction set.
+fn tile_rows() -> impl Iterator<Item = usize> {
+    Isa::available().map(|isa| Sizes::of(isa).tile.0)
+}
+
+/// The numbers of columns of the largest tiles of each instruction set, and halves of them
+/// down to a vector.
+fn tile_columns() -> impl Iterator<Item = usize> {
+    let columns = Isa::available().map(|isa| Sizes::of(isa).tile.1);
+    columns.flat_map(|columns| [columns, columns / 2, columns / 4, columns / 8])
+}
+
+/// The edges of one tile and of several, and all else to 70.
+fn dimension() -> impl Strategy<Value = usize> {
+    let several = |size: usize| [1, 2, 4, 8].map(|count| count * size);
+    let edges = around(tile_rows().chain(tile_columns()).flat_map(several));
+    prop_oneof![0..=70_usize, proptest::sample::select(edges)]
+}
+
+/// The edges of blocks of k, of one and of two, and all else to 70. Those that depend on the
+/// loop order are in the tests of the loop orders.
 fn depth() -> impl Strategy<Value = usize> {
-    const EDGES: [usize; 13] = [
-        127, 128, 129, 527, 528, 529, 799, 800, 801, 1023, 1024, 1025, 1057,
-    ];
-    prop_oneof![4 => 0..=70_usize, 1 => proptest::sample::select(&EDGES[..])]
+    let of = |isa| {
+        let sizes = Sizes::of(isa);
+        [sizes.k_block, sizes.k_whole, 2 * sizes.k_block]
+    };
+    let edges = around(Isa::available().flat_map(of));
+    prop_oneof![4 => 0..=70_usize, 1 => proptest::sample::select(edges)]
 }
 
 fn layout() -> impl Strategy<Value = Layout> {
@@ -283,9 +307,14 @@ proptest! {
 /// number of rows, and the columns at the edges of vectors.
 #[test]
 fn every_edge_of_a_tile() {
-    for m in (0..=16).chain([28, 29, 31, 32, 33]) {
+    let rows = tile_rows().max().unwrap();
+    let columns = around(tile_columns().chain([0, 12]));
+    let columns = columns
+        .into_iter()
+        .chain([2 * tile_columns().max().unwrap() + 1]);
+    for m in (0..=rows + 2).chain(around([2 * rows])) {
         for k in [0, 1, 2, 3, 4, 5, 15, 16, 17] {
-            for n in [0, 1, 4, 7, 8, 9, 10, 12, 13, 15, 16, 17, 24, 31, 32, 33, 65] {
+            for n in columns.clone() {
                 let transposed = (m + n + k) % 2 == 1;
                 let beta = if (m + k) % 3 == 0 {
                     Beta::Zero

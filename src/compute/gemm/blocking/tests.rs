@@ -3,7 +3,8 @@
 
 extern crate std;
 use super::*;
-use crate::compute::gemm::{Beta, Context, naive};
+use crate::compute::gemm::params::*;
+use crate::compute::gemm::{Beta, Context, naive, packing};
 use crate::compute::isa::{InstructionSet, Isa};
 use std::{vec, vec::Vec};
 
@@ -150,5 +151,116 @@ fn every_loop_order_is_the_definition() {
         assert!(is_seen(LoopOrder::InPlace) && is_seen(LoopOrder::Transposed));
         assert_eq!(is_seen(LoopOrder::Narrow), kernel.has_narrow(1));
         assert_eq!(is_seen(LoopOrder::PackedB), kernel.has_panels());
+    }
+}
+
+/// Each size, one less and one more, without repetition.
+fn around(sizes: &[usize]) -> Vec<usize> {
+    let mut all: Vec<usize> = sizes
+        .iter()
+        .flat_map(|&size| [size.saturating_sub(1), size, size + 1])
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Fails unless some rows of a product on from C, all or those listed, are the definition's.
+/// Rows of A and B are `gap` elements further apart than they are long.
+fn check(isa: Isa, ((m, k, n), transposed): Shape, gap: usize, rows: Option<&[usize]>) {
+    let stored = |rows: usize, cols: usize, is_transposed, seed| {
+        let (height, width) = if is_transposed {
+            (cols, rows)
+        } else {
+            (rows, cols)
+        };
+        numbers(height * (width + gap), seed)
+    };
+    fn strided(data: &[f32], (rows, cols): (usize, usize), t: bool, gap: usize) -> MatRef<'_> {
+        match t {
+            true => MatRef::with_row_stride(data, cols, rows, rows + gap).t(),
+            false => MatRef::with_row_stride(data, rows, cols, cols + gap),
+        }
+    }
+    let a = stored(m, k, transposed.0, 1);
+    let b = stored(k, n, transposed.1, 2);
+    let a = strided(&a, (m, k), transposed.0, gap);
+    let b = strided(&b, (k, n), transposed.1, gap);
+    let c = numbers(m * n, 3);
+    let mut found = c.clone();
+    let mut packing = vec![f32::NAN; Context::packing_len(1)];
+    let target = MatMut::new(&mut found, m, n);
+    task(a, b).compute(target, MicroKernel::of(isa), &mut packing);
+    let all: Vec<usize> = (0..m).collect();
+    for &i in rows.unwrap_or(&all) {
+        let mut expected = c[i * n..][..n].to_vec();
+        let row = a.block(i..i + 1, 0..k);
+        naive::gemm(row, b, Beta::One, MatMut::new(&mut expected, 1, n), isa);
+        let name = isa.name();
+        assert_eq!(
+            found[i * n..][..n],
+            expected,
+            "row {i} of {m}×{k}×{n} on {name}"
+        );
+    }
+}
+
+/// One less, as many, and one more than each size that a product is cut by: the tiles of the
+/// kernel, and the blocks, groups and bounds of `params.rs`.
+#[test]
+fn sizes_around_every_block_are_the_definition() {
+    let transposes = [(false, false), (true, false), (false, true), (true, true)];
+    for isa in Isa::available() {
+        let kernel = MicroKernel::of(isa);
+        let (lanes, rows) = (kernel.lanes(), kernel.max_rows());
+        let (width, panel) = (kernel.max_columns(rows), kernel.panel_columns());
+        let panel_rows = if panel > 0 {
+            kernel.panel_rows(panel)
+        } else {
+            rows
+        };
+        for k in around(&[0, KC_SHORT, KC_COLUMNS, KC, KC_WHOLE, KC_GROUP, 2 * KC]) {
+            for transposed in transposes {
+                check(isa, ((16 + 1, k, width + 1), transposed), 0, None);
+                check(isa, ((16 + 1, k, 3), transposed), 0, None);
+            }
+        }
+        let passing = PASSING_A / KC_WHOLE;
+        for m in around(&[0, panel_rows, rows, 2 * rows, 16, passing, NARROW_ROWS]) {
+            for (k, n) in [(lanes + 1, width + 1), (KC_WHOLE, lanes + 1), (20, 5)] {
+                check(isa, ((m, k, n), (false, false)), 1, None);
+                check(isa, ((m, k, n), (true, false)), 0, None);
+            }
+        }
+        let blocks = [BLOCK_B / KC_WHOLE, PANELS / KC_WHOLE, PANEL_B / 64];
+        for n in around(&[&[0, lanes, width, panel, 2 * panel, 12], &blocks[..]].concat()) {
+            for k in [64, KC_WHOLE] {
+                check(isa, ((16 + 1, k, n), (false, false)), 0, None);
+            }
+        }
+        // A that is just long, in rows and in columns.
+        for m in around(&[LONG_A / KC_COLUMNS]) {
+            for n in [5, width + 1] {
+                let (rows, shape) = ([0, 1, m / 2, m - 1], (m, KC_COLUMNS, n));
+                check(isa, (shape, (false, false)), 0, Some(&rows));
+                check(isa, (shape, (true, false)), 0, Some(&rows));
+            }
+        }
+    }
+}
+
+/// Operands that are packed because they are large and their rows share sets of the cache,
+/// with rows around a block of A.
+#[test]
+fn rows_around_a_block_of_a_large_product_are_the_definition() {
+    let k = 2 * ALIASING;
+    assert!(KC_WHOLE < k && k.div_ceil(2) <= KC);
+    let block = BLOCK_A / packing::apart(k / 2);
+    for m in around(&[block]) {
+        let n = LARGE.div_ceil(m * k).next_multiple_of(ALIASING);
+        let rows = [0, 1, m / 2, block - 2, m - 1];
+        for isa in Isa::available() {
+            check(isa, ((m, k, n), (false, false)), 0, Some(&rows));
+        }
     }
 }
