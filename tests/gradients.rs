@@ -3,8 +3,11 @@
 
 #![cfg(feature = "alloc")]
 
+#[path = "common/arms.rs"]
+mod arms;
 mod common;
 
+use arms::arms;
 use common::{
     Oracle, examples, random_images, random_params, relative_error, rounding, tensors, widen,
 };
@@ -286,7 +289,7 @@ fn sparse_images(count: usize, features: usize) -> Dataset {
 fn leaving_zero_columns_out_changes_no_bit() {
     let widths = [85, 19, 10];
     let data = sparse_images(300, 85);
-    for isa in Isa::available() {
+    for isa in arms() {
         for &activation in Activation::ALL {
             let net = Net::new(&widths, activation, random_params(&widths, 5));
             let mut workspace = Workspace::new(&widths, 1).with_isa(isa);

@@ -3,6 +3,10 @@
 
 #![cfg(feature = "alloc")]
 
+#[path = "common/arms.rs"]
+mod arms;
+
+use arms::arms;
 use handwritten::compute::rng::{Stream, generator};
 use handwritten::compute::vector;
 use handwritten::data::Dataset;
@@ -54,7 +58,7 @@ fn pixels(data: &Dataset, count: usize) -> Vec<u8> {
 #[test]
 fn logits_have_the_bits_of_the_batch() {
     const IMAGES: usize = 9;
-    for isa in Isa::available() {
+    for isa in arms() {
         for widths in NETS {
             for &activation in Activation::ALL {
                 let (params, last) = (random_params(widths), widths[widths.len() - 1]);
@@ -131,7 +135,7 @@ fn lengths_that_do_not_fit_give_nothing() {
 #[test]
 fn steps_have_the_bits_of_the_workspace() {
     const BATCH: usize = 11;
-    for isa in Isa::available() {
+    for isa in arms() {
         for (n, widths) in NETS.into_iter().enumerate() {
             let update = Update {
                 rule: Momentum {

@@ -3,10 +3,13 @@
 
 #![cfg(feature = "alloc")]
 
+#[path = "common/arms.rs"]
+mod arms;
 mod common;
 #[path = "common/reference.rs"]
 mod reference;
 
+use arms::arms;
 use common::{
     Oracle, UNIT, examples, random_images, random_params, relative_error, rounding, tensors, widen,
 };
@@ -623,7 +626,7 @@ fn arms_that_round_alike_make_the_same_run() {
         for &activation in Activation::ALL {
             let start = random_net(widths, activation);
             let mut of_class = [None, None];
-            for isa in Isa::available() {
+            for isa in arms() {
                 let mut net = start.clone();
                 let mut workspace = Workspace::new(widths, 1).with_isa(isa);
                 let outcome = train(&mut net, &all, &all, &config, &mut workspace, &mut ());

@@ -214,6 +214,21 @@ mod tests {
         );
     }
 
+    /// CI names the instruction sets that a machine must not skip; all tests of the crate go
+    /// through `Isa::available`.
+    #[test]
+    #[cfg(feature = "std")]
+    fn those_that_must_be_tested_are_available() {
+        let names: std::vec::Vec<&str> = Isa::available().map(Isa::name).collect();
+        let wanted = std::env::var("HANDWRITTEN_TEST_ISA").unwrap_or_default();
+        for wanted in wanted.split(',').filter(|name| !name.is_empty()) {
+            assert!(
+                names.contains(&wanted),
+                "{wanted} is not there, but {names:?}"
+            );
+        }
+    }
+
     #[test]
     fn the_fastest_is_one_of_those_available() {
         assert!(Isa::available().any(|isa| isa == Isa::detect()));

@@ -93,6 +93,29 @@ fn the_loop_order_is_that_of_the_table() {
     }
 }
 
+/// The kernel that runs is that of the instruction set: its vectors are as long as the name
+/// says, and no two instruction sets share a kernel.
+#[test]
+fn the_kernel_is_that_of_the_instruction_set() {
+    let mut sizes = Vec::new();
+    for isa in Isa::available() {
+        let kernel = MicroKernel::of(isa);
+        let lanes = match isa.name() {
+            "avx512" => 16,
+            "avx2" | "portable" => 8,
+            "neon" => 4,
+            other => panic!("no kernel is known of {other}"),
+        };
+        assert_eq!(kernel.lanes(), lanes, "{}", isa.name());
+        let size = (lanes, kernel.images_per_list(), kernel.max_rows());
+        sizes.push((size, kernel.max_columns(kernel.max_rows())));
+    }
+    let count = sizes.len();
+    sizes.sort_unstable();
+    sizes.dedup();
+    assert_eq!(sizes.len(), count, "{sizes:?}");
+}
+
 /// Shapes of each loop order, with every start, an epilogue, and a k that is cut.
 #[test]
 fn every_loop_order_is_the_definition() {
