@@ -1,5 +1,6 @@
 //! Rules of CONTRIBUTING.md that the compiler cannot check: where imports may point, that
-//! paths named in documents exist, and how long files and functions may be.
+//! paths named in documents exist, how long files and functions may be, and that one file
+//! detects instruction sets.
 //!
 //! A folder of `src/` uses those above it in this list only: `compute` uses none, `data` and `net` use
 //! `compute`, `step` uses these three, `training` the step, and `files` all others.
@@ -461,6 +462,23 @@ fn no_function_is_too_long_without_a_reason() {
         }
     }
     report(long);
+}
+
+/// Only `isa.rs` asks what the processor or the build has. Other files may leave code out of
+/// builds for other architectures, and compile functions for features that an `Isa` proves.
+#[test]
+fn one_file_detects_instruction_sets() {
+    const ISA: &str = "src/compute/isa.rs";
+    let asks = |line: &&str| {
+        let is_module = line.contains(r#"target_arch = "aarch64", target_feature = "neon""#);
+        line.contains("feature_detected!")
+            || line.contains("target_feature = ") && !is_module
+            || line.contains("cfg!(") && line.contains("target_feature")
+    };
+    let found = |path: &str| read(path).lines().filter(asks).count();
+    assert!(found(ISA) > 0);
+    let others = files("src", ".rs").into_iter().filter(|path| path != ISA);
+    report(others.filter(|path| found(path) > 0).collect());
 }
 
 #[test]

@@ -1,7 +1,11 @@
 //! Instruction sets: which ones this crate has code for, and which one runs.
 //!
-//! This module is the only one that detects anything. All others take an [`Isa`],
-//! whose existence proves that the processor has the instructions.
+//! This module alone asks the processor, and alone chooses: [`Isa::detect`] is the default
+//! everywhere, [`Isa::from_env`] that of the programs. All other modules take an [`Isa`], whose
+//! existence proves that the processor has the instructions, and look up the code that belongs
+//! to it, without a condition of their own: `MicroKernel::of` for products, `Scanner::of` for
+//! zeros, `for_each_arm!` and `for_each_rounding!` for loops (`tests/architecture.rs` keeps
+//! detection out of them).
 
 use super::names::{UnknownNameError, named};
 use core::fmt;
@@ -89,6 +93,9 @@ pub(crate) const PORTABLE_IS_FUSED: bool = cfg!(any(
     all(target_arch = "aarch64", target_feature = "neon"),
 ));
 
+/// Whether the build target has NEON, which 64-bit Arm need not detect.
+const HAS_NEON: bool = cfg!(all(target_arch = "aarch64", target_feature = "neon"));
+
 /// Whether the processor has all of these features: detected at run time with `std`,
 /// else whether the build target guarantees them.
 #[cfg(target_arch = "x86_64")]
@@ -123,7 +130,7 @@ impl Isa {
     pub fn new(set: InstructionSet) -> Result<Self, IsaError> {
         let is_there = match set {
             InstructionSet::Portable => true,
-            InstructionSet::Neon => cfg!(all(target_arch = "aarch64", target_feature = "neon")),
+            InstructionSet::Neon => HAS_NEON,
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx2 => has!("avx2", "fma"),
             #[cfg(target_arch = "x86_64")]
@@ -167,7 +174,7 @@ impl Isa {
     pub unsafe fn assume(set: InstructionSet) -> Self {
         let is_known = match set {
             InstructionSet::Portable => true,
-            InstructionSet::Neon => cfg!(all(target_arch = "aarch64", target_feature = "neon")),
+            InstructionSet::Neon => HAS_NEON,
             InstructionSet::Avx2 | InstructionSet::Avx512 => cfg!(target_arch = "x86_64"),
         };
         assert!(is_known, "{set} on another architecture");
