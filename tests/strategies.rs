@@ -244,7 +244,7 @@ fn every_strategy_makes_the_steps_of_the_definition() {
                         let mut workspace = workspace.with_strategy(Some(strategy));
                         let found = pool.install(|| {
                             workspace.check_strategy(batch, Defects::NONE).ok()?;
-                            assert_eq!(workspace.strategies(widths, batch), [strategy]);
+                            assert_eq!(workspace.strategies(batch), [strategy]);
                             Some(trained(&start, &data, &config, &mut workspace))
                         });
                         let Some(found) = found else { continue };
@@ -357,7 +357,7 @@ fn an_impossible_strategy_is_an_error_before_the_first_step() {
                 (strategy, message.clone())
             );
             if defects == Defects::NONE {
-                assert_eq!(workspace.strategies(widths, batch), []);
+                assert_eq!(workspace.strategies(batch), []);
             }
             let mut run = Checkpoint::new(start, config);
             let result = resume(&mut run, &all, &all, &mut workspace, &mut NoStep);
@@ -374,7 +374,7 @@ fn the_chosen_strategy_is_one_of_those_that_were_tried() {
     let mut workspace = Workspace::new(widths, 2);
     assert_eq!(workspace.chosen_strategy(), None);
     pool(2).install(|| {
-        let tried = workspace.strategies(widths, 50);
+        let tried = workspace.strategies(50);
         assert_eq!(
             tried,
             [

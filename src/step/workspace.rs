@@ -106,16 +106,12 @@ impl Workspace {
         }
     }
 
-    /// The strategies among which steps of `batch` examples are tried when a net with
-    /// layers of these widths is trained without mistakes: those of the table of
-    /// [`step`](crate::step) or, if one is pinned, that one if it is possible.
+    /// The strategies among which steps of `batch` examples are tried when a net is trained
+    /// without mistakes: those of the table of [`step`](crate::step) or, if one is pinned,
+    /// that one if it is possible.
     ///
     /// Call this in the rayon pool that is to train: the choice depends on its threads.
-    ///
-    /// # Panics
-    /// Panics if the widths are not those of the workspace.
-    pub fn strategies(&self, widths: &[usize], batch: usize) -> Vec<Strategy> {
-        assert_eq!(widths, self.widths, "a net and its workspace");
+    pub fn strategies(&self, batch: usize) -> Vec<Strategy> {
         let threads = Team::available(self.threads());
         let workload = self.workload(threads, batch, Defects::NONE);
         let is_possible = |&pinned: &Strategy| workload.check(pinned).is_ok();
