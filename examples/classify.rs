@@ -6,15 +6,13 @@
 //! ```
 
 use handwritten::compute::rng::{Stream, generator};
-use handwritten::data::Normalisation;
 use handwritten::files::model::{Metadata, decode, encode};
 use handwritten::files::write_atomic;
 use handwritten::net::activations_len;
 use handwritten::net::loss::softmax;
 use handwritten::net::quantized::{quantize, sums_len, weights_len};
 use handwritten::{
-    Activation, Config, Dataset, Init, Isa, Net, QuantizedRef, Reduction, Split, Subset, Workspace,
-    train,
+    Activation, Config, Dataset, Init, Isa, Net, QuantizedRef, Subset, Workspace, train,
 };
 use std::error::Error;
 use std::fs;
@@ -78,17 +76,11 @@ fn trained() -> Result<(Net, Metadata), Box<dyn Error>> {
     let mut net = Net::random(&[25, 8, 3], Activation::Tanh, Init::LeCun, &mut rng);
     let mut workspace = Workspace::new(net.widths(), 1);
     let outcome = train(&mut net, &all, &all, &config, &mut workspace, &mut ())?;
-    let metadata = Metadata {
-        normalisation: Normalisation::RAW,
-        image: (data.rows(), data.columns()),
-        classes: ["bar", "cross", "box"].map(String::from).to_vec(),
-        data: "three shapes".to_string(),
-        data_sha256: String::new(),
-        split: Split::Standard,
-        seed: config.seed,
-        reduction: Reduction::Mean,
-        best_epoch: outcome.best_epoch,
-        val_loss: outcome.history[outcome.best_epoch - 1].val_loss,
-    };
+    let classes = ["bar", "cross", "box"].map(String::from).to_vec();
+    let mut metadata = Metadata::new((data.rows(), data.columns()), classes);
+    metadata.data = "three shapes".to_string();
+    metadata.seed = config.seed;
+    metadata.best_epoch = outcome.best_epoch;
+    metadata.val_loss = outcome.history[outcome.best_epoch - 1].val_loss;
     Ok((outcome.best, metadata))
 }

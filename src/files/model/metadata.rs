@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// A trained net and its metadata.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Model {
     /// The net.
     pub net: Net,
@@ -19,6 +20,7 @@ pub struct Model {
 
 /// The metadata of a trained net: what it classifies and how it was trained.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Metadata {
     /// The rows and columns of an image; their product is the number of inputs.
     pub image: (usize, usize),
@@ -42,6 +44,26 @@ pub struct Metadata {
     pub best_epoch: usize,
     /// The lowest validation loss.
     pub val_loss: f64,
+}
+
+impl Metadata {
+    /// Metadata of a net for images of `rows` by `columns` pixels and these classes, of whose
+    /// training nothing is known: names are empty, numbers are 0, split and reduction are
+    /// the default and [`Reduction::Mean`], and pixels are taken raw. What is known is assigned to the fields.
+    pub fn new((rows, columns): (usize, usize), classes: Vec<String>) -> Self {
+        Self {
+            image: (rows, columns),
+            normalisation: Normalisation::RAW,
+            classes,
+            data: String::new(),
+            data_sha256: String::new(),
+            split: Split::default(),
+            seed: 0,
+            reduction: Reduction::Mean,
+            best_epoch: 0,
+            val_loss: 0.0,
+        }
+    }
 }
 
 /// The metadata as they are written in JSON.

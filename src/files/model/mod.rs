@@ -6,24 +6,14 @@
 //!
 //! ```
 //! use handwritten::compute::rng::{Stream, generator};
-//! use handwritten::data::{Normalisation, Split};
 //! use handwritten::files::model::{Metadata, decode, encode};
-//! use handwritten::{Activation, Init, Net, Reduction};
+//! use handwritten::{Activation, Init, Net};
 //!
 //! let mut rng = generator(1, Stream::Weights);
 //! let net = Net::random(&[4, 3, 2], Activation::Tanh, Init::Glorot, &mut rng);
-//! let metadata = Metadata {
-//!     normalisation: Normalisation::RAW,
-//!     image: (2, 2),
-//!     classes: vec!["left".to_string(), "right".to_string()],
-//!     data: "drawn by hand".to_string(),
-//!     data_sha256: String::new(),
-//!     split: Split::Standard,
-//!     seed: 1,
-//!     reduction: Reduction::Mean,
-//!     best_epoch: 1,
-//!     val_loss: 0.5,
-//! };
+//! let classes = vec!["left".to_string(), "right".to_string()];
+//! let mut metadata = Metadata::new((2, 2), classes);
+//! metadata.data = "drawn by hand".to_string();
 //! let bytes = encode(&net, &metadata)?;
 //! // handwritten::files::write_atomic(Path::new("model.safetensors"), &bytes)?;
 //! let model = decode(&bytes)?;

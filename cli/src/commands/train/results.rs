@@ -55,18 +55,17 @@ impl Job<'_> {
     fn metadata(&self, run: &Checkpoint) -> Metadata {
         let (settings, images) = (self.settings(), self.setup.splits.train.dataset());
         let best = &run.history[run.best_epoch - 1];
-        Metadata {
-            image: (images.rows(), images.columns()),
-            normalisation: self.normalisation,
-            classes: self.classes.clone(),
-            data: self.source.to_string(),
-            data_sha256: self.identity.data_sha256.clone(),
-            split: settings.split,
-            seed: settings.training.seed,
-            reduction: settings.training.reduction,
-            best_epoch: run.best_epoch,
-            val_loss: best.val_loss,
-        }
+        let image = (images.rows(), images.columns());
+        let mut metadata = Metadata::new(image, self.classes.clone());
+        metadata.normalisation = self.normalisation;
+        metadata.data = self.source.to_string();
+        metadata.data_sha256.clone_from(&self.identity.data_sha256);
+        metadata.split = settings.split;
+        metadata.seed = settings.training.seed;
+        metadata.reduction = settings.training.reduction;
+        metadata.best_epoch = run.best_epoch;
+        metadata.val_loss = best.val_loss;
+        metadata
     }
 
     fn title(&self) -> String {
