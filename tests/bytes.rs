@@ -458,6 +458,7 @@ mod sets {
 #[cfg(feature = "std")]
 mod disk {
     use super::*;
+    use std::error::Error;
     use std::fs;
     use std::io::Write;
     use std::path::Path;
@@ -515,6 +516,12 @@ mod disk {
         let text = error.to_string();
         assert!(text.contains(path.to_str().unwrap()), "{text}");
         assert_eq!(text.lines().count(), 1, "{text}");
+        // Whoever prints the causes too prints nothing twice.
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            assert!(!text.contains(&error.to_string()), "{text}: {error}");
+            cause = error.source();
+        }
     }
 
     #[test]

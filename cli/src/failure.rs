@@ -4,7 +4,9 @@ use crate::output;
 use crate::signals::Signal;
 use anstyle::{AnsiColor, Style};
 use handwritten::training::TrainError;
+use std::error::Error;
 use std::fmt::{self, Display};
+use std::iter::successors;
 use std::process::ExitCode;
 
 /// One line about what went wrong, and the exit code.
@@ -37,6 +39,12 @@ impl Failure {
     /// A file, a data set or a model cannot be used: exit code 1.
     pub(crate) fn new(message: impl Display) -> Self {
         Self::error(1, message)
+    }
+
+    /// A file, a data set or a model cannot be used, for the causes that the error has: exit
+    /// code 1.
+    pub(crate) fn caused(error: impl Error + 'static) -> Self {
+        Self::new(chain(&error))
     }
 
     /// A flag, a configuration or an environment variable is wrong: exit code 2.
@@ -84,6 +92,13 @@ impl Failure {
         }
         ExitCode::from(self.code)
     }
+}
+
+/// The message of an error and those of its causes, on one line.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = successors(Some(error), |&error| error.source());
+    let messages: Vec<String> = causes.map(|error| error.to_string()).collect();
+    messages.join(": ")
 }
 
 impl From<TrainError> for Failure {

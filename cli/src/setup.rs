@@ -44,14 +44,14 @@ impl Engine {
 /// beginning with that of the checkout that the program was built in.
 pub(crate) fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("data");
-    files::find(named, &[&checkout.join("mnist")]).map_err(Failure::new)
+    files::find(named, &[&checkout.join("mnist")]).map_err(Failure::caused)
 }
 
 /// Loads the data set in a folder, or without one the first that is found in the
 /// default folders.
 pub(crate) fn load(folder: Option<&Path>) -> Result<Corpus, Failure> {
     let folder = find(folder)?;
-    files::load(&folder).map_err(Failure::new)
+    files::load(&folder).map_err(Failure::caused)
 }
 
 /// Loads a data set as [`load`] does, and normalises its pixels: as suits the training
@@ -92,7 +92,7 @@ pub(crate) fn load_for(model: &Model, folder: Option<&Path>) -> Result<Corpus, F
 /// Splits a data set into training, validation and test images.
 pub(crate) fn split(corpus: &Corpus, split: Split, seed: u64) -> Result<Splits<'_>, Failure> {
     let mut rng = generator(seed, Stream::Split);
-    Splits::new(&corpus.train, &corpus.test, split, &mut rng).map_err(Failure::new)
+    Splits::new(&corpus.train, &corpus.test, split, &mut rng).map_err(Failure::caused)
 }
 
 /// A training that can begin.

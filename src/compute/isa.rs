@@ -68,7 +68,7 @@ impl fmt::Display for IsaError {
 impl core::error::Error for IsaError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Unknown(error) => Some(error),
+            Self::Unknown(error) => error.source(),
             Self::Missing(_) => None,
         }
     }

@@ -60,8 +60,8 @@ pub enum DatasetError {
 impl fmt::Display for DatasetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Images(error) => write!(f, "images: {error}"),
-            Self::Labels(error) => write!(f, "labels: {error}"),
+            Self::Images(_) => f.write_str("the images cannot be read"),
+            Self::Labels(_) => f.write_str("the labels cannot be read"),
             Self::Pixels {
                 found,
                 rows,

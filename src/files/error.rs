@@ -142,21 +142,16 @@ impl fmt::Display for IoError {
             Self::BrokenLink { path } => {
                 write!(f, "{} is a link to nothing", path.display())
             }
-            Self::Read { path, source } => {
-                write!(f, "cannot read {}: {source}", path.display())
-            }
-            Self::Gz { path, source } => {
-                write!(f, "{} is damaged gz: {source}", path.display())
-            }
-            Self::Idx { path, source } => write!(f, "{}: {source}", path.display()),
-            Self::Data {
-                images,
-                labels,
-                source,
-            } => write!(f, "{} and {}: {source}", images.display(), labels.display()),
-            Self::Write { path, source } => {
-                write!(f, "cannot write {}: {source}", path.display())
-            }
+            Self::Read { path, .. } => write!(f, "cannot read {}", path.display()),
+            Self::Gz { path, .. } => write!(f, "{} is damaged gz", path.display()),
+            Self::Idx { path, .. } => write!(f, "{} is not the IDX file expected", path.display()),
+            Self::Data { images, labels, .. } => write!(
+                f,
+                "{} and {} make no data set",
+                images.display(),
+                labels.display()
+            ),
+            Self::Write { path, .. } => write!(f, "cannot write {}", path.display()),
         }
     }
 }

@@ -80,9 +80,9 @@ pub enum ReadError {
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::System(source) => write!(f, "cannot read: {source}"),
-            Self::Gz(source) => write!(f, "damaged gz: {source}"),
-            Self::Idx(source) => write!(f, "{source}"),
+            Self::System(_) => f.write_str("cannot read"),
+            Self::Gz(_) => f.write_str("damaged gz"),
+            Self::Idx(error) => error.fmt(f),
         }
     }
 }
@@ -91,7 +91,7 @@ impl std::error::Error for ReadError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::System(source) | Self::Gz(source) => Some(source),
-            Self::Idx(source) => Some(source),
+            Self::Idx(error) => error.source(),
         }
     }
 }

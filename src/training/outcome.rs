@@ -113,9 +113,9 @@ impl fmt::Display for TrainError {
 impl core::error::Error for TrainError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Config(error) => Some(error),
-            Self::Strategy(error) => Some(error),
-            Self::NonFinite(error) => Some(error),
+            Self::Config(error) => error.source(),
+            Self::Strategy(error) => error.source(),
+            Self::NonFinite(error) => error.source(),
             Self::NoExamples | Self::StepBeyondEpoch { .. } => None,
         }
     }

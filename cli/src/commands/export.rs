@@ -50,7 +50,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), Failure> {
             (quantized.source(&model), quantized.bytes())
         }
     };
-    files::write_atomic(&args.out, source.as_bytes()).map_err(Failure::new)?;
+    files::write_atomic(&args.out, source.as_bytes()).map_err(Failure::caused)?;
     event["bytes"] = json!(bytes);
     output::result(&if args.json {
         event.to_string()

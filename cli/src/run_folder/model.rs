@@ -1,6 +1,6 @@
 //! Model files, read from the disk.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 use handwritten::files::IoError;
 use handwritten::files::model::{Model, decode};
 use std::fs;
@@ -16,8 +16,9 @@ pub(crate) fn read(path: &Path) -> Result<Model, Failure> {
     let bytes = fs::read(path).map_err(failed)?;
     decode(&bytes).map_err(|why| {
         Failure::new(format!(
-            "{} is not a model of this program: {why}",
-            path.display()
+            "{} is not a model of this program: {}",
+            path.display(),
+            chain(&why)
         ))
     })
 }

@@ -2,7 +2,7 @@
 
 use super::saved::{Identity, attachment};
 use super::{CHECKPOINT, HISTORY};
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 use crate::output::report::history_csv;
 use handwritten::Checkpoint;
 use handwritten::files;
@@ -34,7 +34,7 @@ impl Saver {
         monitor: &Monitor,
     ) -> Result<Self, Failure> {
         let first = Job::new(run, monitor).save(&folder, &identity);
-        first.map_err(Failure::new)?;
+        first.map_err(Failure::caused)?;
         let (jobs, work) = sync_channel::<Job>(1);
         let is_busy = Arc::new(AtomicBool::new(false));
         let failure = Arc::new(RwLock::new(None));
@@ -42,7 +42,7 @@ impl Saver {
         let save = move || {
             for job in work {
                 let saved = job.save(&folder, &identity);
-                let saved: Option<String> = saved.err().map(|error| error.to_string());
+                let saved: Option<String> = saved.err().map(|error| chain(&error));
                 busy.store(false, Ordering::Release);
                 *failed.write().unwrap_or_else(PoisonError::into_inner) = saved;
             }

@@ -106,7 +106,7 @@ impl fmt::Display for ModelError {
         match self {
             Self::Safetensors { source } => source.fmt(f),
             Self::NoMetadata => write!(f, "its metadata have no \"{KEY}\""),
-            Self::Json { source } => write!(f, "its metadata: {source}"),
+            Self::Json { .. } => f.write_str("its metadata cannot be read"),
             Self::Version { found } => {
                 write!(f, "its version is {found}, this program knows {VERSION}")
             }
@@ -133,14 +133,15 @@ impl fmt::Display for ModelError {
 impl Error for ModelError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Safetensors { source } | Self::Json { source } => Some(source),
+            Self::Safetensors { source } => source.source(),
+            Self::Json { source } => Some(source),
             _ => None,
         }
     }
 }
 
-/// The error of a parser of safetensors or JSON. The parser's own type is not part of the
-/// interface; two errors are equal if their texts are.
+/// The error of a parser of safetensors or JSON, whose text has the causes too. The parser's
+/// own type is not part of the interface; two errors are equal if their texts are.
 #[derive(Clone)]
 pub struct FormatError(Arc<dyn Error + Send + Sync>);
 
@@ -164,8 +165,4 @@ impl fmt::Display for FormatError {
     }
 }
 
-impl Error for FormatError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()
-    }
-}
+impl Error for FormatError {}

@@ -246,7 +246,7 @@ impl Report {
             self.csv().into_bytes(),
         ];
         for (name, bytes) in FILES.iter().zip(contents) {
-            files::write_atomic(&folder.join(name), &bytes).map_err(Failure::new)?;
+            files::write_atomic(&folder.join(name), &bytes).map_err(Failure::caused)?;
         }
         Ok(())
     }

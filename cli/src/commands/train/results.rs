@@ -32,7 +32,7 @@ impl Job<'_> {
         let machine = toml::to_string(machine).map_err(Failure::new)?;
         // In the order of `FILES`.
         let contents = [
-            model::encode(&run.best, &self.metadata(run)).map_err(Failure::new)?,
+            model::encode(&run.best, &self.metadata(run)).map_err(Failure::caused)?,
             self.identity.settings.clone().into_bytes(),
             history.into_bytes(),
             svg,
@@ -41,7 +41,7 @@ impl Job<'_> {
             machine.into_bytes(),
         ];
         for (name, bytes) in FILES.iter().zip(contents) {
-            files::write_atomic(&folder.join(name), &bytes).map_err(Failure::new)?;
+            files::write_atomic(&folder.join(name), &bytes).map_err(Failure::caused)?;
         }
         match fs::remove_file(folder.join(CHECKPOINT)) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(Failure::new(format!(
