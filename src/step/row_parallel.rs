@@ -37,7 +37,8 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
-/// Micro-batches of a mini-batch. Three and eight were no faster.
+/// Micro-batches of a mini-batch. Three and eight were no faster on Zen 3, nor were two and
+/// eight beyond the noise on a Xeon with AVX-512 (docs/performance.md).
 const MICRO_BATCHES: usize = 4;
 
 /// The stretches of Z1 that the two shards compute.

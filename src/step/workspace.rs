@@ -21,10 +21,14 @@ use alloc::{vec, vec::Vec};
 use core::fmt;
 
 /// Multiply-adds of a chunk for each thread that shares it out, counted as if no pixel
-/// were zero. With fewer a thread is not worth trying.
+/// were zero. With fewer a thread is not worth trying: they take a microsecond on Zen 5, and
+/// the second thread begins a quarter of one after the first. Half and double make no
+/// difference beyond the noise on a Xeon with AVX-512 (784-30-10, 8 images;
+/// docs/performance.md), since the trial decides.
 const WORK_PER_THREAD: usize = 1 << 17;
 
-/// Multiply-adds for each thread that must be woken first, which takes some 50 µs.
+/// Multiply-adds for each thread that must be woken first, which takes some 50 µs (20 to 60 in
+/// a pool of rayon, docs/performance.md): as many take 80 µs at 200 GFLOP/s.
 pub(crate) const WORK_PER_WOKEN_THREAD: usize = 1 << 23;
 
 /// The memory that passes over a data set need: allocated once, used by every

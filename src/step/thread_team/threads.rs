@@ -11,13 +11,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Polls for work before a thread lets others run: some 20 µs.
+/// Polls for work before a thread lets others run: some 20 µs, longer than most waits within a
+/// step, of which one of 784-30-10 with 32 images takes 42 µs on one thread (Zen 5). A tenth,
+/// half and double of it make no difference beyond the noise on a Xeon with AVX-512
+/// (docs/performance.md).
 const SPINS: u32 = 2_000;
 
-/// Polls for work, letting others run, before a thread sleeps: some milliseconds.
+/// Polls for work, letting others run, before a thread sleeps: some milliseconds, longer than
+/// a step and than the trial of a strategy that leaves threads idle. Half and double make no
+/// difference beyond the noise, on the same machine.
 const YIELDS: u32 = 10_000;
 
-/// Time that a thread sleeps between two polls.
+/// Time that a thread sleeps between two polls: a few steps. Threads of a team that works do
+/// not sleep, so that half and double make no difference either.
 const SLEEP: Duration = Duration::from_micros(200);
 
 /// Maximum number of pieces of a job: the bits of a word.
