@@ -117,6 +117,21 @@ pub(super) fn total_length(layers: &[LayerIndicators]) -> f64 {
     vector::sqrt(layers.iter().map(|layer| layer.norm * layer.norm).sum())
 }
 
+/// The root mean square of the gradient of the first weights, relative to that of the last
+/// weights; 1 where both are 0.
+pub(super) fn reach(widths: &[usize], gradient: &[f32]) -> f64 {
+    let tensors = Tensor::parameters(widths);
+    let weights = tensors.filter(|(tensor, _)| matches!(tensor, Tensor::Weights(_)));
+    let mut sizes = weights.map(|(_, range)| {
+        let count = range.len() as f64;
+        let squares = gradient[range].iter().map(|&g| f64::from(g) * f64::from(g));
+        vector::sqrt(squares.sum::<f64>() / count)
+    });
+    let first = sizes.next().unwrap_or(0.0);
+    let last = sizes.last().unwrap_or(first);
+    if last > 0.0 { first / last } else { 1.0 }
+}
+
 fn share(part: usize, whole: usize) -> f64 {
     part as f64 / whole.max(1) as f64
 }

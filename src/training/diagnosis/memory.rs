@@ -104,6 +104,7 @@ impl Monitor {
     }
 }
 
+// Long: an arm for each finding.
 fn write_finding(w: &mut Writer, finding: &Finding) {
     match *finding {
         Finding::RawLogitGradient => w.u8(0),

@@ -5,6 +5,7 @@
 //! of the hidden units. That costs some thousandths of an epoch and does not change the
 //! run. Each [`Finding`] names a cause and what to try, and is reported once.
 
+mod causes;
 mod finding;
 mod indicators;
 mod memory;

@@ -146,10 +146,8 @@ impl Job<'_> {
             // Resumed from its first step, it would fail in the same way.
             let _ = fs::remove_file(self.folder.path.join(CHECKPOINT));
         }
-        result.map_err(|error| {
-            let advised = follower.monitor().advised_rate();
-            failure_of(error, config.learning_rate.peak, advised)
-        })?;
+        let (rate, advised) = (config.learning_rate.peak, follower.monitor().advised_rate());
+        result.map_err(|error| failure_of(error, rate, advised))?;
         if !run.is_complete() {
             return match (follower.save_failure(), self.signals.caught()) {
                 (Some(failure), _) => Err(Failure::new(failure)),
@@ -164,25 +162,20 @@ impl Job<'_> {
         let seconds = follower.epoch_seconds();
         let isa = self.setup.engine.isa;
         let machine = Machine::new(clock, isa, threads, resumed_after, (began, ended), seconds);
-        let written = self.write(
-            &run,
-            follower.monitor().observations(),
-            &evaluation,
-            &machine,
-        );
+        let monitor = follower.monitor();
+        let written = self.write(&run, monitor.observations(), &evaluation, &machine);
         // The results are on disk before an error of stdout ends the program.
         printed?;
         self.conclude(&run, &evaluation, &machine)?;
-        let monitor = follower.monitor();
-        if let Some(said) = self.verdict(&run, monitor.findings(), monitor.advised_rate()) {
-            output::warn(&said);
-        }
-        written?;
-        self.say_written();
-        Ok(())
+        self.say_last(&run, monitor);
+        written
     }
 
-    fn say_written(&self) {
+    /// Says what was wrong with a run that did not learn, and where its files are.
+    fn say_last(&self, run: &Checkpoint, monitor: &Monitor) {
+        if let Some(said) = self.verdict(run, monitor.findings(), monitor.advised_rate()) {
+            output::warn(&said);
+        }
         if !self.quiet {
             output::remark(&format!(
                 "\nwrote {}: best network, history, plots, settings",

@@ -8,6 +8,12 @@ use handwritten::{Batch, Checkpoint, Reduction};
 /// A lowest validation loss above this share of the loss of guessing is no better.
 const NO_BETTER: f64 = 0.95;
 
+/// A net with a higher validation accuracy has learnt something, whatever its loss.
+const LEARNT: f64 = 0.5;
+
+/// A weight decay from here on may be why a run went badly.
+const STRONG_DECAY: f32 = 0.01;
+
 /// Steps up to which a run is too short to judge anything else by.
 const FEW: usize = 200;
 
@@ -32,7 +38,8 @@ impl Job<'_> {
         let loss = best.val_loss * Reduction::Mean.scale(val.len()) / reduction.scale(val.len());
         let classes = self.classes.len();
         let guess = (classes as f64).ln();
-        let said = if loss > NO_BETTER * guess {
+        // A loss on a wrong scale says nothing, but the accuracy does.
+        let said = if loss > NO_BETTER * guess && best.val_accuracy < LEARNT {
             format!(
                 "the net did not learn: its lowest validation loss of {loss:.3} is no better than \
                  guessing, ln {classes} = {guess:.3}"
@@ -62,7 +69,9 @@ impl Job<'_> {
         findings: &[Finding],
         advised: Option<f64>,
     ) -> Option<String> {
-        if let Some(finding) = findings.last() {
+        // The first is the nearest to the cause; that of guessing names none.
+        let is_cause = |finding: &&Finding| !matches!(finding, Finding::Guessing { .. });
+        if let Some(finding) = findings.iter().find(is_cause) {
             return Some(finding.to_string());
         }
         let (images, rate) = (self.setup.splits.train.len(), run.config.learning_rate.peak);
@@ -77,6 +86,10 @@ impl Job<'_> {
         }
         if rate < TOO_LOW * advised {
             return Some(Finding::RateTooLow { rate, advised }.to_string());
+        }
+        let weight_decay = run.config.optimizer.weight_decay;
+        if weight_decay >= STRONG_DECAY {
+            return Some(Finding::Decay { weight_decay }.to_string());
         }
         (made < FEW).then(|| {
             format!("{made} steps are few: train for more epochs, or take smaller mini-batches")
