@@ -39,6 +39,9 @@ const STRONG_DECAY: f32 = 0.01;
 /// A gradient of the first weights below this share of that of the last ones vanishes.
 const VANISHING: f64 = 1e-3;
 
+/// A net with a higher validation accuracy has learnt something, whatever its loss.
+const LEARNT: f64 = 0.5;
+
 /// Label smoothing from here on leaves a loss that looks like guessing.
 const SMOOTH: f32 = 0.5;
 
@@ -93,14 +96,14 @@ impl Monitor {
         }
         let excess = loss - guess - ln(batch);
         let is_shifted = epoch.epoch == 1 && batch > classes && excess.abs() < 0.5 * guess;
-        if is_shifted || (loss > WORSE * guess && epoch.val_accuracy > 0.5) {
+        if is_shifted || (loss > WORSE * guess && epoch.val_accuracy > LEARNT) {
             self.find(Finding::WholeMatrixSoftmax { loss, classes });
         }
         if loss > UNLEARNT * guess {
             self.find_stuck(now.net.activation(), indicators);
         }
         self.find_shrinking(now, indicators, steps);
-        if loss > NO_BETTER * guess {
+        if loss > NO_BETTER * guess && epoch.val_accuracy < LEARNT {
             let long = epoch.epoch >= PATIENCE || made >= MANY;
             self.find_standstill(now, indicators, long.then_some((loss, epoch.epoch)));
         }
