@@ -9,6 +9,7 @@ mod export;
 mod gradcheck;
 mod info;
 mod pictures;
+mod pixels;
 mod train;
 mod train_folders;
 mod train_repeated;

@@ -1,0 +1,158 @@
+//! The learning rate that is chosen where none is given, and the curvature behind it.
+
+#![cfg(feature = "std")]
+
+use handwritten::compute::rng::{Stream, generator};
+use handwritten::data::{Dataset, Subset};
+use handwritten::rand_core::Rng;
+use handwritten::training::{RateBound, choose_rate, largest_curvature, largest_stable_rate};
+use handwritten::{Activation, Batch, Config, Init, Net, Reduction, Schedule, Workspace};
+
+/// Images of 4×4 pixels with noise, and labels at random.
+fn noise(count: usize, classes: u32) -> Dataset {
+    let mut rng = generator(7, Stream::Shuffle);
+    let pixels = (0..16 * count)
+        .map(|_| (rng.next_u32() % 256) as u8)
+        .collect();
+    let labels = (0..count)
+        .map(|_| (rng.next_u32() % classes) as u8)
+        .collect();
+    Dataset::new(pixels, 4, 4, labels).unwrap()
+}
+
+fn net(widths: &[usize], activation: Activation) -> Net {
+    let mut rng = generator(3, Stream::Weights);
+    Net::random(widths, activation, Init::suited_to(activation), &mut rng)
+}
+
+/// The largest eigenvalue of the Hessian of a net without hidden layers, whose loss is
+/// convex: that of Σ x·xᵀ ⊗ (diag p − p·pᵀ) / n, with a 1 for the biases after the pixels of x.
+fn exact(net: &Net, data: &Dataset) -> f64 {
+    let (inputs, classes) = (data.features(), data.classes());
+    let images: Vec<(Vec<f64>, Vec<f64>)> = data
+        .iter()
+        .map(|(pixels, _)| {
+            let logits = net.logits(pixels);
+            let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let exps: Vec<f64> = logits.iter().map(|z| f64::from(z - top).exp()).collect();
+            let sum: f64 = exps.iter().sum();
+            let mut x: Vec<f64> = pixels
+                .iter()
+                .map(|&pixel| f64::from(pixel) / 255.0)
+                .collect();
+            x.push(1.0);
+            (x, exps.iter().map(|e| e / sum).collect())
+        })
+        .collect();
+    let mut v: Vec<f64> = (0..(inputs + 1) * classes)
+        .map(|i| 1.0 + (i % 7) as f64)
+        .collect();
+    let mut largest = 0.0;
+    for _ in 0..500 {
+        let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+        v.iter_mut().for_each(|x| *x /= norm);
+        let mut hv = vec![0.0; v.len()];
+        for (x, p) in &images {
+            let along: Vec<f64> = (0..classes)
+                .map(|c| {
+                    x.iter()
+                        .enumerate()
+                        .map(|(i, x)| x * v[i * classes + c])
+                        .sum()
+                })
+                .collect();
+            let mean: f64 = along.iter().zip(p).map(|(a, p)| a * p).sum();
+            for (i, x) in x.iter().enumerate() {
+                for c in 0..classes {
+                    hv[i * classes + c] += x * p[c] * (along[c] - mean) / images.len() as f64;
+                }
+            }
+        }
+        largest = v.iter().zip(&hv).map(|(v, hv)| v * hv).sum();
+        v = hv;
+    }
+    largest
+}
+
+#[test]
+fn the_curvature_of_a_convex_loss_is_that_of_its_hessian() {
+    for classes in [2, 5] {
+        let data = noise(200, classes);
+        let net = net(&[16, classes as usize], Activation::Sigmoid);
+        let mut workspace = Workspace::new(net.widths(), 1);
+        let all = Subset::all(&data);
+        for &reduction in Reduction::ALL {
+            let found = largest_curvature(net.view(), &all, reduction.into(), &mut workspace);
+            let exact = exact(&net, &data);
+            // A Rayleigh quotient is never above; eight iterations from the gradient come
+            // near, and the central differences of f32 add 10⁻³ at most: rounding of a
+            // gradient, 2⁻²⁴ · 16, over the distance, 10⁻³ of a norm of about 2.
+            let ratio = found / exact;
+            assert!((0.8..1.002).contains(&ratio), "{classes}: {found}, {exact}");
+        }
+    }
+}
+
+#[test]
+fn threads_change_no_bit_of_a_rate() {
+    let data = noise(700, 10);
+    let all = Subset::all(&data);
+    for &activation in Activation::ALL {
+        let net = net(&[16, 40, 20, 10], activation);
+        let found = [1, 2, 3].map(|threads| {
+            let mut workspace = Workspace::new(net.widths(), threads);
+            let config = Config::default().with_batch(Batch::Full);
+            let chosen = choose_rate(net.view(), &all, &config, &mut workspace);
+            (chosen.rate.to_bits(), chosen.stable.to_bits())
+        });
+        assert_eq!(found, [found[0]; 3], "{activation}");
+    }
+}
+
+#[test]
+fn rates_follow_batch_momentum_schedule_and_reduction() {
+    let data = noise(700, 10);
+    let all = Subset::all(&data);
+    let net = net(&[16, 8, 10], Activation::Sigmoid);
+    let rate = |config: Config| {
+        let mut workspace = Workspace::new(net.widths(), 1);
+        choose_rate(net.view(), &all, &config, &mut workspace)
+    };
+    // Long enough that the length of the run does not count.
+    let default = Config::default().with_epochs(10_000);
+    let chosen = rate(default);
+    assert_eq!((chosen.rate, chosen.bound), (0.6, RateBound::Noise));
+    assert_eq!(rate(default.with_batch(Batch::Mini(16))).rate, 0.15);
+    assert_eq!(rate(default.with_batch(Batch::Mini(192))).rate, 1.8);
+    assert_eq!(rate(default.with_batch(Batch::Mini(384))).rate, 1.8);
+    assert_eq!(rate(default.with_momentum(0.8)).rate, 1.2);
+    assert_eq!(
+        rate(default.with_learning_rate(1.0, Schedule::Constant)).rate,
+        0.3
+    );
+    let sum = rate(default.with_reduction(Reduction::Sum));
+    assert_eq!(sum.rate, 0.0094);
+    assert_eq!(sum.stable, chosen.stable / 64.0);
+    // A run of a sixteenth of 1000 steps takes twice the rate.
+    let short = default.with_batch(Batch::Mini(7)).with_epochs(1);
+    assert!(rate(short).rate > rate(default.with_batch(Batch::Mini(7))).rate * 2.0);
+
+    // Without momentum the noise would allow 6.
+    let plain = rate(default.with_momentum(0.0));
+    assert_eq!(plain.bound, RateBound::Curvature);
+    let share = plain.rate / (0.85 * plain.stable);
+    assert!((share - 1.0).abs() < 0.05, "{plain:?}");
+    assert_eq!(largest_stable_rate(2.0, 0.5), 1.5);
+}
+
+#[test]
+fn a_loss_that_overflows_leaves_the_rate_to_the_batch() {
+    let data = noise(50, 10);
+    let all = Subset::all(&data);
+    let mut net = net(&[16, 8, 10], Activation::Relu);
+    net.params_mut().iter_mut().for_each(|w| *w = f32::MAX);
+    let mut workspace = Workspace::new(net.widths(), 1);
+    let chosen = choose_rate(net.view(), &all, &Config::default(), &mut workspace);
+    assert!(chosen.rate.is_finite() && chosen.rate > 0.0, "{chosen:?}");
+    assert_eq!(chosen.bound, RateBound::Noise);
+}
