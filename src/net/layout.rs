@@ -74,7 +74,8 @@ pub(crate) fn layers(
 }
 
 /// The number of weights and biases of a net with layers of these widths, from the
-/// inputs to the classes.
+/// inputs to the classes. It wraps around where a `usize` cannot count them
+/// ([`checked_params_len`]); no net has such widths.
 ///
 /// ```
 /// use handwritten::net::params_len;
@@ -136,9 +137,13 @@ pub(crate) const fn are_widths(widths: &[usize]) -> bool {
     2 <= widths.len() && widths.len() <= MAX_DEPTH + 1
 }
 
-/// Panics if no net can have layers of these widths ([`are_widths`]).
+/// Panics if no net can have layers of these widths: if they are not as [`are_widths`] wants
+/// them, or if a `usize` cannot count their parameters.
 pub(crate) fn assert_widths(widths: &[usize]) {
-    assert!(are_widths(widths), "layers of widths {widths:?}");
+    assert!(
+        checked_params_len(widths).is_some(),
+        "layers of widths {widths:?}"
+    );
 }
 
 /// A tensor of a training step, named in messages. Layers count from 1.
@@ -213,5 +218,11 @@ mod tests {
         }
         assert_eq!(checked_params_len(&[usize::MAX, 1]), None);
         assert_eq!(checked_params_len(&[1 << 40, 1 << 40]), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "layers of widths [9223372036854775808, 2]")]
+    fn a_net_whose_parameters_nobody_can_count_is_refused() {
+        assert_widths(&[1 << 63, 2]);
     }
 }

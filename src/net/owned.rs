@@ -47,7 +47,8 @@ impl Net {
     /// A net with random parameters.
     ///
     /// # Panics
-    /// Panics if the widths are not as [`NetRef::new`] wants them.
+    /// Panics if the widths are not as [`NetRef::new`] wants them, or if a `usize` cannot count
+    /// the parameters.
     pub fn random<R: rand_core::Rng + ?Sized>(
         widths: &[usize],
         activation: Activation,

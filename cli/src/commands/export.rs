@@ -83,6 +83,11 @@ impl Cost {
         let mut workspace = engine.workspace(net.widths(), 1);
         let all = Subset::all(&corpus.test);
         let evaluation = workspace.evaluate(net, &all, model.metadata.reduction);
+        if !evaluation.loss.is_finite() {
+            return Err(Failure::new(
+                "the model's weights are so large that its loss is not finite",
+            ));
+        }
         Ok(Self {
             images: corpus.test.len(),
             correct: [
