@@ -7,14 +7,18 @@ use crate::files::model::metadata::{
 use crate::net::{Net, layers};
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use std::collections::HashSet;
+use std::fmt;
 use std::str::FromStr;
 
 /// Decodes a model file. Unknown tensors and metadata are ignored.
 ///
 /// # Errors
-/// Bytes that are no safetensors file; metadata that are missing, newer, or contradict
+/// Bytes that are no safetensors file, or one with two tensors of one name; metadata that are missing, newer, or contradict
 /// themselves or the tensors; numbers that are not finite.
 pub fn decode(bytes: &[u8]) -> Result<Model, ModelError> {
+    refuse_duplicates(bytes)?;
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(ModelError::safetensors)?;
     let text = header
         .metadata()
@@ -57,6 +61,50 @@ pub fn decode(bytes: &[u8]) -> Result<Model, ModelError> {
         net: Net::new(&widths, activation, params),
         metadata,
     })
+}
+
+/// Refuses a file in whose header, an object in JSON, two tensors have one name: a parser
+/// would silently take the last. What is no such file is left to the parser.
+fn refuse_duplicates(bytes: &[u8]) -> Result<(), ModelError> {
+    let header = bytes.split_first_chunk().and_then(|(&len, rest)| {
+        let len = usize::try_from(u64::from_le_bytes(len)).ok()?;
+        serde_json::from_slice(rest.get(..len)?).ok()
+    });
+    let Some(Names(names)) = header else {
+        return Ok(());
+    };
+    let mut seen = HashSet::new();
+    match names.into_iter().find(|name| !seen.insert(name.clone())) {
+        Some(name) => Err(ModelError::Duplicate { name }),
+        None => Ok(()),
+    }
+}
+
+/// The keys of a JSON object, in order.
+struct Names(Vec<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, IgnoredAny)) = map.next_entry()? {
+                    names.push(name);
+                }
+                Ok(Names(names))
+            }
+        }
+
+        deserializer.deserialize_map(Keys)
+    }
 }
 
 /// Parses the name of a choice.

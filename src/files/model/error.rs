@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub(super) const KEY: &str = "handwritten";
 /// The version of the metadata that is written, and the only one that is read.
 pub(super) const VERSION: u32 = 1;
+/// Maximum length of a name in bytes, that of a folder's name.
+pub(super) const MAX_NAME: usize = 255;
 
 /// The error of encoding or decoding a model.
 #[non_exhaustive]
@@ -52,6 +54,17 @@ pub enum ModelError {
         columns: usize,
         /// The inputs of the net.
         inputs: usize,
+    },
+    /// A name of a class or of the data set is longer than 255 bytes, or holds control
+    /// characters such as line ends, which a terminal would obey.
+    Name {
+        /// What is named.
+        what: &'static str,
+    },
+    /// Two tensors have one name, so that which of them counts is anybody's guess.
+    Duplicate {
+        /// The name.
+        name: String,
     },
     /// The number of class names is not the number of outputs, or is above 256.
     Classes {
@@ -120,6 +133,11 @@ impl fmt::Display for ModelError {
             Self::Classes { classes, outputs } => {
                 write!(f, "{classes} classes for {outputs} outputs")
             }
+            Self::Name { what } => write!(
+                f,
+                "the name of {what} is longer than {MAX_NAME} bytes or holds control characters"
+            ),
+            Self::Duplicate { name } => write!(f, "it has two tensors {name:?}"),
             Self::Tensor {
                 name,
                 found,

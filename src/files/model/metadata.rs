@@ -3,7 +3,7 @@
 use crate::compute::isa::Isa;
 use crate::compute::vector;
 use crate::data::{Normalisation, Split};
-use crate::files::model::error::ModelError;
+use crate::files::model::error::{MAX_NAME, ModelError};
 use crate::net::loss::Reduction;
 use crate::net::{Net, are_widths};
 use serde::{Deserialize, Serialize};
@@ -112,10 +112,23 @@ pub(super) fn check(widths: &[usize], metadata: &Metadata) -> Result<(), ModelEr
     if classes != outputs || outputs > 256 {
         return Err(ModelError::Classes { classes, outputs });
     }
+    if !metadata.classes.iter().all(|name| is_name(name)) {
+        return Err(ModelError::Name { what: "a class" });
+    }
+    if !is_name(&metadata.data) {
+        return Err(ModelError::Name {
+            what: "the data set",
+        });
+    }
     if !metadata.val_loss.is_finite() {
         return Err(ModelError::not_finite("the validation loss"));
     }
     Ok(())
+}
+
+/// Whether a text can be shown in a table or on a line.
+fn is_name(text: &str) -> bool {
+    text.len() <= MAX_NAME && !text.chars().any(char::is_control)
 }
 
 /// Refuses a tensor with a number that is infinite or none.

@@ -127,6 +127,55 @@ fn facts_that_do_not_fit_the_net_are_refused() {
     );
 }
 
+#[test]
+fn names_that_no_terminal_should_see_are_refused() {
+    let model = model();
+    let refused = |change: fn(&mut Metadata)| {
+        let mut metadata = model.metadata.clone();
+        change(&mut metadata);
+        encode(&model.net, &metadata).unwrap_err().to_string()
+    };
+    let class = "the name of a class is longer than 255 bytes or holds control characters";
+    assert_eq!(
+        refused(|metadata| metadata.classes[1] = "x".repeat(256)),
+        class
+    );
+    assert_eq!(
+        refused(|metadata| metadata.classes[0] = "\u{1b}[2J".into()),
+        class
+    );
+    let data = refused(|metadata| metadata.data = "two\nlines".into());
+    assert_eq!(data, class.replace("a class", "the data set"));
+
+    // A file of another program, which no encoder of ours would write.
+    let mut metadata = model.metadata.clone();
+    metadata.classes[2] = "A".repeat(255);
+    let mut bytes = encoded(&Model {
+        net: model.net.clone(),
+        metadata,
+    });
+    let at = bytes
+        .windows(9)
+        .position(|name| name == b"AAAAAAAAA")
+        .unwrap();
+    bytes[at..at + 2].copy_from_slice(b"\\n");
+    // The name is inside a text inside a text, where the backslash is written twice.
+    bytes[at + 2..at + 4].copy_from_slice(b"AA");
+    assert!(decode(&bytes).is_err());
+}
+
+#[test]
+fn two_tensors_of_one_name_are_refused() {
+    let mut bytes = encoded(&model());
+    let at = bytes
+        .windows(10)
+        .position(|name| name == b"\"2.weight\"")
+        .unwrap();
+    bytes[at + 1] = b'0';
+    let error = decode(&bytes).unwrap_err();
+    assert_eq!(error.to_string(), "it has two tensors \"0.weight\"");
+}
+
 /// Eighteen widths: one more than any net has.
 #[test]
 fn more_layers_than_a_net_has_are_refused() {
