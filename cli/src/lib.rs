@@ -43,7 +43,9 @@ pub fn train() -> ExitCode {
 
 fn start(args: Vec<OsString>) -> ExitCode {
     let result = match args::parse(args) {
-        Ok(args::Parsed::Command(command)) => commands::run(command),
+        Ok(args::Parsed::Command(command)) => {
+            signals::survive_file_limits().and_then(|()| commands::run(command))
+        }
         Ok(args::Parsed::Printed(code)) => return code,
         Err(failure) => Err(failure),
     };

@@ -19,6 +19,15 @@ pub(crate) struct Signals(Arc<AtomicUsize>);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Signal(usize);
 
+/// Lets a write beyond the limit of a file's size (`ulimit -f`) fail with an error that names
+/// the file; otherwise the signal that comes with it ends the process without a word.
+pub(crate) fn survive_file_limits() -> Result<(), Failure> {
+    #[cfg(unix)]
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default())
+        .map_err(|error| Failure::new(format!("cannot handle signals: {error}")))?;
+    Ok(())
+}
+
 impl Signals {
     /// Listens for SIGINT and SIGTERM. A second signal, a second or more after the
     /// first, ends the process at once; files are written atomically, so none is

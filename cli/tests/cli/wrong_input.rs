@@ -310,3 +310,25 @@ fn a_data_folder_whose_name_is_not_text_is_named() {
     output.fails(1, &["caf\u{fffd} is not UTF-8", "config.toml"]);
     assert!(!folder.path("run").exists());
 }
+
+/// The signal that comes with the error would end the process without a word.
+#[cfg(unix)]
+#[test]
+fn a_limit_of_file_sizes_is_a_failure_that_names_the_file() {
+    let folder = Folder::new();
+    let train = folder.train_command(&format!("{SMALL} --quiet --out run"));
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -f 1; exec \"$0\" \"$@\""])
+        .arg(train.get_program())
+        .args(train.get_args())
+        .current_dir(folder.path(""))
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.starts_with("error: ") && stderr.contains("run"),
+        "{stderr}"
+    );
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
