@@ -36,7 +36,10 @@ pub(crate) struct Picture {
 impl Picture {
     /// Reads a PNG file. Where it is transparent, it is put on white, or on black
     /// if hardly anything of it differs from white.
-    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+    ///
+    /// `full` is the strongest ink of the images that the model knows, 1 for most: the
+    /// picture may be one of them.
+    pub(crate) fn read(path: &Path, full: f32) -> Result<Self, String> {
         let file = File::open(path).map_err(|error| error.to_string())?;
         let bytes = usize::try_from(8 * MAX_PIXELS).unwrap_or(usize::MAX);
         let mut decoder = Decoder::new_with_limits(BufReader::new(file), Limits { bytes });
@@ -76,7 +79,7 @@ impl Picture {
             picture = on(0.0);
         }
         picture
-            .cleaned()
+            .cleaned(FAINT * full)
             .ok_or_else(|| "no ink stands out from the background".to_string())
     }
 
@@ -93,11 +96,12 @@ impl Picture {
         Self { rows, columns, ink }
     }
 
-    /// Removes the noise of the background; `None` if nothing else is there.
-    fn cleaned(mut self) -> Option<Self> {
+    /// Removes the noise of the background; `None` if nothing else is there that is at least
+    /// as strong as `faint`.
+    fn cleaned(mut self, faint: f32) -> Option<Self> {
         let border = border(self.rows, self.columns).map(|k| self.ink[k]);
         let noise = NOISE * median(border);
-        if vector::max(&self.ink) < noise.max(FAINT) {
+        if vector::max(&self.ink) < noise.max(faint) {
             return None;
         }
         for x in &mut self.ink {
@@ -111,10 +115,20 @@ impl Picture {
     /// The inputs of a net for `rows × columns` images: the ink is stretched to full
     /// strength, scaled and centred as in MNIST. An image of that size is returned
     /// unchanged if its ink is centred already, or if the net was trained on images
-    /// that are not centred like MNIST's (`as_mnist` is false).
-    pub(crate) fn fitted(self, rows: usize, columns: usize, as_mnist: bool) -> Vec<f32> {
+    /// that are not centred like MNIST's (`as_mnist` is false). If its ink is no stronger
+    /// than `full`, that of the images which the net was trained on, `full` becomes 1.
+    pub(crate) fn fitted(
+        mut self,
+        rows: usize,
+        columns: usize,
+        as_mnist: bool,
+        full: f32,
+    ) -> Vec<f32> {
         let is_own = (self.rows, self.columns) == (rows, columns);
         if is_own && (!as_mnist || self.lies_as_mnist()) {
+            if full < 1.0 && vector::max(&self.ink) <= full {
+                self.ink.iter_mut().for_each(|x| *x /= full);
+            }
             return self.ink;
         }
         let digit = self.cropped();
@@ -300,7 +314,7 @@ mod tests {
             let light = Picture::from_pixels(28, 28, |k| [f32::from(image[k]); 3]);
             let dark = Picture::from_pixels(28, 28, |k| [255.0 - f32::from(image[k]); 3]);
             for picture in [light, dark] {
-                let input = picture.cleaned().unwrap().fitted(28, 28, true);
+                let input = picture.cleaned(FAINT).unwrap().fitted(28, 28, true, 1.0);
                 assert!(input == expected, "{i}");
             }
         }
@@ -318,11 +332,14 @@ mod tests {
         let expected = of(4, 1.0).ink;
         let close = |xs: &[f32]| xs.iter().zip(&expected).all(|(x, y)| (x - y).abs() < 1e-5);
         for (top, ink) in [(4, 1.0), (0, 1.0), (8, 1.0), (4, 0.5)] {
-            assert!(close(&of(top, ink).fitted(28, 28, true)), "{top} {ink}");
-            assert!(of(top, ink).fitted(28, 28, false) == of(top, ink).ink);
+            assert!(
+                close(&of(top, ink).fitted(28, 28, true, 1.0)),
+                "{top} {ink}"
+            );
+            assert!(of(top, ink).fitted(28, 28, false, 1.0) == of(top, ink).ink);
         }
         let short = stroke(28, 28, |i, j| (9..19).contains(&i) && (13..15).contains(&j));
-        assert!(short.fitted(28, 28, true)[4 * 28 + 13] > 0.9);
+        assert!(short.fitted(28, 28, true, 1.0)[4 * 28 + 13] > 0.9);
     }
 
     #[test]
@@ -330,7 +347,7 @@ mod tests {
         let picture = stroke(200, 150, |i, j| {
             (10..110).contains(&i) && (5..15).contains(&j)
         });
-        let input = picture.fitted(28, 28, true);
+        let input = picture.fitted(28, 28, true, 1.0);
         for i in 0..28 {
             for j in 0..28 {
                 let inside = (4..24).contains(&i) && (13..15).contains(&j);

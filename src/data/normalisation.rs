@@ -43,6 +43,11 @@ impl Normalisation {
         is_inverted: false,
     };
 
+    /// The byte that becomes the largest input, 1, or 0 if pixels are inverted.
+    pub fn largest(self) -> u8 {
+        self.largest
+    }
+
     /// The normalisation that suits the images of a training file; [`Normalisation::RAW`]
     /// for MNIST.
     ///

@@ -44,8 +44,9 @@ fn probabilities(engine: Engine, model: &Model, path: &Path) -> Result<Vec<f32>,
     let (rows, columns) = model.metadata.image;
     let as_mnist = model.metadata.data == KnownDataset::Mnist.to_string();
     let named = |why: &str| format!("{}: {why}", path.display());
-    let picture = Picture::read(path).map_err(|why| named(&why))?;
-    let input = picture.fitted(rows, columns, as_mnist);
+    let full = f32::from(model.metadata.normalisation.largest()) / 255.0;
+    let picture = Picture::read(path, full).map_err(|why| named(&why))?;
+    let input = picture.fitted(rows, columns, as_mnist, full);
 
     let net = model.net.view();
     let mut packing = Context::packing(1);

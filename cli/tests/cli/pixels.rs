@@ -1,6 +1,7 @@
 //! Images of another range, or dark on a bright ground.
 
 use crate::SMALL;
+use crate::pictures;
 use crate::programs::*;
 
 /// Writes the data set of `data` with other bytes into the folder `name`.
@@ -94,4 +95,24 @@ fn raw_pixels_stay_as_they_are_and_are_told_apart() {
     folder.write("dim.toml", b"pixels = \"dim\"\n");
     let refused = folder.train("--config dim.toml --data binary");
     refused.fails(2, &["pixels must be one of auto, raw, not \"dim\""]);
+}
+
+#[test]
+fn pictures_of_the_same_few_values_are_classified() {
+    let folder = Folder::new();
+    write_changed(&folder, "binary", |byte| u8::from(byte > 127));
+    let args = "--data binary --hidden 8 --batch 16 --epochs 20 --out run";
+    folder.train(args).ok();
+    for class in 0..CLASSES {
+        // As in the data set, and as a viewer would show it.
+        for (name, ink) in [("dim", 1), ("bright", 255)] {
+            let pixels: Vec<u8> = (0..SIDE * SIDE)
+                .map(|k| ink * u8::from(is_ink(class, k / SIDE, k % SIDE)))
+                .collect();
+            folder.write(&format!("{name}.png"), &pictures::png(&pixels, SIDE, 1));
+            let args = format!("classify run/model.safetensors {name}.png --json");
+            let said = folder.handwritten(&args).ok().json();
+            assert_eq!(said[0]["class"], class.to_string(), "{name}: {said:?}");
+        }
+    }
 }
