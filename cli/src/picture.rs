@@ -2,13 +2,14 @@
 
 use handwritten::compute::vector;
 use png::{ColorType, Decoder, Limits, Transformations};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::BufReader;
 use std::ops::Range;
 use std::path::Path;
 
-/// Maximum number of pixels of an image; one digit needs fewer.
-const MAX_PIXELS: u64 = 1 << 26;
+/// Maximum number of pixels of an image, more than any camera's of 32 megapixels; one digit
+/// needs fewer.
+const MAX_PIXELS: u64 = 1 << 25;
 
 /// The part of an image's side that a digit fills, and the whole side: MNIST's digits
 /// fit into 20×20 of 28×28 pixels (LeCun et al., *Gradient-Based Learning Applied
@@ -40,10 +41,20 @@ impl Picture {
     /// `full` is the strongest ink of the images that the model knows, 1 for most: the
     /// picture may be one of them.
     pub(crate) fn read(path: &Path, full: f32) -> Result<Self, String> {
+        // Checked before opening: opening a pipe waits for its writer.
+        if !fs::metadata(path)
+            .map_err(|error| error.to_string())?
+            .is_file()
+        {
+            return Err("not a file".to_string());
+        }
         let file = File::open(path).map_err(|error| error.to_string())?;
         let bytes = usize::try_from(8 * MAX_PIXELS).unwrap_or(usize::MAX);
         let mut decoder = Decoder::new_with_limits(BufReader::new(file), Limits { bytes });
         decoder.set_transformations(Transformations::normalize_to_color8());
+        // Both may be compressed, and unpack to hundreds of megabytes that nobody reads.
+        decoder.set_ignore_text_chunk(true);
+        decoder.set_ignore_iccp_chunk(true);
         let no_png = |error: png::DecodingError| format!("not a PNG image: {error}");
         let mut reader = decoder.read_info().map_err(no_png)?;
         let (width, height) = reader.info().size();
@@ -52,7 +63,10 @@ impl Picture {
         }
         let size = reader.output_buffer_size();
         let size = size.ok_or_else(|| format!("{width}×{height} pixels are too many"))?;
-        let mut bytes = vec![0; size];
+        let too_large = |_| format!("there is not enough memory for {width}×{height} pixels");
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(size).map_err(too_large)?;
+        bytes.resize(size, 0);
         let frame = reader.next_frame(&mut bytes).map_err(no_png)?;
         let (channels, colour) = match frame.color_type {
             ColorType::Grayscale => (1, false),

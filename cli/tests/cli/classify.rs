@@ -200,3 +200,16 @@ fn what_is_no_picture_is_refused_and_the_others_classified() {
         assert_only_bad_are_refused(&folder, &[("cut.png", "")]);
     }
 }
+
+/// Opening a pipe would wait for its writer.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_without_waiting() {
+    let folder = Folder::new();
+    folder.train(&format!("{SMALL} --out run")).ok();
+    let pipe = folder.path("pipe.png");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let refused = folder.handwritten("classify run/model.safetensors pipe.png");
+    refused.fails(1, &["pipe.png: not a file"]);
+}
