@@ -148,7 +148,7 @@ fn rates_follow_batch_momentum_schedule_and_reduction() {
 #[test]
 fn long_full_batches_are_rehearsed() {
     let (few, many) = (noise(8191, 10), noise(8192, 10));
-    let net = net(&[16, 20, 10], Activation::Tanh);
+    let net = net(&[16, 20, 10], Activation::Relu);
     let config = Config::default().with_batch(Batch::Full).with_epochs(30);
     let found = [1, 2].map(|threads| {
         let mut workspace = Workspace::new(net.widths(), threads);
@@ -158,7 +158,7 @@ fn long_full_batches_are_rehearsed() {
         })
     });
     assert_eq!(found[0].map(f64::to_bits), found[1].map(f64::to_bits));
-    // Both begin from the same images, and labels at random are learnt best by a high rate.
+    // Both begin from the same images.
     let multiple = found[0][1] / found[0][0];
     assert!((1.4..3.2).contains(&multiple), "{found:?}");
 }
