@@ -9,6 +9,8 @@
 //!   A  = σ(Z1)         B×H            dZ1 = dZ2·W2ᵀ ⊙ σ′(Z1)               B×H
 //!   Z2 = b2 + A·W2     B×C            dW1 = Xᵀ·dZ1      D×H    db1 = Σ rows dZ1
 //! ```
+//!
+//! Training steps (`step/`) compute the same sums in the same order, so with the same bits.
 
 use crate::compute::gemm::{Context, Product, Start};
 use crate::compute::matrix::{MatMut, MatRef};

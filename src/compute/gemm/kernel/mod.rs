@@ -50,7 +50,9 @@
 //! * Lanes of C and of the start beyond them are neither read nor written.
 //! * Lanes of B beyond them are not read where [`Kernel::partial_loads`] is true. Where it
 //!   is false, each row of B must be readable up to a whole number of vectors, and what is
-//!   read there does not matter.
+//!   read there does not matter. Two families have rules of their own: tiles out of packed
+//!   panels always read whole vectors, which packing fills with zeros, and tiles that pack a
+//!   panel or take listed k-indices never read beyond the lanes.
 //! * Their sums are computed and thrown away.
 //!
 //! # The functions of an instruction set

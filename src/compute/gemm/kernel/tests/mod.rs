@@ -283,11 +283,15 @@ fn sparse_tiles_of_several_lists() {
 #[test]
 fn sparse_tiles_of_a_long_b() {
     let list: [u32; 20] = core::array::from_fn(|i| i as u32 % 9);
+    let ahead = super::sparse::PREFETCH_DISTANCE;
     for isa in Isa::available() {
         let kernel = MicroKernel::of(isa);
         for rows in 1..=kernel.0.sparse.len() {
             for columns in [kernel.lanes() - 1, 3 * kernel.lanes()] {
-                check_sparse(isa, (rows, columns), (rows, &[&list]), 1, false, 1 << 13);
+                for len in [0, ahead - 1, ahead, ahead + 1, list.len()] {
+                    let lists = (rows, &[&list[..len]][..]);
+                    check_sparse(isa, (rows, columns), lists, 1, false, 1 << 13);
+                }
             }
         }
     }
