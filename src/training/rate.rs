@@ -1,4 +1,8 @@
 //! The learning rate of a run that names none.
+//!
+//! All constants are fitted to validation accuracies on MNIST (docs/defaults.md; `cargo run
+//! --release --example learning_rates`), of batches of 1 to 60 000 and nets of no to eight
+//! hidden layers; the ones of the ink to Fashion-MNIST and 8×8 digits as well.
 
 use crate::compute::vector;
 use crate::data::Subset;
@@ -11,6 +15,7 @@ use crate::step::workspace::Workspace;
 use crate::training::config::{Batch, Config};
 use crate::training::curvature::{largest_curvature, largest_stable_rate};
 use alloc::vec;
+use core::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 use core::fmt;
 
 /// Momentum, mini-batch and mean of the schedule that the rates of [`best_rate`] are for.
@@ -23,11 +28,12 @@ const MEAN_OF_COSINE: f64 = 0.5;
 const SQUARED_LENGTH: f64 = 88.0;
 const MEASURED: usize = 512;
 
-/// The number of images in a mini-batch above which a larger one allows no higher rate.
+/// The number of images in a mini-batch above which a larger one allows no higher rate: with
+/// 256 here 784-16-10 with relu falls from 93.8 to 92.3 % in batches of 256.
 const LARGE_BATCH: f64 = 192.0;
 
 /// The number of images that a run takes, epochs times images, and the number of steps,
-/// below which it gains by a higher rate.
+/// below which it gains by a higher rate: one epoch of MNIST is best at 1.5 times the rate.
 const MANY_IMAGES: f64 = 275_000.0;
 const MANY_STEPS: f64 = 1000.0;
 
@@ -43,7 +49,8 @@ const MULTIPLES: [f64; 5] = [0.5, 1.0, 1.5, 2.0, 3.0];
 /// The share of the largest stable rate that a net with one hidden layer takes at most.
 const STABLE_SHARE: f64 = 0.85;
 
-/// The number of hidden layers above which the rate falls with their number.
+/// The number of hidden layers above which the rate falls with their number: eight layers of
+/// 64 with relu are best at 0.03 in batches of 64, up to three at 0.1.
 const DEEP: f64 = 3.0;
 
 /// The best peak of the learning rate for mini-batches of 64 MNIST images, momentum 0.9
@@ -180,10 +187,10 @@ fn darkness(train: &Subset<'_>) -> f64 {
     let squared = (SQUARED_LENGTH / length) * (SQUARED_LENGTH / length);
     // Half way between the powers of √2, by their squares.
     let steps = [
-        (0.353_6, 0.5),
-        (0.707_1, core::f64::consts::FRAC_1_SQRT_2),
-        (1.414_2, 1.0),
-        (2.828_4, core::f64::consts::SQRT_2),
+        (SQRT_2 / 4.0, 0.5),
+        (FRAC_1_SQRT_2, FRAC_1_SQRT_2),
+        (SQRT_2, 1.0),
+        (2.0 * SQRT_2, SQRT_2),
     ];
     let step = steps.iter().find(|(below, _)| squared < *below);
     step.map_or(2.0, |&(_, factor)| factor)

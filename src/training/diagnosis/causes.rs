@@ -1,4 +1,7 @@
 //! The causes for which a run may not learn, and by what they are told from each other.
+//!
+//! The thresholds were set on the runs of docs/defaults.md, of which none is told another
+//! cause than its own, and on the runs that learn in tests/diagnosis.rs, which are told none.
 
 use crate::data::Normalisation;
 use crate::net::activation::Activation;
