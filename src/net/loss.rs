@@ -30,6 +30,13 @@ impl Reduction {
             Self::Sum => 1.0,
         }
     }
+
+    /// The factor that makes a mean of what is reduced over `examples` examples, so that means
+    /// and sums can be compared.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn to_mean(self, examples: usize) -> f64 {
+        1.0 / (self.scale(examples) * examples as f64)
+    }
 }
 
 /// The target distribution of a step, and the scale of its gradient.

@@ -16,6 +16,27 @@ pub enum Batch {
     Mini(usize),
 }
 
+impl Batch {
+    /// The number of examples of a step of a run on `examples` examples.
+    pub fn len_of(self, examples: usize) -> usize {
+        match self {
+            Self::Full => examples,
+            Self::Mini(batch) => batch.min(examples),
+        }
+    }
+
+    /// The number of steps of an epoch of `examples` examples.
+    ///
+    /// # Panics
+    /// Panics if a mini-batch has no example.
+    pub fn steps(self, examples: usize) -> usize {
+        match self {
+            Self::Full => 1,
+            Self::Mini(batch) => examples.div_ceil(batch),
+        }
+    }
+}
+
 /// The configuration of a training run.
 ///
 /// The default trains a sigmoid net of 128 hidden units on MNIST to more than 98 %.

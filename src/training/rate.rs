@@ -105,8 +105,8 @@ impl fmt::Display for RateBound {
 /// * the noise of the gradients: a constant of the activation, times B up to 192, times
 ///   1 − μ, for the mean over the schedule. Beyond three hidden layers it falls as their
 ///   number grows. Images with more ink than MNIST's take down to half as much, with less
-///   ink up to twice as much unless the net is of sigmoids, in steps of √2. Runs of fewer than 275 000 images or 1000 steps take more, by the fourth
-///   root of what they lack;
+///   ink up to twice as much unless the net is of sigmoids, in steps of √2. Runs of fewer
+///   than 275 000 images or 1000 steps take more, by the fourth root of what they lack;
 /// * the largest curvature λ of the loss at the initial weights ([`largest_curvature`]):
 ///   0.85 of the largest stable rate 2·(1 + μ)/λ, divided by the square root of the number
 ///   of hidden layers, because the curvature of deep nets grows most as they learn.
@@ -125,31 +125,27 @@ pub fn choose_rate(
     config: &Config,
     workspace: &mut Workspace,
 ) -> ChosenRate {
-    let batch = match config.batch {
-        Batch::Full => train.len(),
-        Batch::Mini(batch) => batch.min(train.len()),
-    };
+    let (images, epochs) = (train.len(), config.epochs as f64);
+    let (batch, steps) = (config.batch.len_of(images), config.batch.steps(images));
     let momentum = f64::from(config.optimizer.momentum);
     let hidden = (net.depth() - 1).max(1) as f64;
-    let (images, epochs) = (train.len(), config.epochs as f64);
-    let taken = (epochs * images as f64 / MANY_IMAGES)
-        .min(epochs * images.div_ceil(batch) as f64 / MANY_STEPS);
+    let taken = (epochs * images as f64 / MANY_IMAGES).min(epochs * steps as f64 / MANY_STEPS);
     let mean = match config.learning_rate.schedule {
         Schedule::Constant | Schedule::Step { .. } => 1.0,
         Schedule::Cosine => MEAN_OF_COSINE,
         Schedule::Linear { hold } => 0.5 * (1.0 + hold),
     };
     // Sigmoids that are pushed further saturate.
-    let ink = match net.activation() {
-        Activation::Sigmoid => darkness(train).min(1.0),
-        _ => darkness(train),
+    let most = match net.activation() {
+        Activation::Sigmoid => 1.0,
+        _ => f64::INFINITY,
     };
     let by_noise = best_rate(net)
         * ((batch as f64).min(LARGE_BATCH) / BATCH)
         * ((1.0 - momentum) / (1.0 - MOMENTUM))
         * (MEAN_OF_COSINE / mean)
         * (DEEP / hidden).min(1.0)
-        * ink
+        * darkness(train).min(most)
         * vector::sqrt(vector::sqrt((1.0 / taken).max(1.0)));
     let curvature = largest_curvature(net, train, config.objective(), workspace);
     let stable = largest_stable_rate(curvature, config.optimizer.momentum);
@@ -165,7 +161,7 @@ pub fn choose_rate(
         false => rate,
     };
     // Both are for the gradient of the mean of the loss.
-    let to_mean = 1.0 / (config.reduction.scale(batch) * batch as f64);
+    let to_mean = config.reduction.to_mean(batch);
     ChosenRate {
         rate: rounded(rate * to_mean),
         bound,

@@ -182,6 +182,13 @@ pub fn sum(xs: &[f32]) -> f32 {
     xs.iter().sum()
 }
 
+/// The Euclidean norm of a vector, in double precision.
+#[cfg(feature = "alloc")]
+pub(crate) fn norm(xs: impl Iterator<Item = f32>) -> f64 {
+    let squares = xs.map(|x| f64::from(x) * f64::from(x));
+    sqrt(squares.sum())
+}
+
 /// The index of the largest element, the first of several equal ones; 0 if there is none. NaN
 /// is passed over.
 pub fn argmax(xs: &[f32]) -> usize {

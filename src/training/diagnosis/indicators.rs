@@ -1,6 +1,6 @@
 //! Numbers that tell whether a net learns.
 
-use crate::compute::vector;
+use crate::compute::vector::{self, norm};
 use crate::net::activation::Activation;
 use crate::net::{NetRef, Tensor};
 use crate::step::workspace::Workspace;
@@ -52,8 +52,7 @@ impl Indicators {
         let batch = first(now, PROBE);
         let (net, data, objective) = (now.net, now.train.dataset(), now.config.objective());
         workspace.compute_gradient(net, data, batch, objective);
-        // Scaled to the mean loss, so that sum and mean can be compared.
-        let to_mean = 1.0 / (objective.reduction.scale(batch.len()) * batch.len() as f64);
+        let to_mean = objective.reduction.to_mean(batch.len());
         let (mut flat, mut dead, mut activations, mut units) = (0, 0, 0, 0);
         for l in 0..net.depth() - 1 {
             let a = net.activation_of(l, workspace.activations());
@@ -124,8 +123,7 @@ pub(super) fn reach(widths: &[usize], gradient: &[f32]) -> f64 {
     let weights = tensors.filter(|(tensor, _)| matches!(tensor, Tensor::Weights(_)));
     let mut sizes = weights.map(|(_, range)| {
         let count = range.len() as f64;
-        let squares = gradient[range].iter().map(|&g| f64::from(g) * f64::from(g));
-        vector::sqrt(squares.sum::<f64>() / count)
+        norm(gradient[range].iter().copied()) / vector::sqrt(count)
     });
     let first = sizes.next().unwrap_or(0.0);
     let last = sizes.last().unwrap_or(first);
@@ -134,12 +132,6 @@ pub(super) fn reach(widths: &[usize], gradient: &[f32]) -> f64 {
 
 fn share(part: usize, whole: usize) -> f64 {
     part as f64 / whole.max(1) as f64
-}
-
-/// The Euclidean norm of a vector.
-fn norm(xs: impl Iterator<Item = f32>) -> f64 {
-    let squares = xs.map(|x| f64::from(x) * f64::from(x));
-    vector::sqrt(squares.sum())
 }
 
 #[cfg(test)]
