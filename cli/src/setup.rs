@@ -67,7 +67,7 @@ pub(crate) fn load_normalised(settings: &Settings) -> Result<(Corpus, Normalisat
     Ok((corpus, normalisation))
 }
 
-/// Loads a data set as [`load`] does, with its pixels normalised as those that the model
+/// Loads a data set as [`load`] does, with its test images normalised as those that the model
 /// was trained on, and refuses it if its images do not fit the model.
 pub(crate) fn load_for(model: &Model, folder: Option<&Path>) -> Result<Corpus, Failure> {
     let mut corpus = load(folder)?;
@@ -84,7 +84,6 @@ pub(crate) fn load_for(model: &Model, folder: Option<&Path>) -> Result<Corpus, F
             test.classes()
         )));
     }
-    model.metadata.normalisation.apply(&mut corpus.train);
     model.metadata.normalisation.apply(&mut corpus.test);
     Ok(corpus)
 }

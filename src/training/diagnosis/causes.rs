@@ -5,7 +5,7 @@
 
 use crate::data::Normalisation;
 use crate::net::activation::Activation;
-use crate::training::config::Batch;
+use crate::training::config::Config;
 use crate::training::diagnosis::finding::{Finding, ln};
 use crate::training::diagnosis::indicators::{Indicators, total_length};
 use crate::training::diagnosis::monitor::{Monitor, Start};
@@ -35,6 +35,10 @@ const WORSE: f64 = 2.0;
 /// one below so small a part of it as well.
 const TOO_HIGH: f64 = 2.5;
 const TOO_LOW: f64 = 0.1;
+
+/// A rate below this share of the advised one is a likely cause of a run that went badly, if
+/// nothing else is.
+const RATHER_LOW: f64 = 0.2;
 
 /// A weight decay from here on is a cause of a run that does not learn.
 const STRONG_DECAY: f32 = 0.01;
@@ -77,24 +81,15 @@ impl Monitor {
         indicators: &Indicators,
     ) {
         let (images, classes) = (now.train.len(), now.net.widths()[now.net.depth()]);
-        // Scaled to the mean loss, so that sum and mean can be compared.
-        let loss = epoch.train_loss / (now.config.reduction.scale(images) * images as f64);
-        let guess = ln(classes);
-        let (batch, steps) = match now.config.batch {
-            Batch::Full => (images, 1),
-            Batch::Mini(batch) => (batch.min(images), images.div_ceil(batch)),
-        };
+        let (config, guess) = (now.config, ln(classes));
+        let loss = epoch.train_loss * config.reduction.to_mean(images);
+        let (batch, steps) = (config.batch.len_of(images), config.batch.steps(images));
         let made = epoch.epoch * steps;
         if loss > WORSE * guess || (made >= SOME && loss > UNLEARNT * guess) {
-            self.find_settings(now);
+            self.find_settings(config);
         }
-        let is_rate_high = self.start.is_some_and(|start| {
-            let rate = now.config.learning_rate.peak;
-            rate > TOO_HIGH * start.advised
-        });
         // A rate that is too high looks like anything else.
-        if is_rate_high || self.is_explained() {
-            self.length = total_length(&indicators.layers);
+        if self.rate_too_high(config).is_some() || self.is_explained() {
             return;
         }
         let excess = loss - guess - ln(batch);
@@ -105,8 +100,8 @@ impl Monitor {
         if loss > UNLEARNT * guess {
             self.find_stuck(now.net.activation(), indicators);
         }
-        self.find_shrinking(now, indicators, steps);
-        if loss > NO_BETTER * guess && epoch.val_accuracy < LEARNT {
+        self.find_shrinking(config, indicators, steps);
+        if is_guessing(loss, classes, epoch.val_accuracy) {
             let long = epoch.epoch >= PATIENCE || made >= MANY;
             self.find_standstill(now, indicators, long.then_some((loss, epoch.epoch)));
         }
@@ -114,24 +109,38 @@ impl Monitor {
 
     /// Finds settings that keep any net from learning: of pixels, rate and decay. To be
     /// called of a run that does not learn.
-    fn find_settings(&mut self, now: &TrainingState<'_>) {
-        let Some(Start {
-            advised, needed, ..
-        }) = self.start
-        else {
+    fn find_settings(&mut self, config: &Config) {
+        let Some(Start { needed, .. }) = self.start else {
             return;
         };
-        let (rate, rule) = (now.config.learning_rate.peak, now.config.optimizer);
         if needed != Normalisation::RAW {
             self.find(Finding::Pixels { needed });
         }
-        if rate > TOO_HIGH * advised {
-            self.find(Finding::RateTooHigh { rate, advised });
-        }
-        if rule.weight_decay >= STRONG_DECAY {
-            let weight_decay = rule.weight_decay;
-            self.find(Finding::Decay { weight_decay });
-        }
+        let found = [self.rate_too_high(config), strong_decay(config)];
+        found.into_iter().flatten().for_each(|f| self.find(f));
+    }
+
+    /// A rate that is too high, if it is.
+    fn rate_too_high(&self, config: &Config) -> Option<Finding> {
+        let (rate, advised) = (config.learning_rate.peak, self.advised_rate()?);
+        (rate > TOO_HIGH * advised).then_some(Finding::RateTooHigh { rate, advised })
+    }
+
+    /// A rate below `share` of the advised one, if it is.
+    fn rate_too_low(&self, config: &Config, share: f64) -> Option<Finding> {
+        let (rate, advised) = (config.learning_rate.peak, self.advised_rate()?);
+        (rate < share * advised).then_some(Finding::RateTooLow { rate, advised })
+    }
+
+    /// The likely cause of a run that went badly: the first finding that names one, or else
+    /// what its settings suggest.
+    pub fn likely_cause(&self, config: &Config) -> Option<Finding> {
+        let is_cause = |finding: &&Finding| !matches!(finding, Finding::Guessing { .. });
+        let found = self.findings().iter().find(is_cause).copied();
+        found
+            .or_else(|| self.rate_too_high(config))
+            .or_else(|| self.rate_too_low(config, RATHER_LOW))
+            .or_else(|| strong_decay(config))
     }
 
     /// Whether settings explain that the run does not learn, so that no other cause needs
@@ -147,17 +156,15 @@ impl Monitor {
     }
 
     /// Finds weights that shrink faster than weight decay explains.
-    fn find_shrinking(&mut self, now: &TrainingState<'_>, indicators: &Indicators, steps: usize) {
+    fn find_shrinking(&mut self, config: &Config, indicators: &Indicators, steps: usize) {
         // A step with weight decay λ takes a share η·λ of each weight, which the
         // velocity repeats 1 / (1 − μ) times.
-        let (rate, rule) = (now.config.learning_rate.peak, now.config.optimizer);
+        let (rate, rule) = (config.learning_rate.peak, config.optimizer);
         let decay = rate * f64::from(rule.weight_decay / (1.0 - rule.momentum));
-        let length = total_length(&indicators.layers);
-        let kept = length / self.length;
+        let kept = total_length(&indicators.layers) / self.length;
         if kept < KEPT * (-decay * steps as f64).exp() {
             self.find(Finding::Shrinking { lost: 1.0 - kept });
         }
-        self.length = length;
     }
 
     /// Finds why the loss is no better than guessing: weights that hardly move, and after
@@ -177,23 +184,30 @@ impl Monitor {
             self.find(Finding::Standing { moved });
         }
         let Some((loss, epochs)) = long else { return };
-        let rate = now.config.learning_rate.peak;
-        match self.start {
-            Some(Start { reach, .. }) if reach < VANISHING => {
-                self.find(Finding::Vanishing { share: reach });
-            }
-            Some(Start { advised, .. }) if rate < TOO_LOW * advised => {
-                self.find(Finding::RateTooLow { rate, advised });
-            }
-            _ if now.config.label_smoothing >= SMOOTH => {}
-            _ => {
-                let classes = now.net.widths()[now.net.depth()];
-                self.find(Finding::Guessing {
-                    loss,
-                    epochs,
-                    classes,
-                });
-            }
+        let vanishing = self.start.filter(|start| start.reach < VANISHING);
+        let vanishing = vanishing.map(|Start { reach, .. }| Finding::Vanishing { share: reach });
+        if let Some(found) = vanishing.or_else(|| self.rate_too_low(now.config, TOO_LOW)) {
+            self.find(found);
+        } else if now.config.label_smoothing < SMOOTH {
+            let classes = now.net.widths()[now.net.depth()];
+            self.find(Finding::Guessing {
+                loss,
+                epochs,
+                classes,
+            });
         }
     }
+}
+
+/// A weight decay that may outweigh the loss, if it is so strong.
+fn strong_decay(config: &Config) -> Option<Finding> {
+    let weight_decay = config.optimizer.weight_decay;
+    (weight_decay >= STRONG_DECAY).then_some(Finding::Decay { weight_decay })
+}
+
+/// Whether a net has learnt nothing: the mean loss of an image is no better than that of
+/// guessing among so many classes, and the accuracy does not say otherwise, as it does where a
+/// loss is on a wrong scale.
+pub fn is_guessing(loss: f64, classes: usize, accuracy: f64) -> bool {
+    loss > NO_BETTER * ln(classes) && accuracy < LEARNT
 }

@@ -44,6 +44,8 @@ pub struct Monitor {
     pub(super) found: Vec<Finding>,
     pub(super) reported: usize,
     pub(super) observations: Vec<Observation>,
+    /// The learning rate of [`choose_rate`] for the run, if it is known before the start.
+    chosen: Option<f64>,
     /// `None` before the start, and in runs that an older version began.
     pub(super) start: Option<Start>,
 }
@@ -82,7 +84,18 @@ impl Monitor {
             found: vec![],
             reported: 0,
             observations: vec![],
+            chosen: None,
             start: None,
+        }
+    }
+
+    /// Tells the learning rate of [`choose_rate`] for the run, which the start otherwise
+    /// measures itself.
+    #[must_use]
+    pub fn with_chosen_rate(self, rate: Option<f64>) -> Self {
+        Self {
+            chosen: rate,
+            ..self
         }
     }
 
@@ -114,7 +127,9 @@ impl Monitor {
         self.length = total_length(&indicators.layers);
         self.find_stuck(now.net.activation(), &indicators);
         let reach = reach(now.net.widths(), self.workspace.gradient());
-        let advised = choose_rate(now.net, now.train, now.config, &mut self.workspace).rate;
+        let advised = self.chosen.unwrap_or_else(|| {
+            choose_rate(now.net, now.train, now.config, &mut self.workspace).rate
+        });
         self.start = Some(Start {
             advised,
             reach,
@@ -137,6 +152,7 @@ impl Monitor {
     pub fn observe(&mut self, epoch: &EpochReport, now: &TrainingState<'_>) -> &Observation {
         let indicators = Indicators::measure(&mut self.workspace, now, &self.before);
         self.find_in_progress(epoch, now, &indicators);
+        self.length = total_length(&indicators.layers);
         // Right after an epoch that is not the best, the best is another net.
         if !epoch.is_best
             && now.best.params() == now.net.params()

@@ -121,7 +121,8 @@ impl Job<'_> {
         let config = &self.settings().training;
         self.announce(threads, saved.as_ref())?;
 
-        let mut monitor = Monitor::new(self.setup.workspace(1));
+        let chosen = self.chosen_rate.map(|chosen| chosen.rate);
+        let mut monitor = Monitor::new(self.setup.workspace(1)).with_chosen_rate(chosen);
         let resumed_after = saved.as_ref().map(|saved| saved.run.history.len());
         let mut run = match saved {
             Some(saved) => {
@@ -173,7 +174,7 @@ impl Job<'_> {
 
     /// Says what was wrong with a run that did not learn, and where its files are.
     fn say_last(&self, run: &Checkpoint, monitor: &Monitor) {
-        if let Some(said) = self.verdict(run, monitor.findings(), monitor.advised_rate()) {
+        if let Some(said) = self.verdict(run, monitor) {
             output::warn(&said);
         }
         if !self.quiet {

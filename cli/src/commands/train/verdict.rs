@@ -2,44 +2,24 @@
 
 use super::Job;
 use handwritten::files::KnownDataset;
-use handwritten::training::diagnosis::Finding;
-use handwritten::{Batch, Checkpoint, Reduction};
-
-/// A lowest validation loss above this share of the loss of guessing is no better.
-const NO_BETTER: f64 = 0.95;
-
-/// A net with a higher validation accuracy has learnt something, whatever its loss.
-const LEARNT: f64 = 0.5;
-
-/// A weight decay from here on may be why a run went badly.
-const STRONG_DECAY: f32 = 0.01;
+use handwritten::training::diagnosis::{Monitor, is_guessing};
+use handwritten::{Checkpoint, Reduction};
 
 /// Steps up to which a run is too short to judge anything else by.
 const FEW: usize = 200;
-
-/// A rate below this share of the advised one, or above so many times that rate, may be
-/// why a run went badly.
-const TOO_LOW: f64 = 0.2;
-const TOO_HIGH: f64 = 2.5;
 
 impl Job<'_> {
     /// The sentence about a complete run that did not learn, or learnt much less than a
     /// net without hidden layers does on the same images: what it reached, and what to
     /// try. None about other runs.
-    pub(super) fn verdict(
-        &self,
-        run: &Checkpoint,
-        findings: &[Finding],
-        advised: Option<f64>,
-    ) -> Option<String> {
+    pub(super) fn verdict(&self, run: &Checkpoint, monitor: &Monitor) -> Option<String> {
         let best = &run.history[run.best_epoch - 1];
         let val = &self.setup.splits.val;
         let reduction = self.settings().training.reduction;
         let loss = best.val_loss * Reduction::Mean.scale(val.len()) / reduction.scale(val.len());
         let classes = self.classes.len();
-        let guess = (classes as f64).ln();
-        // A loss on a wrong scale says nothing, but the accuracy does.
-        let said = if loss > NO_BETTER * guess && best.val_accuracy < LEARNT {
+        let said = if is_guessing(loss, classes, best.val_accuracy) {
+            let guess = (classes as f64).ln();
             format!(
                 "the net did not learn: its lowest validation loss of {loss:.3} is no better than \
                  guessing, ln {classes} = {guess:.3}"
@@ -56,41 +36,19 @@ impl Job<'_> {
                 100.0 * linear
             )
         };
-        Some(match self.advice(run, findings, advised) {
+        Some(match self.advice(run, monitor) {
             Some(advice) => format!("{said}; {advice}"),
             None => said,
         })
     }
 
     /// What to try instead.
-    fn advice(
-        &self,
-        run: &Checkpoint,
-        findings: &[Finding],
-        advised: Option<f64>,
-    ) -> Option<String> {
-        // The first is the nearest to the cause; that of guessing names none.
-        let is_cause = |finding: &&Finding| !matches!(finding, Finding::Guessing { .. });
-        if let Some(finding) = findings.iter().find(is_cause) {
-            return Some(finding.to_string());
+    fn advice(&self, run: &Checkpoint, monitor: &Monitor) -> Option<String> {
+        if let Some(cause) = monitor.likely_cause(&run.config) {
+            return Some(cause.to_string());
         }
-        let (images, rate) = (self.setup.splits.train.len(), run.config.learning_rate.peak);
-        let steps = match run.config.batch {
-            Batch::Full => 1,
-            Batch::Mini(batch) => images.div_ceil(batch),
-        };
-        let made = steps * run.history.len();
-        let advised = advised.unwrap_or(rate);
-        if rate > TOO_HIGH * advised {
-            return Some(Finding::RateTooHigh { rate, advised }.to_string());
-        }
-        if rate < TOO_LOW * advised {
-            return Some(Finding::RateTooLow { rate, advised }.to_string());
-        }
-        let weight_decay = run.config.optimizer.weight_decay;
-        if weight_decay >= STRONG_DECAY {
-            return Some(Finding::Decay { weight_decay }.to_string());
-        }
+        let images = self.setup.splits.train.len();
+        let made = run.config.batch.steps(images) * run.history.len();
         (made < FEW).then(|| {
             format!("{made} steps are few: train for more epochs, or take smaller mini-batches")
         })
