@@ -202,27 +202,24 @@ fn the_number_of_threads_may_change_in_between() {
         batch: Batch::Mini(50),
         ..Config::default()
     };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build();
-    pool.unwrap().install(|| {
-        let go_on = |run: &mut Checkpoint, stop_at, threads| {
-            let mut stops = Saves {
-                stop_at,
-                ..Saves::default()
-            };
-            let mut workspace = Workspace::new(&widths, threads);
-            resume(run, &all, &all, &mut workspace, &mut stops).unwrap();
+    let go_on = |run: &mut Checkpoint, stop_at, threads| {
+        let mut stops = Saves {
+            stop_at,
+            ..Saves::default()
         };
-        let net = Net::new(&widths, Activation::Sigmoid, random_params(&widths, 5));
-        let mut whole = Checkpoint::new(net.clone(), config);
-        go_on(&mut whole, Some(1000), 1);
-        for first in 1..=21 {
-            let mut run = Checkpoint::new(net.clone(), config);
-            go_on(&mut run, Some(first), 3);
-            go_on(&mut run, Some(5), 2);
-            go_on(&mut run, Some(1000), 1);
-            assert_eq!(run, whole, "after {first}");
-        }
-    });
+        let mut workspace = Workspace::new(&widths, threads);
+        resume(run, &all, &all, &mut workspace, &mut stops).unwrap();
+    };
+    let net = Net::new(&widths, Activation::Sigmoid, random_params(&widths, 5));
+    let mut whole = Checkpoint::new(net.clone(), config);
+    go_on(&mut whole, Some(1000), 1);
+    for first in 1..=21 {
+        let mut run = Checkpoint::new(net.clone(), config);
+        go_on(&mut run, Some(first), 3);
+        go_on(&mut run, Some(5), 2);
+        go_on(&mut run, Some(1000), 1);
+        assert_eq!(run, whole, "after {first}");
+    }
 }
 
 /// A run in the middle of its second epoch.

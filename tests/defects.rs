@@ -249,8 +249,7 @@ fn threads_change_no_bit_of_them() {
         let config = Config { batch, ..config(3) };
         let defects: Defects = Defect::ALL.iter().copied().collect();
         let alone = run(&data, defects, &config, 1);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build();
-        let together = pool.unwrap().install(|| run(&data, defects, &config, 3));
+        let together = run(&data, defects, &config, 3);
         assert_eq!(together, alone);
     }
 }

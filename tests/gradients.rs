@@ -329,12 +329,9 @@ fn the_number_of_threads_changes_no_bit() {
     let net = Net::new(&widths, Activation::Sigmoid, random_params(&widths, 2));
     let rows: Vec<u32> = (0..300).collect();
     let gradient = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        pool.build().unwrap().install(|| {
-            let mut workspace = Workspace::new(&widths, threads);
-            let sum = workspace.compute_gradient(net.view(), &data, &rows, Reduction::Mean);
-            (sum.to_bits(), bits(workspace.gradient()))
-        })
+        let mut workspace = Workspace::new(&widths, threads);
+        let sum = workspace.compute_gradient(net.view(), &data, &rows, Reduction::Mean);
+        (sum.to_bits(), bits(workspace.gradient()))
     };
     let alone = gradient(1);
     for threads in [2, 3, 4, 8] {

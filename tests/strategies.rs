@@ -20,16 +20,10 @@ use handwritten::{
     Activation, Batch, Checkpoint, Config, Context, Isa, LearningRate, MatMut, MatRef, Momentum,
     Net, Observer, Reduction, Schedule, Strategy, Workspace, resume,
 };
-use rayon::{ThreadPool, ThreadPoolBuilder};
 use reference::Reference;
 
 const FEATURES: usize = 203;
 const CLASSES: usize = 10;
-
-fn pool(threads: usize) -> ThreadPool {
-    let pool = ThreadPoolBuilder::new().num_threads(threads);
-    pool.build().unwrap()
-}
 
 /// Images of which most pixels are zero, some in all images.
 fn images(count: usize) -> Dataset {
@@ -213,7 +207,6 @@ fn rule(number: usize, batch: usize) -> Config {
 
 #[test]
 fn every_strategy_makes_the_steps_of_the_definition() {
-    let pools = [1, 2, 3].map(pool);
     let mut runs = [0; Strategy::ALL.len()];
     let activations = Activation::ALL.iter().cycle();
     let all_widths = [
@@ -238,16 +231,15 @@ fn every_strategy_makes_the_steps_of_the_definition() {
                     by_passes(&start, &data, &config, isa) == *expected,
                     "{name}"
                 );
-                for (threads, pool) in (1..).zip(&pools) {
+                for threads in [1, 2, 3] {
                     for (&strategy, runs) in Strategy::ALL.iter().zip(&mut runs) {
                         let workspace = Workspace::new(widths, threads).with_isa(isa);
                         let mut workspace = workspace.with_strategy(Some(strategy));
-                        let found = pool.install(|| {
-                            workspace.check_strategy(batch, Defects::NONE).ok()?;
-                            assert_eq!(workspace.strategies(batch), [strategy]);
-                            Some(trained(&start, &data, &config, &mut workspace))
-                        });
-                        let Some(found) = found else { continue };
+                        if workspace.check_strategy(batch, Defects::NONE).is_err() {
+                            continue;
+                        }
+                        assert_eq!(workspace.strategies(batch), [strategy]);
+                        let found = trained(&start, &data, &config, &mut workspace);
                         let name = format!("{strategy}, {threads} threads, {name}");
                         assert!(found == *expected, "{name}");
                         assert_eq!(workspace.chosen_strategy(), Some(strategy), "{name}");
@@ -350,20 +342,18 @@ fn an_impossible_strategy_is_an_error_before_the_first_step() {
         };
         let mut workspace = Workspace::new(widths, threads).with_strategy(Some(strategy));
         let message = format!("{strategy} is not possible: {reason}");
-        pool(threads).install(|| {
-            let error = workspace.check_strategy(batch, defects).unwrap_err();
-            assert_eq!(
-                (error.strategy, error.to_string()),
-                (strategy, message.clone())
-            );
-            if defects == Defects::NONE {
-                assert_eq!(workspace.strategies(batch), []);
-            }
-            let mut run = Checkpoint::new(start, config);
-            let result = resume(&mut run, &all, &all, &mut workspace, &mut NoStep);
-            assert_eq!(result, Err(TrainError::Strategy(error)));
-            assert!(run.history.is_empty() && run.step == 0);
-        });
+        let error = workspace.check_strategy(batch, defects).unwrap_err();
+        assert_eq!(
+            (error.strategy, error.to_string()),
+            (strategy, message.clone())
+        );
+        if defects == Defects::NONE {
+            assert_eq!(workspace.strategies(batch), []);
+        }
+        let mut run = Checkpoint::new(start, config);
+        let result = resume(&mut run, &all, &all, &mut workspace, &mut NoStep);
+        assert_eq!(result, Err(TrainError::Strategy(error)));
+        assert!(run.history.is_empty() && run.step == 0);
     }
 }
 
@@ -373,26 +363,24 @@ fn the_chosen_strategy_is_one_of_those_that_were_tried() {
     let (data, start) = (images(300), net(widths, Activation::Sigmoid));
     let mut workspace = Workspace::new(widths, 2);
     assert_eq!(workspace.chosen_strategy(), None);
-    pool(2).install(|| {
-        let tried = workspace.strategies(50);
-        assert_eq!(
-            tried,
-            [
-                Strategy::SingleThread,
-                Strategy::ColumnParallel,
-                Strategy::RowParallel
-            ]
-        );
-        // An epoch has six steps, a trial three times six.
-        let one = Config {
-            epochs: 1,
-            ..config(50)
-        };
-        let four = Config { epochs: 4, ..one };
-        trained(&start, &data, &one, &mut workspace);
-        assert_eq!(workspace.chosen_strategy(), None);
-        trained(&start, &data, &four, &mut workspace);
-        let chosen = workspace.chosen_strategy().unwrap();
-        assert!(tried.contains(&chosen), "{chosen}");
-    });
+    let tried = workspace.strategies(50);
+    assert_eq!(
+        tried,
+        [
+            Strategy::SingleThread,
+            Strategy::ColumnParallel,
+            Strategy::RowParallel
+        ]
+    );
+    // An epoch has six steps, a trial three times six.
+    let one = Config {
+        epochs: 1,
+        ..config(50)
+    };
+    let four = Config { epochs: 4, ..one };
+    trained(&start, &data, &one, &mut workspace);
+    assert_eq!(workspace.chosen_strategy(), None);
+    trained(&start, &data, &four, &mut workspace);
+    let chosen = workspace.chosen_strategy().unwrap();
+    assert!(tried.contains(&chosen), "{chosen}");
 }

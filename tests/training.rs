@@ -28,8 +28,6 @@ use handwritten::{
 };
 use rand_core::Rng;
 use reference::Reference;
-#[cfg(feature = "rayon")]
-use std::sync::atomic::{AtomicBool, Ordering};
 
 const PLAIN: Momentum = Momentum {
     momentum: 0.0,
@@ -752,12 +750,6 @@ fn the_observer_sees_every_step_and_epoch() {
 mod threads {
     use super::*;
 
-    /// A run on so many threads of a pool that has so many.
-    fn on<T: Send>((threads, pool): (usize, usize), run: impl FnOnce(usize) -> T + Send) -> T {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(pool);
-        pool.build().unwrap().install(|| run(threads))
-    }
-
     /// Images of which most pixels are zero.
     fn images(count: usize, features: usize) -> Dataset {
         let pixel = |at: usize| match (at * 31) % 7 {
@@ -796,45 +788,12 @@ mod threads {
                     let (net, outcome, log) = try_run(&start, (&all, &all), &config, threads);
                     (bits(&net), outcome.unwrap(), log)
                 };
-                let alone = on((1, 1), trained);
-                for (threads, pool) in [(2, 2), (3, 3), (16, 16), (4, 1)] {
-                    let found = on((threads, pool), trained);
-                    assert_eq!(found, alone, "{widths:?}, {threads} threads of {pool}");
+                let alone = trained(1);
+                for threads in [2, 3, 16] {
+                    assert_eq!(trained(threads), alone, "{widths:?}, {threads} threads");
                 }
             }
         }
-    }
-
-    #[test]
-    fn a_team_of_threads_that_are_busy_elsewhere_is_not_waited_for() {
-        let data = images(200, 203);
-        let all = Subset::all(&data);
-        let start = random_net(&[203, 70, 10], Activation::Sigmoid);
-        let config = Config {
-            epochs: 1,
-            batch: Batch::Mini(50),
-            learning_rate: constant(0.05),
-            ..Config::default()
-        };
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(2);
-        let pool = pool.build().unwrap();
-        let is_trained = AtomicBool::new(false);
-        pool.scope(|scope| {
-            // The other thread does nothing else until the training is over.
-            let (started, has_started) = std::sync::mpsc::channel();
-            let is_trained = &is_trained;
-            scope.spawn(move |_| {
-                started.send(()).unwrap();
-                while !is_trained.load(Ordering::Acquire) {
-                    std::thread::yield_now();
-                }
-            });
-            has_started.recv().unwrap();
-            let (net, ..) = try_run(&start, (&all, &all), &config, 2);
-            is_trained.store(true, Ordering::Release);
-            let (alone, ..) = try_run(&start, (&all, &all), &config, 1);
-            assert_eq!(bits(&net), bits(&alone));
-        });
     }
 
     #[test]
@@ -852,7 +811,7 @@ mod threads {
             let (net, outcome, _) = try_run(&start, (&all, &all), &config, threads);
             (outcome.unwrap_err(), bits(&net))
         };
-        assert_eq!(on((2, 2), failed), on((1, 1), failed));
+        assert_eq!(failed(2), failed(1));
     }
 }
 

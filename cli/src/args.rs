@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread;
 
 /// Trains and uses a shallow classifier of handwritten digits.
 #[derive(Parser)]
@@ -70,7 +71,7 @@ pub(crate) enum Parsed {
 pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed, Failure> {
     let error = match Program::try_parse_from(args) {
         Ok(program) => {
-            check_rayon_threads()?;
+            rayon_threads()?;
             return Ok(Parsed::Command(program.command));
         }
         Err(error) => error,
@@ -308,27 +309,25 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    /// A pool of the threads to compute on.
-    pub(crate) fn pool(&self) -> Result<rayon::ThreadPool, Failure> {
-        rayon::ThreadPoolBuilder::new()
-            // 0 leaves the number to rayon.
-            .num_threads(self.threads.map_or(0, |threads| threads as usize))
-            .build()
-            .map_err(|error| {
-                let number = self.threads.map_or(String::new(), |n| format!("{n} "));
-                Failure::new(format!("cannot start {number}threads: {error}"))
-            })
+    /// The number of threads to compute on.
+    pub(crate) fn threads(&self) -> Result<usize, Failure> {
+        let named = match self.threads {
+            Some(threads) => Some(threads),
+            None => rayon_threads()?,
+        };
+        let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Ok(named.map_or_else(cores, |threads| threads as usize))
     }
 }
 
-/// Refuses a `RAYON_NUM_THREADS` that rayon would ignore, or that would keep it
-/// starting threads for minutes.
-fn check_rayon_threads() -> Result<(), Failure> {
+/// The number of threads that `RAYON_NUM_THREADS` names, if it does: what programs that
+/// compute on several threads are commonly told by.
+fn rayon_threads() -> Result<Option<i64>, Failure> {
     let Some(text) = env::var_os("RAYON_NUM_THREADS").filter(|text| !text.is_empty()) else {
-        return Ok(());
+        return Ok(None);
     };
     match text.to_str().and_then(|text| text.parse().ok()) {
-        Some(1..=MAX_THREADS) => Ok(()),
+        Some(threads @ 1..=MAX_THREADS) => Ok(Some(threads)),
         _ => Err(Failure::usage(format!(
             "RAYON_NUM_THREADS must be a number from 1 to {MAX_THREADS}, not {text:?}"
         ))),

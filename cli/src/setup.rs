@@ -134,11 +134,11 @@ impl<'a> Setup<'a> {
 
     /// Chooses the learning rate if the settings leave it open. Returns what it was
     /// chosen by, or none if it was given.
-    pub(crate) fn choose_rate(&mut self) -> Option<ChosenRate> {
+    pub(crate) fn choose_rate(&mut self, threads: usize) -> Option<ChosenRate> {
         if !self.settings.rate_is_open {
             return None;
         }
-        let (net, mut workspace) = (self.net(), self.workspace(rayon::current_num_threads()));
+        let (net, mut workspace) = (self.net(), self.workspace(threads));
         let config = &mut self.settings.training;
         let chosen = choose_rate(net.view(), &self.splits.train, config, &mut workspace);
         config.learning_rate.peak = chosen.rate;
@@ -151,11 +151,10 @@ impl<'a> Setup<'a> {
         self.engine.workspace(&self.widths, threads)
     }
 
-    /// The workspace of the training on all threads of the pool, with the strategy that
-    /// the environment pins. Refuses a strategy that cannot make the training's steps.
-    pub(crate) fn training_workspace(&self) -> Result<Workspace, Failure> {
-        let workspace = self.workspace(rayon::current_num_threads());
-        let workspace = workspace.with_strategy(self.engine.strategy);
+    /// The workspace of the training on `threads` threads, with the strategy that the
+    /// environment pins. Refuses a strategy that cannot make the training's steps.
+    pub(crate) fn training_workspace(&self, threads: usize) -> Result<Workspace, Failure> {
+        let workspace = self.workspace(threads).with_strategy(self.engine.strategy);
         let config = &self.settings.training;
         let batch = match config.batch {
             Batch::Mini(images) => images,

@@ -10,6 +10,8 @@ pub mod isa;
 pub mod matrix;
 pub(crate) mod names;
 pub mod rng;
+#[cfg(feature = "alloc")]
+pub(crate) mod thread_team;
 pub mod vector;
 #[doc(hidden)]
 pub mod zeros;

@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 use std::env;
 use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind};
+#[cfg(feature = "rayon")]
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 
 /// The data set of a folder.
@@ -101,13 +103,18 @@ fn load_pair(dir: &Path, part: &str) -> Result<(Dataset, [Hash; 2]), IoError> {
     Ok((dataset, [images_hash, labels_hash]))
 }
 
-/// Calls both, in parallel with the feature `rayon`.
-fn both<A: Send, B: Send>(
-    one: impl FnOnce() -> A + Send,
-    other: impl FnOnce() -> B + Send,
-) -> (A, B) {
+/// Calls both: with the feature `rayon` in parallel, if a thread can be started.
+fn both<A: Send, B>(one: impl Fn() -> A + Sync, other: impl FnOnce() -> B) -> (A, B) {
     #[cfg(feature = "rayon")]
-    return rayon::join(one, other);
+    return std::thread::scope(|scope| {
+        let started = std::thread::Builder::new().spawn_scoped(scope, &one);
+        let other = other();
+        let one = match started {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(_) => one(),
+        };
+        (one, other)
+    });
     #[cfg(not(feature = "rayon"))]
     return (one(), other());
 }

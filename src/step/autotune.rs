@@ -3,13 +3,13 @@
 //! Now and then some steps are made with each of the strategies that are tried; all
 //! others with the one that was the fastest. No strategy changes a bit of any result.
 
+use crate::compute::thread_team::Team;
 use crate::data::Dataset;
 use crate::net::defects::Defects;
 use crate::net::optimizer::Update;
 use crate::net::{Net, NetRef};
 use crate::step::sharded::ShardedNet;
 use crate::step::strategy::{Strategy, StrategyError, Workload};
-use crate::step::thread_team::Team;
 use crate::step::workspace::Workspace;
 use alloc::{vec, vec::Vec};
 
@@ -48,19 +48,18 @@ pub(crate) struct Autotuner {
 }
 
 impl Autotuner {
-    /// Strategies for steps of up to `batch` examples on `threads` threads: the one
-    /// that is pinned, or those of the table of [`crate::step`].
+    /// Strategies for steps of up to `batch` examples on the threads of `workspace`: the
+    /// one that is pinned, or those of the table of [`crate::step`].
     ///
     /// # Errors
     /// Returns an error if the pinned strategy cannot make the steps.
     pub(crate) fn new(
         workspace: &Workspace,
         net: NetRef<'_>,
-        threads: usize,
         batch: usize,
         defects: Defects,
     ) -> Result<Self, StrategyError> {
-        let workload = workspace.workload(threads, batch, defects);
+        let workload = workspace.workload(batch, defects);
         let strategies: Vec<Strategy> = match workspace.pinned_strategy() {
             Some(pinned) => {
                 workload.check(pinned)?;

@@ -14,6 +14,7 @@ use crate::compute::aligned::{Aligned, CACHE_LINE};
 use crate::compute::gemm::{Context, Product, Start};
 use crate::compute::isa::Isa;
 use crate::compute::matrix::{MatMut, MatRef};
+use crate::compute::thread_team::Team;
 use crate::net::loss::{LossTarget, softmax_cross_entropy};
 use crate::net::optimizer::Update;
 use crate::net::{NetRef, activations_len};
@@ -21,7 +22,6 @@ use crate::step::batch::{BatchView, DoubleBuffer, GatherJob};
 use crate::step::pass::{Accumulate, Layers};
 use crate::step::shard::Shard;
 use crate::step::sharded::{Partition, ShardedNet, StepInputs, widths};
-use crate::step::thread_team::Team;
 use crate::step::work::{Work, share_out, split_fields};
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
@@ -282,12 +282,12 @@ impl Work for Updates<'_> {
 #[cfg(all(test, feature = "rayon"))]
 mod tests {
     use super::*;
+    use crate::compute::thread_team::{MAX_PIECES, Threads};
     use crate::data::Dataset;
     use crate::net::activation::Activation;
     use crate::net::loss::Reduction;
     use crate::net::optimizer::Momentum;
     use crate::net::params_len;
-    use crate::step::thread_team::{MAX_PIECES, in_pool};
 
     /// The losses of steps in which the first pixel is zero in all images, and a
     /// weight of it has this velocity.
@@ -301,9 +301,9 @@ mod tests {
         let mut columns = ShardedNet::by_columns(net, 2, 2, Isa::detect());
         columns.load(&params, &velocities);
         let update = update(1.0);
-        Team::with(2, |team| {
-            [(); 2].map(|()| columns.step(team, &data, (&[0, 1], &[]), &update))
-        })
+        let mut threads = Threads::default();
+        let mut team = threads.team(2);
+        [(); 2].map(|()| columns.step(&mut team, &data, (&[0, 1], &[]), &update))
     }
 
     fn update(momentum: f32) -> Update {
@@ -332,11 +332,9 @@ mod tests {
             let net = NetRef::new(&widths, Activation::Tanh, &params);
             let mut columns = ShardedNet::by_columns(net, shards, 2, Isa::detect());
             columns.load(&params, &velocity);
-            in_pool(threads, || {
-                Team::with(threads, |team| {
-                    [(); 3].map(|()| columns.step(team, &data, (&[0, 1], &[1, 0]), &update))
-                })
-            })
+            let mut own = Threads::default();
+            let mut team = own.team(threads);
+            [(); 3].map(|()| columns.step(&mut team, &data, (&[0, 1], &[1, 0]), &update))
         };
         for shards in [MAX_PIECES / 3, MAX_PIECES - 1, MAX_PIECES, MAX_PIECES + 8] {
             let hidden = shards * CACHE_LINE;

@@ -1,14 +1,13 @@
-//! Passes over examples that change no parameter.
+//! Passes over examples that change no parameter, and what is wrong in one.
 
+use crate::compute::thread_team::Team;
 use crate::compute::vector;
 use crate::data::Subset;
-use crate::net::NetRef;
-use crate::net::activations_len;
 use crate::net::defects::Objective;
 use crate::net::metrics::{Confusion, Evaluation};
+use crate::net::{NetRef, Tensor, activations_len};
 use crate::step::loss_sum::LossSum;
 use crate::step::pass::CHUNK;
-use crate::step::thread_team::Team;
 use crate::step::workspace::{WORK_PER_WOKEN_THREAD, Workspace};
 
 impl Workspace {
@@ -24,8 +23,9 @@ impl Workspace {
         objective: impl Into<Objective>,
     ) -> Evaluation {
         let objective = objective.into();
-        Team::with(self.pieces(data.len(), WORK_PER_WOKEN_THREAD), |team| {
-            self.evaluate_with(team, net, data, objective)
+        let threads = self.pieces(data.len(), WORK_PER_WOKEN_THREAD);
+        self.with_team(threads, |this, team| {
+            this.evaluate_with(team, net, data, objective)
         })
     }
 
@@ -55,5 +55,31 @@ impl Workspace {
             loss: sum.total() * reduction.scale(data.len()),
             confusion,
         }
+    }
+
+    /// The first tensor, in the order of the computation, that is not finite
+    /// in the pass that has just been made.
+    pub(crate) fn first_not_finite(&self, net: NetRef<'_>) -> Tensor {
+        for l in 0..net.depth() {
+            let layer = net.layer(l);
+            if !vector::all_finite(self.isa(), layer.weights.as_slice()) {
+                return Tensor::Weights(l + 1);
+            }
+            if !vector::all_finite(self.isa(), layer.biases) {
+                return Tensor::Biases(l + 1);
+            }
+        }
+        for l in 0..net.depth() {
+            let activations = net.activation_of(l, self.activations());
+            if !vector::all_finite(self.isa(), activations.as_slice()) {
+                let hidden = l + 1 < net.depth();
+                return if hidden {
+                    Tensor::Activations(l + 1)
+                } else {
+                    Tensor::Logits
+                };
+            }
+        }
+        Tensor::Loss
     }
 }

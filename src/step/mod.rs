@@ -54,7 +54,6 @@ mod scratch;
 mod shard;
 mod sharded;
 mod strategy;
-pub(crate) mod thread_team;
 mod work;
 pub mod workspace;
 

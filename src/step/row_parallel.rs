@@ -25,6 +25,7 @@
 
 use crate::compute::aligned::Aligned;
 use crate::compute::isa::Isa;
+use crate::compute::thread_team::{Team, locked};
 use crate::compute::zeros::GROUP;
 use crate::net::loss::LossTarget;
 use crate::net::{NetRef, activations_len};
@@ -32,7 +33,6 @@ use crate::step::batch::{BatchView, DoubleBuffer};
 use crate::step::pass::{Accumulate, Layers};
 use crate::step::shard::Shard;
 use crate::step::sharded::{Partition, ShardedNet, StepInputs, widths};
-use crate::step::thread_team::{Team, locked};
 use core::ops::Range;
 use core::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -274,6 +274,7 @@ impl<'a> MicroBatch<'a> {
 mod tests {
     use super::*;
     use crate::compute::rng::{Stream, generator};
+    use crate::compute::thread_team::Threads;
     use crate::compute::zeros::BLOCK;
     use crate::data::Dataset;
     use crate::net::Net;
@@ -330,14 +331,14 @@ mod tests {
                     &order[3..4],
                     &[],
                 ];
-                Team::with(2, |team| {
-                    for pair in batches.windows(2) {
-                        let loss = rows.step(team, &data, (pair[0], pair[1]), &UPDATE);
-                        let next = (pair[0], &[][..]);
-                        let expected = whole.step(&mut team.alone(), &data, next, &UPDATE);
-                        assert_eq!(loss, expected, "{activation:?}, {}", isa.name());
-                    }
-                });
+                let mut threads = Threads::default();
+                let mut team = threads.team(2);
+                for pair in batches.windows(2) {
+                    let loss = rows.step(&mut team, &data, (pair[0], pair[1]), &UPDATE);
+                    let next = (pair[0], &[][..]);
+                    let expected = whole.step(&mut team.alone(), &data, next, &UPDATE);
+                    assert_eq!(loss, expected, "{activation:?}, {}", isa.name());
+                }
                 let (mut moved, mut other) = (start.clone(), start.clone());
                 rows.store(moved.params_mut(), &mut velocity);
                 let mut other_velocity = vec![0.0; velocity.len()];
@@ -358,7 +359,8 @@ mod tests {
             let mut rows = ShardedNet::by_rows(net.view(), 40, Isa::detect());
             rows.load(net.view().params(), &velocity);
             let batch = (&order[..40], &[][..]);
-            let loss = Team::with(2, |team| rows.step(team, &data, batch, &UPDATE));
+            let mut threads = Threads::default();
+            let loss = rows.step(&mut threads.team(2), &data, batch, &UPDATE);
             assert!(loss.is_nan());
         }
     }

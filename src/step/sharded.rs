@@ -21,12 +21,12 @@
 //! with rows it is Z1, and all that follows from it is computed once.
 
 use crate::compute::isa::Isa;
+use crate::compute::thread_team::Team;
 use crate::data::Dataset;
 use crate::net::NetRef;
 use crate::net::loss::LossTarget;
 use crate::net::optimizer::Update;
 use crate::step::shard::Shard;
-use crate::step::thread_team::Team;
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::fmt;
 

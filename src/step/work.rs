@@ -1,8 +1,8 @@
 //! Work that several threads share out among themselves.
 
-use crate::step::thread_team::Team;
+use crate::compute::thread_team::Team;
 #[cfg(feature = "rayon")]
-use crate::step::thread_team::{MAX_PIECES, locked};
+use crate::compute::thread_team::{MAX_PIECES, locked};
 #[cfg(feature = "rayon")]
 use std::sync::Mutex;
 

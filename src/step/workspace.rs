@@ -2,12 +2,12 @@
 
 use crate::compute::aligned::Aligned;
 use crate::compute::isa::Isa;
-use crate::compute::vector;
+use crate::compute::thread_team::{Team, Threads};
 use crate::data::Dataset;
 use crate::net::defects::{Defects, Objective};
 use crate::net::loss::LossTarget;
 use crate::net::optimizer::Update;
-use crate::net::{Net, NetRef, Tensor, activations_len, assert_widths, params_len};
+use crate::net::{Net, NetRef, activations_len, assert_widths, params_len};
 use crate::step::batch::BatchBuffer;
 use crate::step::data_parallel::Examples;
 use crate::step::gradients::{GradientInputs, Gradients};
@@ -15,7 +15,6 @@ use crate::step::loss_sum::LossSum;
 use crate::step::pass::{CHUNK, Layers, Pass};
 use crate::step::scratch::Scratch;
 use crate::step::strategy::{Strategy, StrategyError, Workload};
-use crate::step::thread_team::Team;
 use crate::step::work::share_out;
 use alloc::{vec, vec::Vec};
 use core::fmt;
@@ -27,8 +26,8 @@ use core::fmt;
 /// docs/performance.md), since the trial decides.
 const WORK_PER_THREAD: usize = 1 << 17;
 
-/// Multiply-adds for each thread that must be woken first, which takes some 50 µs (20 to 60 in
-/// a pool of rayon, docs/performance.md): as many take 80 µs at 200 GFLOP/s.
+/// Multiply-adds for each thread that must be started or woken first, which takes some 50 µs:
+/// as many take 80 µs at 200 GFLOP/s.
 pub(crate) const WORK_PER_WOKEN_THREAD: usize = 1 << 23;
 
 /// The memory that passes over a data set need: allocated once, used by every
@@ -48,6 +47,8 @@ pub struct Workspace {
     scratch: Vec<Scratch>,
     pinned_strategy: Option<Strategy>,
     chosen_strategy: Option<Strategy>,
+    /// The threads beside the caller's; none while a team of them is lent.
+    team_threads: Option<Threads>,
 }
 
 impl fmt::Debug for Workspace {
@@ -62,9 +63,14 @@ impl fmt::Debug for Workspace {
 }
 
 impl Workspace {
-    /// Memory for a net with layers of these widths, on at most `threads`
-    /// threads of the rayon pool that the caller is in (without the feature
-    /// `rayon`, one). Their number changes no bit of any result.
+    /// Memory for a net with layers of these widths, whose passes `threads` threads
+    /// share out: the one that calls, and up to 63 that belong to the workspace (without
+    /// the feature `rayon`, none). Their number changes no bit of any result.
+    ///
+    /// The threads of the workspace start with the first pass that is large enough for
+    /// them, and end when the workspace is dropped. They wait for work awake for some
+    /// milliseconds, then asleep. Where they cannot be started, the calling thread does
+    /// all the work. No pass uses a pool of rayon, whether it is called in one or not.
     ///
     /// # Panics
     /// Panics if `threads` is 0, or if the widths are not as [`NetRef::new`] wants
@@ -72,7 +78,7 @@ impl Workspace {
     pub fn new(widths: &[usize], threads: usize) -> Self {
         assert_widths(widths);
         assert!(threads > 0, "passes on no thread");
-        let isa = Isa::detect();
+        let (isa, threads) = (Isa::detect(), Threads::available(threads));
         Self {
             isa,
             rows: 0,
@@ -85,6 +91,7 @@ impl Workspace {
             widths: widths.to_vec(),
             pinned_strategy: None,
             chosen_strategy: None,
+            team_threads: None,
         }
     }
 
@@ -113,11 +120,8 @@ impl Workspace {
     /// The strategies among which steps of `batch` examples are tried when a net is trained
     /// without mistakes: those of the table of [`step`](crate::step) or, if one is pinned,
     /// that one if it is possible.
-    ///
-    /// Call this in the rayon pool that is to train: the choice depends on its threads.
     pub fn strategies(&self, batch: usize) -> Vec<Strategy> {
-        let threads = Team::available(self.threads());
-        let workload = self.workload(threads, batch, Defects::NONE);
+        let workload = self.workload(batch, Defects::NONE);
         let is_possible = |&pinned: &Strategy| workload.check(pinned).is_ok();
         match self.pinned_strategy {
             Some(pinned) => Some(pinned).filter(is_possible).into_iter().collect(),
@@ -126,15 +130,14 @@ impl Workspace {
     }
 
     /// Checks that the pinned strategy, if one is, can make steps of `batch` examples
-    /// with these mistakes. Call this in the rayon pool that is to train.
+    /// with these mistakes.
     ///
     /// # Errors
     /// Returns an error that says what the strategy lacks. [`train`] returns it too.
     ///
     /// [`train`]: crate::training::train
     pub fn check_strategy(&self, batch: usize, defects: Defects) -> Result<(), StrategyError> {
-        let threads = Team::available(self.threads());
-        let workload = self.workload(threads, batch, defects);
+        let workload = self.workload(batch, defects);
         self.pinned_strategy
             .map_or(Ok(()), |pinned| workload.check(pinned))
     }
@@ -155,12 +158,12 @@ impl Workspace {
         self.chosen_strategy = fastest;
     }
 
-    /// The workload of steps of `batch` examples on `threads` threads.
-    pub(crate) fn workload(&self, threads: usize, batch: usize, defects: Defects) -> Workload<'_> {
+    /// The workload of steps of `batch` examples.
+    pub(crate) fn workload(&self, batch: usize, defects: Defects) -> Workload<'_> {
         Workload {
             widths: &self.widths,
             batch,
-            threads,
+            threads: self.threads(),
             worth: self.pieces(batch.min(CHUNK), WORK_PER_THREAD),
             defects,
         }
@@ -201,14 +204,15 @@ impl Workspace {
         if batch.is_empty() {
             self.gradient.fill(0.0);
         }
-        Team::with(self.pieces(batch.len(), WORK_PER_WOKEN_THREAD), |team| {
+        let threads = self.pieces(batch.len(), WORK_PER_WOKEN_THREAD);
+        self.with_team(threads, |this, team| {
             let mut sum = LossSum::new(defects);
             for (i, chunk) in batch.chunks(CHUNK).enumerate() {
-                self.forward(team, net, data, chunk, (target, defects), &mut sum);
+                this.forward(team, net, data, chunk, (target, defects), &mut sum);
                 if !sum.is_finite() {
                     break;
                 }
-                self.backward(team, i > 0, (None, defects), &mut [], &mut []);
+                this.backward(team, i > 0, (None, defects), &mut [], &mut []);
             }
             sum.total()
         })
@@ -235,8 +239,9 @@ impl Workspace {
         batch: &[u32],
         update: &Update,
     ) -> f64 {
-        Team::with(self.pieces(batch.len(), WORK_PER_WOKEN_THREAD), |team| {
-            self.step_with(team, net, velocity, data, batch, (update, Defects::NONE))
+        let threads = self.pieces(batch.len(), WORK_PER_WOKEN_THREAD);
+        self.with_team(threads, |this, team| {
+            this.step_with(team, net, velocity, data, batch, (update, Defects::NONE))
         })
     }
 
@@ -267,32 +272,6 @@ impl Workspace {
             }
         }
         sum.total()
-    }
-
-    /// The first tensor, in the order of the computation, that is not finite
-    /// in the pass that has just been made.
-    pub(crate) fn first_not_finite(&self, net: NetRef<'_>) -> Tensor {
-        for l in 0..net.depth() {
-            let layer = net.layer(l);
-            if !vector::all_finite(self.isa, layer.weights.as_slice()) {
-                return Tensor::Weights(l + 1);
-            }
-            if !vector::all_finite(self.isa, layer.biases) {
-                return Tensor::Biases(l + 1);
-            }
-        }
-        for l in 0..net.depth() {
-            let activations = net.activation_of(l, self.activations());
-            if !vector::all_finite(self.isa, activations.as_slice()) {
-                let hidden = l + 1 < net.depth();
-                return if hidden {
-                    Tensor::Activations(l + 1)
-                } else {
-                    Tensor::Logits
-                };
-            }
-        }
-        Tensor::Loss
     }
 
     /// Passes one chunk through the net: leaves pixels, labels, activations and, with a
@@ -361,6 +340,18 @@ impl Workspace {
             scratch: &mut self.scratch,
         };
         share_out(team, gradients, pieces.min(team.threads()));
+    }
+
+    /// Calls `body` with a team of `threads` of the workspace's threads.
+    pub(crate) fn with_team<R>(
+        &mut self,
+        threads: usize,
+        body: impl FnOnce(&mut Self, &mut Team<'_>) -> R,
+    ) -> R {
+        let mut lent = self.team_threads.take().unwrap_or_default();
+        let result = body(self, &mut lent.team(threads));
+        self.team_threads = Some(lent);
+        result
     }
 
     /// The labels of the examples of the pass that has just been made.

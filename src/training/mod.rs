@@ -20,12 +20,12 @@ mod outcome;
 mod rate;
 mod report;
 
+use crate::compute::thread_team::Team;
 use crate::data::Subset;
 use crate::net::Net;
 use crate::net::defects::Defect;
 use crate::net::optimizer::Update;
 use crate::step::autotune::Autotuner;
-use crate::step::thread_team::Team;
 use crate::step::workspace::Workspace;
 pub use checkpoint::Checkpoint;
 pub use config::{Batch, Config, ConfigError};
@@ -40,7 +40,8 @@ pub use report::{EpochReport, StepReport};
 /// Trains `net` on the examples of `train` and returns the net that had the lowest loss
 /// on the examples of `val`. `workspace` must have been made for nets of its widths.
 ///
-/// The threads of `workspace` belong to the run until it ends; see [`resume`].
+/// The steps are made on the calling thread and on those of `workspace`, on none of a pool
+/// of rayon; see [`resume`].
 ///
 /// ```
 /// use handwritten::compute::rng::{Stream, generator};
@@ -93,15 +94,13 @@ pub fn train(
 /// interrupted.
 ///
 /// # Threads
-/// The steps are made on the calling thread and on up to one thread less than
-/// `workspace` was made for, of the rayon pool that the caller is in. Those threads
-/// belong to the run until it ends: between two steps they wait for work, awake at
-/// first and later in short sleeps. The observer is called on the calling thread
-/// meanwhile, so whatever else is asked of the same pool, by an observer or by
-/// another thread, waits for the threads that are left over. A run whose steps are
-/// too small to gain from several threads still holds them; make its workspace for
-/// one thread, and it touches no pool. Without the feature `rayon` there is one
-/// thread.
+/// The steps are made on the calling thread and on those of `workspace`
+/// ([`Workspace::new`]). The observer is called on the calling thread, while the others
+/// wait for work: awake for some milliseconds, then asleep. A run neither uses nor holds
+/// a thread of any rayon pool, so an observer may use the pool that it is called in, or
+/// another one, as any code may. A run called in a pool has the threads of its workspace
+/// besides those of the pool; where many runs share a pool, make their workspaces for one
+/// thread each. Without the feature `rayon` there is one thread.
 ///
 /// # Errors
 /// Those of [`train`], and [`TrainError::StepBeyondEpoch`] if the run was saved in the
@@ -129,9 +128,9 @@ pub fn resume(
         let step = run.step;
         return Err(TrainError::StepBeyondEpoch { step, steps });
     }
-    Team::with(workspace.threads(), |team| {
+    workspace.with_team(workspace.threads(), |workspace, team| {
         let (net, defects) = (run.net.view(), run.config.defects);
-        let tuner = Autotuner::new(workspace, net, team.threads(), batch, defects)?;
+        let tuner = Autotuner::new(workspace, net, batch, defects)?;
         let mut training = Training {
             team,
             tuner,

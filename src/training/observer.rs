@@ -36,9 +36,8 @@ pub enum Control {
 /// Follows a training run: sees each step and epoch, may save the run and end it.
 ///
 /// All methods have a default that does nothing. They are called on the thread that
-/// called [`train`] or [`resume`], while the other threads of the run wait; they keep
-/// their places in the rayon pool, so parallel work of an observer in that pool runs on
-/// the threads that are left, its own at least.
+/// called [`train`] or [`resume`], while the other threads of the run wait. Those belong to
+/// its workspace, so an observer may call whatever it likes of rayon.
 ///
 /// ```
 /// use handwritten::compute::rng::{Stream, generator};

@@ -36,30 +36,27 @@ const GOAL: f64 = 0.98;
 /// Measures and reports.
 pub(super) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let engine = Engine::from_env()?;
-    let pool = args.common.pool()?;
-    pool.install(|| {
-        let start = Instant::now();
-        let corpus = setup::load(args.data.as_deref())?;
-        let loading_seconds = start.elapsed().as_secs_f64();
-        if corpus.train.features() != 784 || corpus.train.classes() != 10 {
-            return Err(Failure::new("the bench needs images like MNIST's"));
-        }
-        let threads = rayon::current_num_threads();
-        let settings = Flags::parse(TIMED).map_err(Failure::new)?.resolve()?;
-        let setup = Setup::new(settings, &corpus, engine)?;
-        let results = Results {
-            isa: engine.isa,
-            threads,
-            loading_seconds,
-            images: setup.splits.train.len(),
-            flops_per_image: dense_flops(&setup.widths),
-            rounds: Rounds::measure(&setup, threads)?,
-            race: race(&corpus, engine)?,
-        };
-        output::result(&match args.common.json {
-            true => results.json(),
-            false => results.text(),
-        })
+    let threads = args.common.threads()?;
+    let start = Instant::now();
+    let corpus = setup::load(args.data.as_deref())?;
+    let loading_seconds = start.elapsed().as_secs_f64();
+    if corpus.train.features() != 784 || corpus.train.classes() != 10 {
+        return Err(Failure::new("the bench needs images like MNIST's"));
+    }
+    let settings = Flags::parse(TIMED).map_err(Failure::new)?.resolve()?;
+    let setup = Setup::new(settings, &corpus, engine)?;
+    let results = Results {
+        isa: engine.isa,
+        threads,
+        loading_seconds,
+        images: setup.splits.train.len(),
+        flops_per_image: dense_flops(&setup.widths),
+        rounds: Rounds::measure(&setup, threads)?,
+        race: race(&corpus, engine, threads)?,
+    };
+    output::result(&match args.common.json {
+        true => results.json(),
+        false => results.text(),
     })
 }
 
@@ -216,7 +213,7 @@ struct Rounds {
 
 impl Rounds {
     fn measure(setup: &Setup<'_>, threads: usize) -> Result<Self, Failure> {
-        let mut workspaces = [setup.workspace(1), setup.training_workspace()?];
+        let mut workspaces = [setup.workspace(1), setup.training_workspace(threads)?];
         let (mut gflops, mut seconds) = (vec![], [vec![], vec![]]);
         let Splits {
             train: images, val, ..
@@ -312,7 +309,7 @@ impl Observer for Finish {
     }
 }
 
-fn race(corpus: &Corpus, engine: Engine) -> Result<Race, Failure> {
+fn race(corpus: &Corpus, engine: Engine, threads: usize) -> Result<Race, Failure> {
     let mut settings: Settings = recipes::find("quick").map_err(Failure::new)?.resolve()?;
     let mut seconds = Vec::new();
     for seed in 1..=SEEDS {
@@ -326,7 +323,7 @@ fn race(corpus: &Corpus, engine: Engine) -> Result<Race, Failure> {
             seconds: None,
         };
         let mut net = setup.net();
-        let mut workspace = setup.training_workspace()?;
+        let mut workspace = setup.training_workspace(threads)?;
         let config = &settings.training;
         train(&mut net, images, val, config, &mut workspace, &mut finish)?;
         seconds.push(finish.seconds.unwrap_or(f64::INFINITY));

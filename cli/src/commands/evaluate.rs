@@ -13,31 +13,30 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
     let engine = Engine::from_env()?;
     let model = model::read(&args.model)?;
     let (net, about) = (model.net.view(), &model.metadata);
-    args.common.pool()?.install(|| {
-        let corpus = setup::load_for(&model, args.data.as_deref())?;
-        let test = if corpus.fingerprint == about.data_sha256 {
-            setup::split(&corpus, about.split, about.seed)?.test
-        } else {
-            output::remark(&format!(
-                "the model was trained on other data ({}): evaluating all test images in {} ({})",
-                about.data,
-                corpus.dir.display(),
-                corpus.source
-            ));
-            Subset::all(&corpus.test)
-        };
-        let mut workspace = engine.workspace(net.widths(), rayon::current_num_threads());
-        let evaluation = workspace.evaluate(net, &test, about.reduction);
-        if !evaluation.loss.is_finite() {
-            return Err(Failure::new(format!(
-                "{}: the weights are so large that the loss is not finite",
-                args.model.display()
-            )));
-        }
-        output::result(&if args.common.json {
-            report::test_json(&evaluation, &about.classes).to_string()
-        } else {
-            report::test_text(&evaluation, &about.classes)
-        })
+    let threads = args.common.threads()?;
+    let corpus = setup::load_for(&model, args.data.as_deref())?;
+    let test = if corpus.fingerprint == about.data_sha256 {
+        setup::split(&corpus, about.split, about.seed)?.test
+    } else {
+        output::remark(&format!(
+            "the model was trained on other data ({}): evaluating all test images in {} ({})",
+            about.data,
+            corpus.dir.display(),
+            corpus.source
+        ));
+        Subset::all(&corpus.test)
+    };
+    let mut workspace = engine.workspace(net.widths(), threads);
+    let evaluation = workspace.evaluate(net, &test, about.reduction);
+    if !evaluation.loss.is_finite() {
+        return Err(Failure::new(format!(
+            "{}: the weights are so large that the loss is not finite",
+            args.model.display()
+        )));
+    }
+    output::result(&if args.common.json {
+        report::test_json(&evaluation, &about.classes).to_string()
+    } else {
+        report::test_text(&evaluation, &about.classes)
     })
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 /// Prints the instruction set, the threads, the caches and the block sizes.
 pub(super) fn run(args: &InfoArgs) -> Result<(), Failure> {
     let isa = Engine::from_env()?.isa;
-    let threads = args.common.pool()?.current_num_threads();
+    let threads = args.common.threads()?;
     let sizes = Sizes::of(isa);
     let available: Vec<&str> = Isa::available().map(Isa::name).collect();
     let caches = caches(Path::new("/sys/devices/system/cpu/cpu0/cache"));

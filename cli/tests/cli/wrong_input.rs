@@ -132,16 +132,6 @@ fn limited(folder: &Folder, kib: u32, command: &str) -> Output {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn threads_that_cannot_be_started_are_counted() {
-    let folder = Folder::new();
-    let program = env!("CARGO_BIN_EXE_handwritten");
-    // Less than the stacks of so many threads take.
-    let output = limited(&folder, 500_000, &format!("{program} info --threads 1024"));
-    output.fails(1, &["cannot start 1024 threads: "]);
-}
-
-#[test]
-#[cfg(target_os = "linux")]
 fn a_net_that_there_is_no_memory_for_is_refused() {
     let folder = Folder::new();
     let program = env!("CARGO_BIN_EXE_train");

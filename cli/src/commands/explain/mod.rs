@@ -21,6 +21,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use report::Report;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 /// The files that `explain` writes.
 const FILES: [&str; 6] = [
@@ -41,31 +42,31 @@ pub(super) fn run(args: ExplainArgs) -> Result<(), Failure> {
     // Before the trainings, which take a minute.
     let folder = run_folder::open(chosen, "explain", force)?;
     folder.try_writing()?;
-    args.common.pool()?.install(|| {
-        let corpus = setup::load(args.data.as_deref())?;
-        let trainer = Trainer {
-            engine,
-            corpus: &corpus,
-            signals: &signals,
-        };
-        let settings = all_settings(args.seed)?;
-        let runs = trainer.train_all(&settings, args.quiet)?;
-        if let Some(signal) = signals.caught() {
-            let message = format!("stopped by {}: nothing is written", signal.name());
-            return Err(Failure::stopped(signal, message));
-        }
-        let report = Report { runs };
-        let written = report.write(&folder.path);
-        report.print(args.common.json)?;
-        written?;
-        if !args.quiet {
-            output::remark(&format!(
-                "\nwrote {}: pictures, all curves",
-                folder.path.display()
-            ));
-        }
-        Ok(())
-    })
+    let threads = args.common.threads()?;
+    let corpus = setup::load(args.data.as_deref())?;
+    let trainer = Trainer {
+        engine,
+        corpus: &corpus,
+        signals: &signals,
+        threads,
+    };
+    let settings = all_settings(args.seed)?;
+    let runs = trainer.train_all(&settings, args.quiet)?;
+    if let Some(signal) = signals.caught() {
+        let message = format!("stopped by {}: nothing is written", signal.name());
+        return Err(Failure::stopped(signal, message));
+    }
+    let report = Report { runs };
+    let written = report.write(&folder.path);
+    report.print(args.common.json)?;
+    written?;
+    if !args.quiet {
+        output::remark(&format!(
+            "\nwrote {}: pictures, all curves",
+            folder.path.display()
+        ));
+    }
+    Ok(())
 }
 
 /// The result of one training.
@@ -109,6 +110,7 @@ struct Trainer<'a> {
     engine: Engine,
     corpus: &'a Corpus,
     signals: &'a Signals,
+    threads: usize,
 }
 
 impl Trainer<'_> {
@@ -123,7 +125,7 @@ impl Trainer<'_> {
         }
         bar.set_length(settings.len() as u64);
         let (next, runs) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-        rayon::broadcast(|_| {
+        let work = || {
             while self.signals.caught().is_none() {
                 let i = next.fetch_add(1, Ordering::Relaxed);
                 let Some((line, settings)) = settings.get(i) else {
@@ -134,6 +136,13 @@ impl Trainer<'_> {
                 runs.push((i, run));
                 bar.inc(1);
             }
+        };
+        thread::scope(|scope| {
+            for _ in 1..self.threads.min(settings.len()) {
+                // This thread does the work of those that cannot be started.
+                let _ = thread::Builder::new().spawn_scoped(scope, work);
+            }
+            work();
         });
         bar.finish_and_clear();
         let mut runs = runs.into_inner().unwrap_or_else(PoisonError::into_inner);

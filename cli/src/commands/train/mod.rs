@@ -49,45 +49,45 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
             (saved.settings(&flags)?, None, Some((folder, saved)))
         }
     };
-    args.common.pool()?.install(|| {
-        let (corpus, normalisation) = setup::load_normalised(&settings)?;
-        // Absolute, so that config.toml repeats the run from any folder.
-        let data = std::path::absolute(&corpus.dir).unwrap_or_else(|_| corpus.dir.clone());
-        settings.data = Some(data);
-        let mut setup = Setup::new(settings, &corpus, engine)?;
-        memory::refuse_without(&setup.widths, rayon::current_num_threads())?;
-        let workspace = setup.training_workspace()?;
-        let chosen_rate = setup.choose_rate();
-        let identity = Identity {
-            settings: setup.settings.to_toml().map_err(Failure::new)?,
-            data_sha256: corpus.fingerprint.clone(),
-            is_fused: engine.isa.is_fused(),
-        };
-        let (folder, saved) = match reopened {
-            Some((folder, saved)) => {
-                saved.refuse_other(&identity)?;
-                (folder, Some(saved))
-            }
-            None => {
-                let name = folder_name(corpus.source, &setup.widths);
-                (run_folder::open(chosen, &name, force)?, None)
-            }
-        };
-        let job = Job {
-            setup: &setup,
-            classes: class_names(corpus.source, corpus.train.classes()),
-            source: corpus.source,
-            normalisation,
-            chosen_rate,
-            identity,
-            folder: &folder,
-            quiet: args.quiet,
-            json: args.common.json,
-            save_interval,
-            signals,
-        };
-        job.run(&clock, saved, workspace)
-    })
+    let threads = args.common.threads()?;
+    let (corpus, normalisation) = setup::load_normalised(&settings)?;
+    // Absolute, so that config.toml repeats the run from any folder.
+    let data = std::path::absolute(&corpus.dir).unwrap_or_else(|_| corpus.dir.clone());
+    settings.data = Some(data);
+    let mut setup = Setup::new(settings, &corpus, engine)?;
+    memory::refuse_without(&setup.widths, threads)?;
+    let workspace = setup.training_workspace(threads)?;
+    let chosen_rate = setup.choose_rate(threads);
+    let identity = Identity {
+        settings: setup.settings.to_toml().map_err(Failure::new)?,
+        data_sha256: corpus.fingerprint.clone(),
+        is_fused: engine.isa.is_fused(),
+    };
+    let (folder, saved) = match reopened {
+        Some((folder, saved)) => {
+            saved.refuse_other(&identity)?;
+            (folder, Some(saved))
+        }
+        None => {
+            let name = folder_name(corpus.source, &setup.widths);
+            (run_folder::open(chosen, &name, force)?, None)
+        }
+    };
+    let job = Job {
+        setup: &setup,
+        classes: class_names(corpus.source, corpus.train.classes()),
+        source: corpus.source,
+        normalisation,
+        chosen_rate,
+        identity,
+        folder: &folder,
+        threads,
+        quiet: args.quiet,
+        json: args.common.json,
+        save_interval,
+        signals,
+    };
+    job.run(&clock, saved, workspace)
 }
 
 /// Everything that a run needs.
@@ -100,6 +100,7 @@ struct Job<'a> {
     chosen_rate: Option<ChosenRate>,
     identity: Identity,
     folder: &'a Folder,
+    threads: usize,
     quiet: bool,
     json: bool,
     save_interval: Duration,
@@ -117,7 +118,7 @@ impl Job<'_> {
         saved: Option<Saved>,
         mut workspace: Workspace,
     ) -> Result<(), Failure> {
-        let threads = rayon::current_num_threads();
+        let threads = self.threads;
         let config = &self.settings().training;
         self.announce(threads, saved.as_ref())?;
 

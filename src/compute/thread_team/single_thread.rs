@@ -2,20 +2,26 @@
 
 use core::marker::PhantomData;
 
-/// A team of the calling thread.
-pub(crate) struct Team<'a>(PhantomData<&'a ()>);
+/// No threads beside the calling one.
+#[derive(Clone, Default)]
+pub(crate) struct Threads;
 
-impl Team<'_> {
-    /// Calls `body` with a team of one, whatever `threads` is.
-    pub(crate) fn with<R>(_threads: usize, body: impl FnOnce(&mut Team<'_>) -> R) -> R {
-        body(&mut Team(PhantomData))
-    }
-
+impl Threads {
     /// The threads of a team that `threads` are asked for: 1.
     pub(crate) fn available(_threads: usize) -> usize {
         1
     }
 
+    /// A team of the calling thread, whatever `threads` is.
+    pub(crate) fn team(&mut self, _threads: usize) -> Team<'_> {
+        Team(PhantomData)
+    }
+}
+
+/// A team of the calling thread.
+pub(crate) struct Team<'a>(PhantomData<&'a ()>);
+
+impl Team<'_> {
     /// A team of the calling thread.
     pub(crate) fn alone(&mut self) -> Team<'_> {
         Team(PhantomData)

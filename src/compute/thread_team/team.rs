@@ -1,15 +1,14 @@
-//! A team of threads of a rayon pool.
+//! How a team hands out work.
 
 #![allow(unsafe_code)]
 
 use core::any::Any;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
 use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 
 /// Polls for work before a thread lets others run: some 20 µs, longer than most waits within a
 /// step, of which one of 784-30-10 with 32 images takes 42 µs on one thread (Zen 5). A tenth,
@@ -19,12 +18,9 @@ const SPINS: u32 = 2_000;
 
 /// Polls for work, letting others run, before a thread sleeps: some milliseconds, longer than
 /// a step and than the trial of a strategy that leaves threads idle. Half and double make no
-/// difference beyond the noise, on the same machine.
-const YIELDS: u32 = 10_000;
-
-/// Time that a thread sleeps between two polls: a few steps. Threads of a team that works do
-/// not sleep, so that half and double make no difference either.
-const SLEEP: Duration = Duration::from_micros(200);
+/// difference beyond the noise, on the same machine. Soon in tests, which are to see threads
+/// go to sleep at every moment.
+const YIELDS: u32 = if cfg!(test) { 10 } else { 10_000 };
 
 /// Maximum number of pieces of a job: the bits of a word.
 pub(crate) const MAX_PIECES: usize = 64;
@@ -35,7 +31,8 @@ type Job<'a> = &'a (dyn Fn(usize, &Member<'_>) + Sync);
 /// job at a time, and it waits until all pieces of the job are done.
 pub(crate) struct Team<'a> {
     shared: &'a Shared,
-    threads: usize,
+    /// All threads of the team but the one that holds it.
+    others: &'a [JoinHandle<()>],
 }
 
 /// A thread of a team while it does a piece of work.
@@ -46,15 +43,19 @@ pub(crate) struct Member<'a> {
 }
 
 /// The state that the threads of a team share.
-struct Shared {
+#[derive(Default)]
+pub(super) struct Shared {
     offer: CacheLines<Offer>,
     /// The number of pieces that are not done.
     undone: CacheLines<AtomicUsize>,
+    /// The threads that sleep or are about to, a bit for each.
+    asleep: AtomicU64,
     has_panicked: AtomicBool,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 /// Polled by idle threads.
+#[derive(Default)]
 struct Offer {
     /// The job whose pieces are offered. Dangling unless `undone > 0`.
     job: AtomicPtr<Job<'static>>,
@@ -64,65 +65,25 @@ struct Offer {
 }
 
 /// A value on cache lines of its own, two of which many processors fetch at once.
+#[derive(Default)]
 #[repr(align(128))]
 struct CacheLines<T>(T);
 
-impl Team<'_> {
-    /// Calls `body` with a team of `threads` threads, the caller among them, or of all
-    /// threads of the rayon pool that the caller is in if these are fewer.
-    pub(crate) fn with<R>(threads: usize, body: impl FnOnce(&mut Team<'_>) -> R) -> R {
-        let threads = Self::available(threads);
-        let shared = Shared {
-            offer: CacheLines(Offer {
-                job: AtomicPtr::new(ptr::null_mut()),
-                untaken: AtomicU64::new(0),
-                is_over: AtomicBool::new(false),
-            }),
-            undone: CacheLines(AtomicUsize::new(0)),
-            has_panicked: AtomicBool::new(false),
-            panic: Mutex::new(None),
-        };
-        if threads == 1 {
-            return body(&mut Team {
-                shared: &shared,
-                threads,
-            });
-        }
-        // Owned in common, so that the end need not wait for threads whose turn in the
-        // pool has not come.
-        let shared = Arc::new(shared);
-        for own in 1..threads {
-            let shared = Arc::clone(&shared);
-            rayon::spawn(move || shared.wait(own));
-        }
-        // Dropped even if the body panics, so that no thread waits for ever.
-        let _over = Over(&shared.offer.0.is_over);
-        body(&mut Team {
-            shared: &shared,
-            threads,
-        })
-    }
-
-    /// The threads of a team that `threads` are asked for.
-    pub(crate) fn available(threads: usize) -> usize {
-        match threads {
-            // Asking would start rayon's global pool where the caller is in no pool.
-            1 => 1,
-            _ => threads.min(rayon::current_num_threads()),
-        }
+impl<'a> Team<'a> {
+    /// A team of the calling thread and of these others, which wait for work
+    /// ([`Shared::wait`]).
+    pub(super) fn new(shared: &'a Shared, others: &'a [JoinHandle<()>]) -> Self {
+        Self { shared, others }
     }
 
     /// A team of the thread that holds this one. The others wait meanwhile.
     pub(crate) fn alone(&mut self) -> Team<'_> {
-        Team {
-            shared: self.shared,
-            threads: 1,
-        }
+        Team::new(self.shared, &[])
     }
 
     /// The number of threads, the one that holds the team among them.
     pub(crate) fn threads(&self) -> usize {
-        self.threads
+        1 + self.others.len()
     }
 
     /// Calls `job` with each number below `pieces`, on as many threads as get to run,
@@ -145,12 +106,13 @@ impl Team<'_> {
         // The first piece is taken already.
         let untaken = !0 >> (MAX_PIECES - pieces) & !1;
         offer.untaken.store(untaken, Ordering::Release);
+        self.wake(untaken);
         let member = Member { shared, own: 0 };
         member.do_piece(0);
         while member.take_piece() {}
         let mut polls = 0;
         while undone.load(Ordering::Acquire) > 0 {
-            pause(&mut polls, u32::MAX);
+            pause(&mut polls);
         }
         if shared.has_panicked.swap(false, Ordering::Acquire)
             && let Some(panic) = locked(&shared.panic).take()
@@ -159,12 +121,27 @@ impl Team<'_> {
         }
     }
 
+    /// Wakes those of the threads with these numbers, a bit for each, that sleep.
+    fn wake(&self, numbers: u64) {
+        // Either this sees the bit of a thread that goes to sleep, or the thread sees
+        // the pieces that have been offered: `Shared::sleep` has the other fence.
+        fence(Ordering::SeqCst);
+        let mut asleep = self.shared.asleep.load(Ordering::Relaxed) & numbers;
+        while asleep > 0 {
+            let number = asleep.trailing_zeros() as usize;
+            if let Some(handle) = self.others.get(number - 1) {
+                handle.thread().unpark();
+            }
+            asleep &= asleep - 1;
+        }
+    }
+
     /// Calls `first` here and `second` on another thread. If no other thread gets to
     /// run, `second` is called here too: when `first` waits for it, or has returned.
     ///
     /// # Panics
     /// Panics if one of them does.
-    pub(crate) fn pair<'a>(&mut self, first: PairJob<'a>, second: PairJob<'a>) {
+    pub(crate) fn pair<'j>(&mut self, first: PairJob<'j>, second: PairJob<'j>) {
         let jobs = [Mutex::new(first), Mutex::new(second)];
         self.run(2, &|i, member| (*locked(&jobs[i]))(member));
     }
@@ -174,16 +151,40 @@ impl Team<'_> {
 type PairJob<'a> = &'a mut (dyn FnMut(&Member<'_>) + Send);
 
 impl Shared {
-    /// Takes pieces of all jobs, its own first, until the team is over.
-    fn wait(&self, own: usize) {
+    /// Takes pieces of all jobs until the team is over, the piece of the number `own`
+    /// first, which is from 1 to [`MAX_PIECES`] − 1.
+    pub(super) fn wait(&self, own: usize) {
         let member = Member { shared: self, own };
         let mut polls = 0;
         while !self.offer.0.is_over.load(Ordering::Acquire) {
             if member.take_piece() {
                 polls = 0;
+            } else if polls < SPINS + YIELDS {
+                pause(&mut polls);
+            } else {
+                self.sleep(own);
+                polls = 0;
             }
-            pause(&mut polls, YIELDS);
         }
+    }
+
+    /// Sleeps until there is work, or the team is over, or for no reason.
+    fn sleep(&self, own: usize) {
+        let (offer, bit) = (&self.offer.0, 1 << own);
+        self.asleep.fetch_or(bit, Ordering::Relaxed);
+        // See `Team::wake`.
+        fence(Ordering::SeqCst);
+        let is_idle = offer.untaken.load(Ordering::Relaxed) == 0;
+        if is_idle && !offer.is_over.load(Ordering::Relaxed) {
+            thread::park();
+        }
+        self.asleep.fetch_and(!bit, Ordering::Relaxed);
+    }
+
+    /// Makes the threads return from [`Shared::wait`], those that sleep as soon as they
+    /// are woken.
+    pub(super) fn end(&self) {
+        self.offer.0.is_over.store(true, Ordering::Release);
     }
 }
 
@@ -197,7 +198,7 @@ impl Member<'_> {
         let mut polls = 0;
         while !is_so() {
             if !self.take_piece() {
-                pause(&mut polls, u32::MAX);
+                pause(&mut polls);
             }
             let has_panicked = self.shared.has_panicked.load(Ordering::Relaxed);
             assert!(!has_panicked, "what this waits for has panicked");
@@ -244,25 +245,13 @@ impl Member<'_> {
     }
 }
 
-/// Ends a team when it is dropped.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
-
-/// Waits a little, the longer the more polls there have been: spinning, then letting
-/// others run, after `yields` polls of that asleep.
-fn pause(polls: &mut u32, yields: u32) {
+/// Waits a little: spinning, and after [`SPINS`] polls letting others run.
+fn pause(polls: &mut u32) {
     *polls = polls.saturating_add(1);
     if *polls < SPINS {
         core::hint::spin_loop();
-    } else if *polls < SPINS.saturating_add(yields) {
-        thread::yield_now();
     } else {
-        thread::sleep(SLEEP);
+        thread::yield_now();
     }
 }
 

@@ -1,44 +1,83 @@
-use super::threads::Member;
+use super::team::Member;
 use super::*;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
-/// Calls `body` in a pool of `threads` threads.
-pub(crate) fn in_pool<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) -> R {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-    pool.build().unwrap().install(body)
+/// Calls `body` with a team of so many threads.
+fn in_team(threads: usize, body: impl FnOnce(&mut Team<'_>)) {
+    let mut own = Threads::default();
+    let mut team = own.team(threads);
+    assert_eq!(team.threads(), threads);
+    body(&mut team);
 }
 
-/// Calls `body` with a team of all threads of a pool.
-fn in_team(threads: usize, body: impl FnOnce(&mut Team<'_>) + Send) {
-    in_pool(threads, || {
-        Team::with(threads, |team| {
-            assert_eq!(team.threads(), threads);
-            body(team);
-        });
+/// Hands out a piece to each of `threads` threads, which waits until all have begun
+/// theirs: no thread can do two.
+fn meet(team: &mut Team<'_>, threads: usize) {
+    let (begun, start) = (AtomicUsize::new(0), Instant::now());
+    team.run(threads, &|_, _| {
+        begun.fetch_add(1, Ordering::Relaxed);
+        while begun.load(Ordering::Relaxed) < threads {
+            assert!(
+                start.elapsed() < Duration::from_secs(60),
+                "a thread stays away"
+            );
+            std::thread::yield_now();
+        }
     });
 }
 
 #[test]
-fn nobody_waits_for_threads_that_a_pool_does_not_have() {
-    // Two teams outside any pool, each with another one in it.
-    let nested = || {
-        let all = rayon::current_num_threads();
-        Team::with(all + 3, |team| {
-            assert_eq!(team.threads(), all);
-            Team::with(all + 3, |team| team.run(3, &|_, _| {}));
-            team.run(3, &|_, _| {});
+fn all_threads_come_whether_they_are_awake_or_asleep() {
+    for threads in [2, 3, 5] {
+        in_team(threads, |team| {
+            for round in 0..2000_u32 {
+                // Threads of tests sleep after some ten microseconds.
+                for _ in 0..round * 37 % 4000 {
+                    core::hint::spin_loop();
+                }
+                meet(team, threads);
+                if round % 500 == 0 {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
         });
-    };
-    std::thread::scope(|scope| {
-        let other = scope.spawn(nested);
-        nested();
-        other.join().unwrap();
+    }
+}
+
+#[test]
+fn threads_end_with_their_owner() {
+    let mut own = Threads::default();
+    assert_eq!(own.team(1).threads(), 1);
+    meet(&mut own.team(3), 3);
+    meet(&mut own.team(2), 2);
+    let of_clone = own.clone();
+    let shared = [&own, &of_clone].map(Threads::shared);
+    drop((own, of_clone));
+    // Each thread owns what it shares with the others until it ends.
+    assert!(shared.iter().all(|shared| shared.upgrade().is_none()));
+}
+
+#[test]
+fn a_team_has_no_more_threads_than_a_job_has_pieces() {
+    assert_eq!(Threads::default().team(1000).threads(), MAX_PIECES);
+    assert_eq!(Threads::available(usize::MAX), MAX_PIECES);
+}
+
+#[test]
+fn each_owner_has_threads_of_its_own() {
+    // Two owners at once, each of whose jobs waits for one of the other.
+    let mut owners = [Threads::default(), Threads::default()];
+    let [one, other] = &mut owners;
+    let (one, other) = (&mut one.team(2), std::sync::Mutex::new(other.team(2)));
+    one.run(2, &|piece, _| {
+        if piece == 1 {
+            locked(&other).run(2, &|_, _| {});
+        }
     });
-    in_team(2, |team| {
-        Team::with(2, |team| team.run(3, &|_, _| {}));
-        team.run(3, &|_, _| {});
-    });
+    meet(one, 2);
+    meet(&mut locked(&other), 2);
 }
 
 #[test]
