@@ -7,7 +7,7 @@ use handwritten::data::{Dataset, Subset};
 use handwritten::net::params_len;
 use handwritten::training::{Control, EpochReport, StepReport, TrainingState};
 use handwritten::{
-    Activation, Batch, Config, Context, Matrix, Net, Observer, Product, Workspace, train,
+    Activation, Batch, Config, Context, Isa, Matrix, Net, Observer, Product, Workspace, train,
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::cell::RefCell;
@@ -243,7 +243,7 @@ fn trained(threads: usize, observer: &mut (impl Observer + ?Sized)) -> Vec<f32> 
         batch: Batch::Mini(48),
         ..Config::default()
     };
-    let mut workspace = Workspace::new(&WIDTHS, threads);
+    let mut workspace = Workspace::new(&WIDTHS, threads).with_isa(Isa::from_env().unwrap());
     train(&mut net, &all, &all, &config, &mut workspace, observer).unwrap();
     net.params().to_vec()
 }
