@@ -1,8 +1,9 @@
 //! Signals that ask the program to end.
 
 use crate::failure::Failure;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[cfg(unix)]
 use std::time::Duration;
 
@@ -13,7 +14,11 @@ const ONE_REQUEST: Duration = Duration::from_secs(1);
 
 /// The last signal received, if any. Commands that poll it end in order.
 #[derive(Clone)]
-pub(crate) struct Signals(Arc<AtomicUsize>);
+pub(crate) struct Signals {
+    /// Its number, or 0.
+    last: Arc<AtomicUsize>,
+    removed_at_exit: Arc<Mutex<Vec<PathBuf>>>,
+}
 
 /// SIGINT or SIGTERM, by its number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,7 +38,10 @@ impl Signals {
     /// first, ends the process at once; files are written atomically, so none is
     /// damaged.
     pub(crate) fn listen() -> Result<Self, Failure> {
-        let last = Arc::new(AtomicUsize::new(0));
+        let own = Self {
+            last: Arc::default(),
+            removed_at_exit: Arc::default(),
+        };
         #[cfg(unix)]
         {
             use signal_hook::consts::{SIGINT, SIGTERM};
@@ -45,13 +53,18 @@ impl Signals {
             let failed = |error| Failure::new(format!("cannot handle signals: {error}"));
             let both = [SIGINT, SIGTERM];
             for signal in both {
-                flag::register_usize(signal, last.clone(), signal as usize).map_err(failed)?;
+                flag::register_usize(signal, own.last.clone(), signal as usize).map_err(failed)?;
             }
             let mut signals = Signals::new(both).map_err(failed)?;
+            let shared = own.clone();
             let exit_at_second_signal = move || {
                 let mut first = None;
                 for signal in signals.forever() {
                     if first.get_or_insert_with(Instant::now).elapsed() >= ONE_REQUEST {
+                        for folder in shared.removed_at_exit().iter() {
+                            // Fails if the folder is not empty, and then it stays.
+                            let _ = std::fs::remove_dir(folder);
+                        }
                         low_level::exit(128 + signal);
                     }
                 }
@@ -59,12 +72,19 @@ impl Signals {
             let thread = thread::Builder::new().name("signals".to_string());
             thread.spawn(exit_at_second_signal).map_err(failed)?;
         }
-        Ok(Self(last))
+        Ok(own)
+    }
+
+    /// The folders that are removed, if nothing is in them, before a second signal ends the
+    /// process: each before its parent. The process does not end while the guard is held.
+    pub(crate) fn removed_at_exit(&self) -> MutexGuard<'_, Vec<PathBuf>> {
+        let folders = self.removed_at_exit.lock();
+        folders.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The last signal received.
     pub(crate) fn caught(&self) -> Option<Signal> {
-        match self.0.load(Ordering::Relaxed) {
+        match self.last.load(Ordering::Relaxed) {
             0 => None,
             number => Some(Signal(number)),
         }

@@ -224,6 +224,31 @@ fn an_explanation_that_a_signal_stops_leaves_no_folder() {
     }
 }
 
+/// The program waits here, with a folder that it has created, until somebody reads its stderr.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_that_two_signals_end_leaves_no_empty_folder() {
+    let folder = Folder::new();
+    for (args, made) in [("--out a/b", "a/b"), ("", "runs/images-144-8-5")] {
+        let (_reader, mut writer) = std::io::pipe().unwrap();
+        // All that a pipe of Linux holds.
+        writer.write_all(&[0; 1 << 16]).unwrap();
+        let mut command = folder.train_command(&format!("{ENDLESS} {args}"));
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(writer)
+            .spawn()
+            .unwrap();
+        folder.wait_for(made);
+        signal(&child, "INT");
+        sleep(Duration::from_millis(1100));
+        assert!(child.try_wait().unwrap().is_none());
+        signal(&child, "TERM");
+        assert_eq!(end(child).code, Some(143));
+        assert_eq!(folder.names(""), ["data"]);
+    }
+}
+
 #[test]
 fn what_it_says_to_go_on_is_what_a_shell_takes() {
     let folder = Folder::new();

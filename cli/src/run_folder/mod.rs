@@ -12,10 +12,12 @@ pub(crate) use saver::Saver;
 
 use crate::args::PlaceArgs;
 use crate::failure::Failure;
+use crate::signals::Signals;
 use handwritten::files;
 use std::fmt::Display;
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
+use std::mem;
 use std::path::{Path, PathBuf};
 
 /// The model file: its presence means that the run is complete.
@@ -58,8 +60,7 @@ pub(crate) fn chosen(place: PlaceArgs, files: &[&str]) -> Result<Option<PathBuf>
 /// A folder that is locked, so that no other process writes a run into it.
 pub(crate) struct Folder {
     pub(crate) path: PathBuf,
-    /// The folders that were created for this run: this one, then its parents.
-    created: Vec<PathBuf>,
+    _created: Created,
     /// The system releases the lock when the process ends.
     _lock: File,
 }
@@ -79,10 +80,14 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
-    /// Removes the folders that were created for a run that left nothing in them.
+/// The folders that were created for a run: its own, then its parents. Those that nothing
+/// was left in are removed when this is dropped.
+#[derive(Default)]
+struct Created(Vec<PathBuf>);
+
+impl Drop for Created {
     fn drop(&mut self) {
-        for folder in &self.created {
+        for folder in &self.0 {
             // Fails if the folder is not empty, and then it stays.
             let _ = fs::remove_dir(folder);
         }
@@ -90,12 +95,21 @@ impl Drop for Folder {
 }
 
 /// Creates and locks the folder that was chosen, or else a new one among the runs
-/// that is called `name`.
-pub(crate) fn open(chosen: Option<PathBuf>, name: &str, force: bool) -> Result<Folder, Failure> {
+/// that is called `name`. A second signal, which ends the process at once, leaves no folder
+/// that was created and has nothing in it either.
+pub(crate) fn open(
+    chosen: Option<PathBuf>,
+    name: &str,
+    force: bool,
+    signals: &Signals,
+) -> Result<Folder, Failure> {
+    let mut removed_at_exit = signals.removed_at_exit();
     let (path, created) = match chosen {
         Some(path) => create(&path).map(|created| (path, created)),
         None => create_next(name),
     }?;
+    removed_at_exit.clone_from(&created.0);
+    drop(removed_at_exit);
     let folder = lock(path, created)?;
     if !force {
         // Another process may have been faster.
@@ -112,11 +126,11 @@ pub(crate) fn reopen(path: PathBuf) -> Result<Folder, Failure> {
             path.display()
         )));
     }
-    lock(path, vec![])
+    lock(path, Created::default())
 }
 
 /// Locks a folder, and removes the temporary files of processes that were killed.
-fn lock(path: PathBuf, created: Vec<PathBuf>) -> Result<Folder, Failure> {
+fn lock(path: PathBuf, created: Created) -> Result<Folder, Failure> {
     let failed =
         |error: &dyn Display| Failure::new(format!("cannot lock {}: {error}", path.display()));
     let file = match cfg!(unix) {
@@ -140,7 +154,7 @@ fn lock(path: PathBuf, created: Vec<PathBuf>) -> Result<Folder, Failure> {
     files::sweep(&path);
     Ok(Folder {
         path,
-        created,
+        _created: created,
         _lock: file,
     })
 }
@@ -216,26 +230,25 @@ fn refuse_taken(folder: &Path, files: &[&str]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Creates a folder and its parents. Returns those that were not there before,
-/// parents last.
-fn create(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// Creates a folder and its parents. If that fails, none of them stays.
+fn create(folder: &Path) -> Result<Created, Failure> {
     let missing = folder.ancestors().take_while(|folder| !folder.is_dir());
     let missing = missing.filter(|folder| !folder.as_os_str().is_empty());
-    let missing: Vec<PathBuf> = missing.map(Path::to_path_buf).collect();
+    let created = Created(missing.map(Path::to_path_buf).collect());
     fs::create_dir_all(folder).map_err(|error| cannot_create(folder, &error))?;
-    Ok(missing)
+    Ok(created)
 }
 
 /// Creates a new folder among the runs: `name`, or from the second one on
 /// `name.2`, `name.3`, …
-fn create_next(name: &str) -> Result<(PathBuf, Vec<PathBuf>), Failure> {
+fn create_next(name: &str) -> Result<(PathBuf, Created), Failure> {
     let mut created = create(Path::new(RUNS))?;
     let mut folder = Path::new(RUNS).join(name);
     let mut number = 1;
     loop {
         match fs::create_dir(&folder) {
             Ok(()) => {
-                created.insert(0, folder.clone());
+                created.0.insert(0, folder.clone());
                 return Ok((folder, created));
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -244,6 +257,8 @@ fn create_next(name: &str) -> Result<(PathBuf, Vec<PathBuf>), Failure> {
             }
             // A process that left nothing has removed the folder of the runs.
             Err(error) if error.kind() == ErrorKind::NotFound => {
+                // Dropped first, or it would remove the folder that is created again.
+                drop(mem::take(&mut created));
                 created = create(Path::new(RUNS))?;
             }
             Err(error) => return Err(cannot_create(&folder, &error)),

@@ -102,7 +102,10 @@ fn an_output_folder_that_cannot_be_is_refused() {
     let folder = Folder::new();
     folder.write("file", b"in the way");
     let before = folder.contents("");
+    // No file system takes a name of 256 letters; the folders above it do not stay either.
+    let long = format!("--out new/folder/{}", "a".repeat(256));
     for (out, path) in [
+        (&*long, "new/folder/aaa"),
         ("--out file", "file"),
         ("--out file --force", "file"),
         ("--out file/run", "file/run"),

@@ -40,7 +40,7 @@ pub(super) fn run(args: ExplainArgs) -> Result<(), Failure> {
     let force = args.place.force;
     let chosen = run_folder::chosen(args.place, &FILES)?;
     // Before the trainings, which take a minute.
-    let folder = run_folder::open(chosen, "explain", force)?;
+    let folder = run_folder::open(chosen, "explain", force, &signals)?;
     folder.try_writing()?;
     let threads = args.common.threads()?;
     let corpus = setup::load(args.data.as_deref())?;

@@ -70,7 +70,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
         }
         None => {
             let name = folder_name(corpus.source, &setup.widths);
-            (run_folder::open(chosen, &name, force)?, None)
+            (run_folder::open(chosen, &name, force, &signals)?, None)
         }
     };
     let job = Job {
