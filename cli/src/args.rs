@@ -69,7 +69,7 @@ pub(crate) enum Parsed {
 /// Says in one line what is wrong with the command line or with
 /// `RAYON_NUM_THREADS`.
 pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed, Failure> {
-    let error = match Program::try_parse_from(args) {
+    let error = match Program::try_parse_from(&args) {
         Ok(program) => {
             rayon_threads()?;
             return Ok(Parsed::Command(program.command));
@@ -82,7 +82,17 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Parsed, Failure> {
         let code = u8::try_from(error.exit_code()).unwrap_or(2);
         return Ok(Parsed::Printed(ExitCode::from(code)));
     }
-    Err(Failure::usage(on_one_line(&error)))
+    Err(Failure::usage(match error.kind() {
+        ErrorKind::InvalidUtf8 => not_utf8(&args),
+        _ => on_one_line(&error),
+    }))
+}
+
+/// The message about arguments that are not UTF-8; the parser's error does not name them.
+fn not_utf8(args: &[OsString]) -> String {
+    let odd = args.iter().filter(|arg| arg.to_str().is_none());
+    let odd: Vec<String> = odd.map(|arg| format!("{arg:?}")).collect();
+    format!("only paths and --name may be no UTF-8: {}", odd.join(", "))
 }
 
 /// The message of a parser's error, without the usage.
@@ -133,7 +143,7 @@ pub(crate) struct PlaceArgs {
     /// Write the results into runs/NAME, which must be new or empty [default: a new folder in
     /// runs, named after the data set and the net, or explain]
     #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
+    pub(crate) name: Option<OsString>,
     /// Overwrite the results that are in the folder
     #[arg(long)]
     pub(crate) force: bool,

@@ -14,6 +14,7 @@ use crate::args::PlaceArgs;
 use crate::failure::Failure;
 use crate::signals::Signals;
 use handwritten::files;
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -167,24 +168,36 @@ fn lock_file(folder: &Path) -> PathBuf {
 }
 
 /// The folder of the run with this name.
-fn named(name: &str) -> Result<PathBuf, Failure> {
-    if Path::new(name).file_name() == Some(name.as_ref()) {
+fn named(name: &OsStr) -> Result<PathBuf, Failure> {
+    if Path::new(name).file_name() == Some(name) {
         Ok(Path::new(RUNS).join(name))
     } else {
         Err(Failure::usage(format!(
-            "--name must be a plain name, not \"{name}\"; --out takes a path"
+            "--name must be a plain name, not \"{}\"; --out takes a path",
+            name.display()
         )))
     }
 }
 
 /// The command that resumes the run in a folder, for a POSIX shell.
 pub(crate) fn resume_command(folder: &Path) -> String {
-    let mut name = folder.display().to_string();
-    if name.starts_with('-') {
-        // Without the prefix it would be parsed as a flag.
-        name.insert_str(0, "./");
-    }
     let is_plain = |c: char| c.is_alphanumeric() || "+,-./:=@_".contains(c);
+    let is_flag = folder.as_os_str().as_encoded_bytes().starts_with(b"-");
+    // Without the prefix it would be parsed as a flag.
+    let folder = match is_flag {
+        true => &Path::new(".").join(folder),
+        false => folder,
+    };
+    let Some(name) = folder.to_str() else {
+        let bytes = folder.as_os_str().as_encoded_bytes().iter();
+        let spelt = bytes.map(|&byte| match char::from(byte) {
+            c if c.is_ascii() && is_plain(c) => c.to_string(),
+            _ => format!("\\{byte:03o}"),
+        });
+        let spelt: String = spelt.collect();
+        return format!("train --resume \"$(printf '{spelt}')\"");
+    };
+    let mut name = name.to_string();
     if !name.chars().all(is_plain) {
         name = format!("'{}'", name.replace('\'', r"'\''"));
     }
@@ -290,6 +303,27 @@ mod tests {
                 resume_command(Path::new(folder)),
                 format!("train --resume {word}")
             );
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_command_that_goes_on_spells_out_names_that_are_not_utf8() {
+        use std::os::unix::ffi::OsStrExt;
+        use std::process::Command;
+        for (folder, words) in [
+            (&b"caf\xe9"[..], r#"train --resume "$(printf 'caf\351')""#),
+            (
+                b"-\xff1%d '\\",
+                r#"train --resume "$(printf './-\3771\045d\040\047\134')""#,
+            ),
+        ] {
+            let command = resume_command(Path::new(OsStr::from_bytes(folder)));
+            assert_eq!(command, words);
+            let script = format!("train() {{ printf %s \"$2\"; }}; {command}");
+            let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+            let path = output.stdout.strip_prefix(b"./").unwrap_or(&output.stdout);
+            assert_eq!(path, folder);
         }
     }
 

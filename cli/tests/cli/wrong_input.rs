@@ -1,6 +1,7 @@
 //! Input that no command takes: flags, numbers, files, data.
 
 use crate::SMALL;
+use crate::pictures::{png, shape};
 use crate::programs::*;
 use std::fs;
 use std::path::Path;
@@ -299,6 +300,60 @@ fn a_data_folder_whose_name_is_not_text_is_named() {
     let output = run(&mut folder.command(env!("CARGO_BIN_EXE_train"), &args));
     output.fails(1, &["caf\u{fffd} is not UTF-8", "config.toml"]);
     assert!(!folder.path("run").exists());
+}
+
+/// Only the data folder of a run has to be text. `@` stands for a byte that is none.
+#[test]
+#[cfg(target_os = "linux")]
+fn paths_that_are_not_text_are_taken_or_named() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+    let folder = Folder::new();
+    folder.train(&format!("{SMALL} --out run")).ok();
+    folder.write("shape.png", &png(&shape(2), SIDE, 1));
+    let odd = |word: &str| {
+        let byte = |byte| if byte == b'@' { 0xe9 } else { byte };
+        OsString::from_vec(word.bytes().map(byte).collect())
+    };
+    for (from, to) in [
+        ("shape.png", "shape@.png"),
+        ("run/config.toml", "config@"),
+        ("run", "run@"),
+    ] {
+        fs::rename(folder.path(from), folder.path("").join(odd(to))).unwrap();
+    }
+    let handwritten = |args: &str| {
+        let program = env!("CARGO_BIN_EXE_handwritten");
+        run(&mut folder.command(program, args.split(' ').map(odd)))
+    };
+    for args in [
+        "train --config config@ --out new@ --quiet",
+        "train --config config@ --name new@ --quiet",
+        "evaluate run@/model.safetensors --data data",
+        "classify run@/model.safetensors shape@.png",
+        "export run@/model.safetensors --out source@.rs",
+    ] {
+        handwritten(args).ok();
+    }
+    for made in ["new@", "runs/new@", "source@.rs"] {
+        assert!(folder.path("").join(odd(made)).exists(), "{made}");
+    }
+    for args in [
+        "train --config x@",
+        "train --data x@",
+        "train --resume x@",
+        "evaluate x@",
+        "evaluate run@/model.safetensors --data x@",
+        "classify run@/model.safetensors x@",
+        "export x@ --out model.rs",
+        "gradcheck --data x@",
+        "explain --data x@",
+        "bench --data x@",
+    ] {
+        handwritten(args).fails(1, &["x\u{fffd}"]);
+    }
+    handwritten("train --lr x@").fails(2, &[r#": "x\xE9""#]);
+    handwritten("train --name a/x@").fails(2, &["--name", "a/x\u{fffd}"]);
 }
 
 /// The signal that comes with the error would end the process without a word.
