@@ -123,8 +123,14 @@ fn rates_follow_batch_momentum_schedule_and_reduction() {
     let chosen = rate(default);
     assert_eq!((chosen.rate, chosen.bound), (0.6, RateBound::Noise));
     assert_eq!(rate(default.with_batch(Batch::Mini(16))).rate, 0.15);
-    assert_eq!(rate(default.with_batch(Batch::Mini(192))).rate, 1.8);
-    assert_eq!(rate(default.with_batch(Batch::Mini(384))).rate, 1.8);
+    let decided = |images| {
+        let chosen = rate(default.with_batch(Batch::Mini(images)));
+        (chosen.rate, chosen.bound)
+    };
+    assert_eq!(decided(192), (1.8, RateBound::Noise));
+    assert_eq!(decided(384), (1.8, RateBound::LargeBatch));
+    let full = rate(default.with_batch(Batch::Full));
+    assert_eq!((full.rate, full.bound), (1.8, RateBound::LargeBatch));
     assert_eq!(rate(default.with_momentum(0.8)).rate, 1.2);
     assert_eq!(
         rate(default.with_learning_rate(1.0, Schedule::Constant)).rate,
@@ -154,12 +160,15 @@ fn long_full_batches_are_rehearsed() {
         let mut workspace = Workspace::new(net.widths(), threads);
         [&few, &many].map(|data| {
             let chosen = choose_rate(net.view(), &Subset::all(data), &config, &mut workspace);
-            chosen.rate
+            (chosen.rate, chosen.bound)
         })
     });
-    assert_eq!(found[0].map(f64::to_bits), found[1].map(f64::to_bits));
+    assert_eq!(found[0], found[1]);
+    let [(few, bound), (many, other)] = found[0];
+    assert_ne!(bound, RateBound::Rehearsal);
+    assert_eq!(other, RateBound::Rehearsal);
     // Both begin from the same images.
-    let multiple = found[0][1] / found[0][0];
+    let multiple = many / few;
     assert!((1.4..3.2).contains(&multiple), "{found:?}");
 }
 
@@ -173,4 +182,11 @@ fn a_loss_that_overflows_leaves_the_rate_to_the_batch() {
     let chosen = choose_rate(net.view(), &all, &Config::default(), &mut workspace);
     assert!(chosen.rate.is_finite() && chosen.rate > 0.0, "{chosen:?}");
     assert_eq!(chosen.bound, RateBound::Noise);
+
+    // Nor has a rehearsal a best rate if none of its losses is finite.
+    let data = noise(8192, 10);
+    let config = Config::default().with_batch(Batch::Full).with_epochs(3);
+    let chosen = choose_rate(net.view(), &Subset::all(&data), &config, &mut workspace);
+    assert!(chosen.rate.is_finite() && chosen.rate > 0.0, "{chosen:?}");
+    assert_eq!(chosen.bound, RateBound::LargeBatch);
 }

@@ -69,28 +69,34 @@ fn best_rate(net: NetRef<'_>) -> f64 {
 pub struct ChosenRate {
     /// The peak of the learning rate, rounded to two significant digits.
     pub rate: f64,
-    /// What keeps it from being higher.
+    /// What decided it.
     pub bound: RateBound,
     /// The peak above which the first steps overshoot ([`largest_stable_rate`]), for the
     /// reduction of the run.
     pub stable: f64,
 }
 
-/// What bounds a learning rate from above.
+/// What decides a learning rate: what bounds it from above, or a rehearsal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum RateBound {
-    /// The noise of the gradients of mini-batches.
+    /// The noise of the gradients of mini-batches of up to 192 images.
     Noise,
+    /// The limit of larger batches and of full batches: the rate that suits 192 images.
+    LargeBatch,
     /// The curvature of the loss at the initial weights.
     Curvature,
+    /// A rehearsal of the run at several rates, which may be above the other bounds.
+    Rehearsal,
 }
 
 impl fmt::Display for RateBound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Noise => "the noise of the mini-batches",
+            Self::LargeBatch => "the limit for large batches",
             Self::Curvature => "the curvature of the loss",
+            Self::Rehearsal => "a rehearsal on 512 images",
         })
     }
 }
@@ -152,14 +158,20 @@ pub fn choose_rate(
 
     let by_curvature = STABLE_SHARE * stable / vector::sqrt(hidden);
     // A loss that overflows has no curvature, and a rate of 0 would be none.
-    let (rate, bound) = match by_curvature > 0.0 && by_curvature < by_noise {
+    let mut decided = match by_curvature > 0.0 && by_curvature < by_noise {
         true => (by_curvature, RateBound::Curvature),
+        false if config.batch == Batch::Full || batch as f64 > LARGE_BATCH => {
+            (by_noise, RateBound::LargeBatch)
+        }
         false => (by_noise, RateBound::Noise),
     };
-    let rate = match config.batch == Batch::Full && images >= FULL_BATCH {
-        true => rate * rehearsed(net, train, config, rate, workspace),
-        false => rate,
-    };
+    if config.batch == Batch::Full
+        && images >= FULL_BATCH
+        && let Some(multiple) = rehearsed(net, train, config, decided.0, workspace)
+    {
+        decided = (decided.0 * multiple, RateBound::Rehearsal);
+    }
+    let (rate, bound) = decided;
     // Both are for the gradient of the mean of the loss.
     let to_mean = config.reduction.to_mean(batch);
     ChosenRate {
@@ -193,20 +205,20 @@ fn darkness(train: &Subset<'_>) -> f64 {
 }
 
 /// The multiple of a rate that ends with the lowest training loss after as many full batches
-/// of a few images as the run has epochs.
+/// of a few images as the run has epochs; `None` if the losses of all multiples overflow.
 fn rehearsed(
     net: NetRef<'_>,
     train: &Subset<'_>,
     config: &Config,
     rate: f64,
     workspace: &mut Workspace,
-) -> f64 {
+) -> Option<f64> {
     let (batch, isa) = (&train.indices()[..REHEARSED], workspace.isa());
     let objective = Objective {
         reduction: Reduction::Mean,
         ..config.objective()
     };
-    let mut best = (f64::INFINITY, 1.0);
+    let mut best = (f64::INFINITY, None);
     for multiple in MULTIPLES {
         let course = LearningRate {
             peak: multiple * rate,
@@ -226,7 +238,7 @@ fn rehearsed(
             rule.step(isa, net.widths(), params, velocity, gradient, rate);
         }
         if loss < best.0 {
-            best = (loss, multiple);
+            best = (loss, Some(multiple));
         }
     }
     best.1

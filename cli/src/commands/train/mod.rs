@@ -21,7 +21,7 @@ use handwritten::data::{Normalisation, Splits};
 use handwritten::files::KnownDataset;
 use handwritten::net::params_len;
 use handwritten::training::diagnosis::Monitor;
-use handwritten::training::{ChosenRate, TrainError};
+use handwritten::training::{ChosenRate, RateBound, TrainError};
 use handwritten::{Batch, Checkpoint, Workspace, resume};
 use serde_json::json;
 use std::fs;
@@ -274,9 +274,11 @@ impl Job<'_> {
             ));
         }
         if let Some(ChosenRate { rate, bound, .. }) = self.chosen_rate {
-            output::remark(&format!(
-                "learning rate {rate}, as high as {bound} allows (--lr takes another)"
-            ));
+            let why = match bound {
+                RateBound::Rehearsal => format!("the best of several in {bound}"),
+                _ => format!("as high as {bound} allows"),
+            };
+            output::remark(&format!("learning rate {rate}, {why} (--lr takes another)"));
         }
         if let Some(Saved { run, .. }) = saved {
             output::remark(&format!(
