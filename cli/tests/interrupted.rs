@@ -67,11 +67,17 @@ impl Folder {
     }
 
     /// Asserts that a run which has been killed can be resumed: its checkpoint loads,
-    /// and its history has each row once.
-    fn assert_whole(&self, run: &str) {
+    /// and its history has each row once. Returns the tenth of the epochs before the last, from
+    /// 0, that its checkpoint is in, or 10 in the last epoch: none is saved after it.
+    fn assert_whole(&self, run: &str) -> usize {
+        let mut tenth = 0;
         if self.path(&format!("{run}/last.ckpt")).exists() {
             let bytes = self.bytes(&format!("{run}/last.ckpt"));
-            Checkpoint::from_bytes(&bytes).unwrap();
+            let (saved, _) = Checkpoint::from_bytes(&bytes).unwrap();
+            let others = saved.config.epochs - 1;
+            tenth = (10 * saved.history.len()).checked_div(others).unwrap_or(10);
+        } else if self.path(&format!("{run}/model.safetensors")).exists() {
+            tenth = 10;
         }
         if self.path(&format!("{run}/history.csv")).exists() {
             let history = self.text(&format!("{run}/history.csv"));
@@ -83,6 +89,7 @@ impl Folder {
                 );
             }
         }
+        tenth
     }
 }
 
@@ -98,6 +105,14 @@ impl Output {
         }
         warnings.len()
     }
+}
+
+/// Seconds until a run was ready to train, and of its training, by its machine.toml.
+fn start_and_training(machine: &str) -> [f64; 2] {
+    ["ready_after_seconds = ", "training_seconds = "].map(|name| {
+        let line = machine.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().parse().unwrap()
+    })
 }
 
 fn end(child: Child) -> Output {
@@ -128,25 +143,37 @@ fn signal_at_once(child: &Child, name: &str, times: usize) {
 fn killed_at_any_moment_a_run_ends_as_if_nothing_had_happened() {
     let wanted = std::env::var("HANDWRITTEN_KILLS").map_or(60, |kills| kills.parse().unwrap());
     let folder = Folder::new();
-    folder.train(&format!("{LONG} --out whole")).ok();
+    let args = format!("{LONG} --epochs 200");
+    let began = Instant::now();
+    folder.train(&format!("{args} --out whole")).ok();
+    let [start, training] = start_and_training(&folder.text("whole/machine.toml"));
+    let end_of_run = began.elapsed().as_secs_f64() - start - training;
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-    let (mut kills, mut ends) = (0, 0);
+    let (mut kills, mut ends, mut at, mut kills_at) = (0, 0, 0, [0; 11]);
     while kills < wanted || ends == 0 {
         let is_saved = folder.path("run/last.ckpt").exists();
         let mut child = folder.spawn(&match is_saved {
             true => "--resume run --checkpoint-every 0".to_string(),
-            false => format!("{LONG} --out run --force"),
+            false => format!("{args} --out run --force"),
         });
         if kills < wanted {
-            // From before the data are read to the end of the run.
-            sleep(Duration::from_micros(u64::from(rng.next_u32() % 120_000)));
+            // In the mean an eighth of the training, the start of the process included. From the
+            // last tenth on every other process lives to write all results: a checkpoint is saved
+            // while the training continues, so the last one is of some steps before its end.
+            let longest = match at {
+                9.. => 2.0 * (start + training / 10.0 + end_of_run),
+                _ => start + training / 4.0,
+            };
+            let share = f64::from(rng.next_u32()) / f64::from(u32::MAX);
+            sleep(Duration::from_secs_f64(share * longest));
             let has_ended = child.try_wait().unwrap().is_some();
             // SIGKILL, which no program can catch.
             child.kill().unwrap();
             if !has_ended {
                 end(child);
                 kills += 1;
-                folder.assert_whole("run");
+                at = folder.assert_whole("run");
+                kills_at[at] += 1;
                 continue;
             }
         }
@@ -155,9 +182,13 @@ fn killed_at_any_moment_a_run_ends_as_if_nothing_had_happened() {
         assert_same_run(&folder, "whole", "run");
         assert_eq!(folder.names("run"), FILES);
         fs::remove_dir_all(folder.path("run")).unwrap();
-        ends += 1;
+        (ends, at) = (ends + 1, 0);
     }
-    say(&format!("{kills} kills in {ends} runs and a part\n"));
+    let ([tenths @ .., last], runs) = (kills_at, ends);
+    say(&format!(
+        "{kills} kills in {runs} runs: {tenths:?} by tenths of the epochs, {last} in the last \
+         epoch and after it\n"
+    ));
 }
 
 #[test]
