@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// The error of finding, reading or writing a folder or file.
 ///
-/// The message is one line, which names the file and says the cause as well.
+/// The message is one line, which names the file or folder; the cause, if there is one, is
+/// the [`source`](std::error::Error::source).
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum IoError {

@@ -34,8 +34,8 @@ impl fmt::Debug for Start<'_> {
     }
 }
 
-/// A function that [`Product::compute`](super::Product::compute) applies to parts of rows of C when their sums
-/// are complete and still in L1.
+/// A function that [`Product::compute`](super::Product::compute) applies to parts of rows of C
+/// when their sums are complete and still in L1.
 ///
 /// Its arguments are the row, the column of the first element, and the elements.
 /// Every element of C is passed exactly once, in an order that is not defined and

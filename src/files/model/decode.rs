@@ -15,8 +15,8 @@ use std::str::FromStr;
 /// Decodes a model file. Unknown tensors and metadata are ignored.
 ///
 /// # Errors
-/// Bytes that are no safetensors file, or one with two tensors of one name; metadata that are missing, newer, or contradict
-/// themselves or the tensors; numbers that are not finite.
+/// Bytes that are no safetensors file, or one with two tensors of one name; metadata that are
+/// missing, newer, or contradict themselves or the tensors; numbers that are not finite.
 pub fn decode(bytes: &[u8]) -> Result<Model, ModelError> {
     refuse_duplicates(bytes)?;
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(ModelError::safetensors)?;

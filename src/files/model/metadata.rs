@@ -49,7 +49,8 @@ pub struct Metadata {
 impl Metadata {
     /// Metadata of a net for images of `rows` by `columns` pixels and these classes, of whose
     /// training nothing is known: names are empty, numbers are 0, split and reduction are
-    /// the default and [`Reduction::Mean`], and pixels are taken raw. What is known is assigned to the fields.
+    /// the default and [`Reduction::Mean`], and pixels are taken raw. What is known is assigned
+    /// to the fields.
     pub fn new((rows, columns): (usize, usize), classes: Vec<String>) -> Self {
         Self {
             image: (rows, columns),
