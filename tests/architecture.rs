@@ -1,15 +1,18 @@
-//! Rules of CONTRIBUTING.md that the compiler cannot check: where imports may point, that
-//! paths named in documents exist, how long files and functions may be, and that one file
-//! detects instruction sets.
+//! Rules of CONTRIBUTING.md that the compiler cannot check: where imports may point, what
+//! reaches the disk, the streams and the environment, how long files and functions may be, that
+//! one file detects instruction sets, and that what documents name exists.
 //!
-//! A folder of `src/` uses those above it in this list only: `compute` uses none, `data` and `net` use
-//! `compute`, `step` uses these three, `training` the step, and `files` all others.
+//! A folder of `src/` uses those above it in this list only: `compute` uses none, `data` and
+//! `net` use `compute`, `step` uses these three, `training` the step, and `files` all others.
 
 #![cfg(feature = "std")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+#[path = "architecture/documents.rs"]
+mod documents;
 
 /// Maximum number of lines of a source file, tests apart.
 const FILE_LINES: usize = 400;
@@ -339,53 +342,6 @@ fn imports_make_no_circle() {
     report(circles);
 }
 
-/// The words in backticks of a document which look like paths in this repository.
-fn named_paths(text: &str) -> Vec<String> {
-    let folders = [
-        "src/",
-        "cli/",
-        "benches/",
-        "tests/",
-        "examples/",
-        "docs/",
-        "fuzz/",
-        "data/",
-        ".ci/",
-    ];
-    let words = text.split('`').skip(1).step_by(2);
-    words
-        .filter(|word| folders.iter().any(|folder| word.starts_with(folder)))
-        .filter(|word| !word.contains([' ', '*', '<', '…', '{', '$']))
-        .map(|word| word.split([':', '#']).next().unwrap().to_string())
-        .collect()
-}
-
-#[test]
-fn paths_in_documents_exist() {
-    let mut documents = files("docs", ".md");
-    for file in [
-        "README.md",
-        "CONTRIBUTING.md",
-        "CHANGELOG.md",
-        "fuzz/README.md",
-    ] {
-        if root().join(file).exists() {
-            documents.push(file.to_string());
-        }
-    }
-    let mut missing = vec![];
-    for document in documents {
-        let beside = PathBuf::from(&document);
-        let beside = root().join(beside.parent().unwrap());
-        for path in named_paths(&read(&document)) {
-            if !root().join(&path).exists() && !beside.join(&path).exists() {
-                missing.push(format!("{document}: {path}"));
-            }
-        }
-    }
-    assert!(missing.is_empty(), "{}", missing.join("\n"));
-}
-
 /// All Rust files but tests.
 fn sources() -> Vec<String> {
     let folders = ["src", "cli/src", "benches", "examples", "fuzz"];
@@ -481,6 +437,72 @@ fn one_file_detects_instruction_sets() {
     report(others.filter(|path| found(path) > 0).collect());
 }
 
+/// Files outside of `src/files/` that read an environment variable: constructors that take
+/// the choice of whoever starts the program, each documented with its variable.
+const READ_ENVIRONMENT: [(&str, &str); 2] = [
+    ("src/compute/isa.rs", "Isa::from_env reads HANDWRITTEN_ISA"),
+    (
+        "src/step/strategy.rs",
+        "Strategy::from_env reads HANDWRITTEN_STRATEGY",
+    ),
+];
+
+/// Uses of the disk, of standard streams, of the environment and of processes in code.
+fn outside_uses(code: &str) -> Vec<&'static str> {
+    const USES: [&str; 13] = [
+        "std::fs",
+        "std::env",
+        "std::process",
+        "std::net",
+        "stdin",
+        "stdout",
+        "stderr",
+        "print!",
+        "println!",
+        "eprint!",
+        "eprintln!",
+        "dbg!",
+        "File::",
+    ];
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    // `use std::{fs, io}` names them too.
+    let mut paths: String = code.split_whitespace().collect::<Vec<_>>().join(" ");
+    for import in imports(code) {
+        paths += &format!(" {}", import.path);
+    }
+    let is_used = |name: &&str| {
+        let mut found = paths.match_indices(name);
+        found.any(|(at, _)| {
+            let ends = name.ends_with(['!', ':']);
+            !paths[..at].ends_with(is_word)
+                && (ends || !paths[at + name.len()..].starts_with(is_word))
+        })
+    };
+    USES.into_iter().filter(is_used).collect()
+}
+
+#[test]
+fn only_files_reaches_outside() {
+    let mut wrong = vec![];
+    for file in files("src", ".rs")
+        .into_iter()
+        .filter(|file| !is_test(file))
+    {
+        let mut uses = outside_uses(&without_tests(&file));
+        if READ_ENVIRONMENT.iter().any(|(allowed, _)| *allowed == file) {
+            assert!(
+                uses.contains(&"std::env"),
+                "{file} is no exception any more"
+            );
+            uses.retain(|&name| name != "std::env");
+        }
+        if !file.starts_with("src/files/") {
+            wrong.extend(uses.into_iter().map(|name| format!("{file} uses {name}")));
+        }
+    }
+    report(wrong);
+}
+
 #[test]
 fn the_rules_are_read_as_they_are_meant() {
     let source = "use crate::{a::B, c::{self, D as E}};\nuse super::f; // use crate::g;\n";
@@ -493,10 +515,10 @@ fn the_rules_are_read_as_they_are_meant() {
         code("a('{', \"}\\\"\", r#\"{\"#, b'x', &'a str)"),
         "a(, , , b, &'a str)"
     );
-    assert_eq!(
-        named_paths("a `src/lib.rs`, `cargo test`, `docs/*.md`"),
-        ["src/lib.rs"]
-    );
+
+    let outside = "use std::{io, fs::{self, read}};\nprintln!(\"dbg!\"); // std::env";
+    assert_eq!(outside_uses(&code(outside)), ["std::fs", "println!"]);
+    assert!(outside_uses("use core::fmt; write!(f)?; my_stdout(); self.env").is_empty());
 
     let long = format!("fn f() {{\n{}}}\n", "    g();\n".repeat(60));
     let found = |source: &str| long_functions(source, &code(source));
