@@ -10,7 +10,7 @@ use handwritten::compute::gemm::{Context, Sizes};
 use handwritten::data::Splits;
 use handwritten::files::Corpus;
 use handwritten::training::{Control, EpochReport, Observer, StepReport, TrainingState};
-use handwritten::{Beta, Config, Isa, Matrix, Strategy, gemm, train};
+use handwritten::{Beta, Config, Isa, Matrix, Strategy, Workspace, gemm, train};
 use serde_json::json;
 use std::fmt::{self, Display};
 use std::time::{Duration, Instant};
@@ -18,20 +18,29 @@ use std::time::{Duration, Instant};
 /// The training whose epochs are timed: a 784-128-10 sigmoid net.
 const TIMED: &str = "hidden = [128]\nbatch = 128\nlr = 0.1\nschedule = \"constant\"";
 
-/// Epochs of one training. Its first is not counted: threads start, and the way to
-/// share steps among them is being chosen.
-const EPOCHS: usize = 5;
+/// Maximum number of epochs of one training. A wrong choice among the strategies of a step
+/// stays for up to 2000 steps, more than four epochs, until they are tried again.
+const EPOCHS: usize = 12;
+/// The first epochs of each training that are not counted: threads and caches are cold, and
+/// the first trials of the strategies take place.
+const WARMUP_EPOCHS: usize = 2;
 
-/// Trainings on one thread and on all, in turn, so that both suffer alike if the speed
-/// of the machine drifts. The first of each warms the processor up and is not counted.
-const ROUNDS: usize = 6;
-/// Rounds end early after this time, but not before the second.
-const MAX_TIME: Duration = Duration::from_secs(8);
+/// No epoch of a training begins after this time but the first few.
+const MAX_TRAINING_TIME: Duration = Duration::from_millis(1500);
+const MIN_EPOCHS: usize = WARMUP_EPOCHS + 3;
+
+/// Pairs of trainings, on one thread and on all, so that both suffer alike if the speed of
+/// the machine drifts. Every other pair begins with all threads.
+const MAX_ROUNDS: usize = 6;
+/// No round begins after this time but the first two.
+const MAX_TIME: Duration = Duration::from_secs(5);
 
 /// Trainings with the recipe `quick`, each from a seed of its own, that are timed
 /// until they reach an accuracy.
-const SEEDS: u64 = 9;
+const MAX_SEEDS: u64 = 9;
 const GOAL: f64 = 0.98;
+/// No such training begins after this time but the first three.
+const MAX_RACE_TIME: Duration = Duration::from_secs(5);
 
 /// Measures and reports.
 pub(super) fn run(args: &BenchArgs) -> Result<(), Failure> {
@@ -80,12 +89,15 @@ impl Results {
             "threads": self.threads,
             "loading_seconds": self.loading_seconds,
             "micro_kernel_gflops": self.rounds.kernel_gflops,
-            "strategy": self.rounds.strategy.map(Strategy::name),
+            "strategies": self.rounds.strategy_names(),
             "epoch_seconds": self.rounds.epochs.each_ref().map(Timings::median),
+            "epoch_seconds_range": self.rounds.epochs.each_ref().map(Timings::range),
+            "speedup": self.rounds.speedups.median(),
+            "speedup_range": self.rounds.speedups.range(),
             "to_98_percent": {
                 "median_seconds": self.race.median,
                 "reached": self.race.reached,
-                "seeds": SEEDS,
+                "seeds": self.race.seeds,
             },
         });
         event.to_string()
@@ -98,16 +110,17 @@ impl Results {
         let share = self.flops_per_image * pace(alone) / 1e9 / self.rounds.kernel_gflops;
         let on_all = match self.threads {
             1 => String::new(),
-            threads => format!(
-                "\n                 {together} on {threads}: {} images/s, {:.2} times as fast",
-                rounded(together),
-                alone.median() / together.median()
-            ),
+            threads => {
+                let (lowest, highest) = self.rounds.speedups.range();
+                format!(
+                    "\n                 {together} on {threads}: {} images/s, {:.2} times as fast \
+                     ({lowest:.2} to {highest:.2})",
+                    rounded(together),
+                    self.rounds.speedups.median()
+                )
+            }
         };
-        let strategy = self
-            .rounds
-            .strategy
-            .map_or("not chosen yet", Strategy::name);
+        let strategies = self.rounds.strategy_names().join(", ");
         let goal = match self.race.median {
             Some(seconds) => format!("{seconds:.2} s"),
             None => "not reached".to_string(),
@@ -117,23 +130,25 @@ impl Results {
              loading          {:.3} s for the four files\n\
              micro-kernel     {:.0} GFLOP/s on operands in L1, on one thread\n\
              epoch            {alone} on one thread: {} images/s{on_all}\n\
-             step             {strategy}: how threads share it, by trial or as HANDWRITTEN_STRATEGY says\n\
+             step             {strategies}: how threads share it, by trial or as HANDWRITTEN_STRATEGY says\n\
              of the kernel    {:.0} % on one thread, if products with pixels that are 0 count\n\
-             to 98 %          {goal}, the median of {SEEDS} seeds, of which {} reach it on the \
+             to 98 %          {goal}, the median of {} seeds, of which {} reach it on the \
              validation images (--recipe quick)\n\
              \n\
              epoch: 784-128-10 in mini-batches of 128, as train runs it but without validation; \
-             the median of {}\n\
-             epochs, in brackets the fastest and the slowest{}",
+             the median\n\
+             of {} trainings, in brackets the fastest and the slowest epoch{}",
             self.isa.name(),
             self.loading_seconds,
             self.rounds.kernel_gflops,
             rounded(alone),
             100.0 * share,
+            self.race.seeds,
             self.race.reached,
-            alone.seconds.len(),
+            self.rounds.speedups.values.len(),
             if self.threads > 1 {
-                "; one thread and all threads in turn"
+                "; one thread and all threads in turn,\ntimes as fast: the median of these pairs, in \
+                 brackets the lowest and the highest"
             } else {
                 ""
             },
@@ -141,9 +156,8 @@ impl Results {
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+fn median(values: Vec<f64>) -> f64 {
+    Timings::new(values).median()
 }
 
 /// GFLOP/s of the micro-kernel on a few tiles of C, with operands that stay in L1:
@@ -177,27 +191,32 @@ fn dense_flops(widths: &[usize]) -> f64 {
     2.0 * (2 * features * hidden + 3 * hidden * classes) as f64
 }
 
-/// Seconds of epochs, fastest first.
+/// Values that were measured, in ascending order.
 struct Timings {
-    seconds: Vec<f64>,
+    values: Vec<f64>,
 }
 
 impl Timings {
-    fn new(mut seconds: Vec<f64>) -> Self {
-        seconds.sort_by(f64::total_cmp);
-        Self { seconds }
+    fn new(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        Self { values }
     }
 
+    /// The value in the middle, or the mean of the two in the middle.
     fn median(&self) -> f64 {
-        self.seconds[self.seconds.len() / 2]
+        let count = self.values.len();
+        (self.values[(count - 1) / 2] + self.values[count / 2]) / 2.0
+    }
+
+    /// The lowest and the highest.
+    fn range(&self) -> (f64, f64) {
+        (self.values[0], self.values[self.values.len() - 1])
     }
 }
 
 impl Display for Timings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [fastest, .., slowest] = self.seconds[..] else {
-            return write!(f, "{:.4} s", self.median());
-        };
+        let (fastest, slowest) = self.range();
         write!(f, "{:.4} s ({fastest:.4} to {slowest:.4})", self.median())
     }
 }
@@ -205,53 +224,76 @@ impl Display for Timings {
 /// Measurements that are taken in turn.
 struct Rounds {
     kernel_gflops: f64,
-    /// Timings of epochs on one thread, and on all.
+    /// Seconds of epochs on one thread, and on all.
     epochs: [Timings; 2],
-    /// Strategy of the last training on all threads.
-    strategy: Option<Strategy>,
+    /// How many times as fast all threads were as one, of each round.
+    speedups: Timings,
+    /// Strategies at the end of the trainings on all threads, each once.
+    strategies: Vec<Strategy>,
 }
 
 impl Rounds {
     fn measure(setup: &Setup<'_>, threads: usize) -> Result<Self, Failure> {
-        let mut workspaces = [setup.workspace(1), setup.training_workspace(threads)?];
+        let mut workspaces = vec![setup.workspace(1)];
+        if threads > 1 {
+            workspaces.push(setup.training_workspace(threads)?);
+        }
         let (mut gflops, mut seconds) = (vec![], [vec![], vec![]]);
-        let Splits {
-            train: images, val, ..
-        } = &setup.splits;
-        let config = Config {
-            epochs: EPOCHS,
-            ..setup.settings.training
-        };
+        let (mut speedups, mut strategies) = (vec![], vec![]);
         let began = Instant::now();
-        for round in 0..ROUNDS {
+        for round in 0..MAX_ROUNDS {
             if round >= 2 && began.elapsed() > MAX_TIME {
                 break;
             }
             gflops.extend(micro_kernel(setup.engine.isa));
-            let workspaces = workspaces.iter_mut().take(threads.min(2));
-            for (workspace, seconds) in workspaces.zip(&mut seconds) {
-                let (mut net, mut stopwatch) = (setup.net(), Stopwatch::new());
-                train(&mut net, images, val, &config, workspace, &mut stopwatch)?;
-                if round > 0 {
-                    seconds.extend_from_slice(&stopwatch.epochs[1..]);
-                }
+            let mut medians = [0.0; 2];
+            for turn in 0..workspaces.len() {
+                let which = (round + turn) % workspaces.len();
+                let epochs = training(setup, &mut workspaces[which])?;
+                seconds[which].extend_from_slice(&epochs);
+                medians[which] = median(epochs);
             }
+            if threads == 1 {
+                medians[1] = medians[0];
+            }
+            speedups.push(medians[0] / medians[1]);
+            let chosen = workspaces.last().and_then(Workspace::chosen_strategy);
+            strategies.extend(chosen.filter(|chosen| !strategies.contains(chosen)));
         }
         if threads == 1 {
             let [alone, together] = &mut seconds;
             together.clone_from(alone);
         }
-        let last = &workspaces[threads.min(2) - 1];
         Ok(Self {
-            strategy: last.chosen_strategy(),
             kernel_gflops: median(gflops),
             epochs: seconds.map(Timings::new),
+            speedups: Timings::new(speedups),
+            strategies,
         })
     }
+
+    fn strategy_names(&self) -> Vec<&'static str> {
+        self.strategies.iter().map(|one| one.name()).collect()
+    }
+}
+
+/// Trains a net as `train` does. Returns the seconds of the epochs that count.
+fn training(setup: &Setup<'_>, workspace: &mut Workspace) -> Result<Vec<f64>, Failure> {
+    let Splits {
+        train: images, val, ..
+    } = &setup.splits;
+    let config = Config {
+        epochs: EPOCHS,
+        ..setup.settings.training
+    };
+    let (mut net, mut stopwatch) = (setup.net(), Stopwatch::new());
+    train(&mut net, images, val, &config, workspace, &mut stopwatch)?;
+    Ok(stopwatch.epochs.split_off(WARMUP_EPOCHS))
 }
 
 /// Times the steps of each epoch, as `train` does: without validation.
 struct Stopwatch {
+    training_began: Instant,
     began: Instant,
     step_ended: Instant,
     epochs: Vec<f64>,
@@ -261,6 +303,7 @@ impl Stopwatch {
     fn new() -> Self {
         let now = Instant::now();
         Self {
+            training_began: now,
             began: now,
             step_ended: now,
             epochs: vec![],
@@ -282,7 +325,11 @@ impl Observer for Stopwatch {
         let seconds = self.step_ended - self.began;
         self.epochs.push(seconds.as_secs_f64());
         self.began = Instant::now();
-        Control::Continue
+        let is_late = self.training_began.elapsed() > MAX_TRAINING_TIME;
+        match is_late && self.epochs.len() >= MIN_EPOCHS {
+            true => Control::SaveAndStop,
+            false => Control::Continue,
+        }
     }
 }
 
@@ -292,6 +339,8 @@ struct Race {
     /// unless most seeds reached the accuracy.
     median: Option<f64>,
     reached: usize,
+    /// Number of trainings.
+    seeds: usize,
 }
 
 /// Notes when a training reaches the accuracy.
@@ -312,7 +361,11 @@ impl Observer for Finish {
 fn race(corpus: &Corpus, engine: Engine, threads: usize) -> Result<Race, Failure> {
     let mut settings: Settings = recipes::find("quick").map_err(Failure::new)?.resolve()?;
     let mut seconds = Vec::new();
-    for seed in 1..=SEEDS {
+    let race_began = Instant::now();
+    for seed in 1..=MAX_SEEDS {
+        if seed > 3 && race_began.elapsed() > MAX_RACE_TIME {
+            break;
+        }
         settings.training.seed = seed;
         let setup = Setup::new(settings.clone(), corpus, engine)?;
         let Splits {
@@ -329,6 +382,25 @@ fn race(corpus: &Corpus, engine: Engine, threads: usize) -> Result<Race, Failure
         seconds.push(finish.seconds.unwrap_or(f64::INFINITY));
     }
     let reached = seconds.iter().filter(|s| s.is_finite()).count();
+    let seeds = seconds.len();
     let median = Some(median(seconds)).filter(|s| s.is_finite());
-    Ok(Race { median, reached })
+    Ok(Race {
+        median,
+        reached,
+        seeds,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timings_have_a_median_and_a_range() {
+        let odd = Timings::new(vec![3.0, 1.0, 2.0]);
+        assert_eq!((odd.median(), odd.range()), (2.0, (1.0, 3.0)));
+        assert_eq!(odd.to_string(), "2.0000 s (1.0000 to 3.0000)");
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(median(vec![f64::INFINITY, 1.0]), f64::INFINITY);
+    }
 }
