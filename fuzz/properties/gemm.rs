@@ -22,15 +22,15 @@ thread_local! {
     static PACKING: RefCell<Vec<f32>> = RefCell::new(Context::packing(1));
 }
 
-/// The largest product of the naive loop that takes less than a millisecond.
-const MAX_MULTIPLY_ADDS: usize = 1 << 18;
+/// The largest product, of which the naive loop takes less than a millisecond.
+const MAX_MULTIPLY_ADDS: usize = 1 << 16;
 
-/// A number of rows, columns or k-indices: most bytes give few, which is where the edges of
-/// tiles are, the largest 64 several steps more, beyond a block.
-fn length(byte: u8, step: usize) -> usize {
+/// A number of rows, columns or k-indices: most bytes give fewer than `few`, two tiles or so,
+/// the largest 16 some steps more, beyond a block.
+fn length(byte: u8, few: u8, step: usize) -> usize {
     match byte {
-        ..192 => usize::from(byte % 48),
-        _ => 48 + step * usize::from(byte - 192),
+        ..240 => usize::from(byte % few),
+        _ => usize::from(few) + step * usize::from(byte - 239),
     }
 }
 
@@ -97,7 +97,9 @@ impl Case {
     /// is too large.
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (&[m, k, n, gaps, flags], elements) = bytes.split_first_chunk()?;
-        let [m, k, n] = [(m, 4), (k, 40), (n, 8)].map(|(byte, step)| length(byte, step));
+        let m = length(m, 32, 16);
+        let k = length(k, 24, 160);
+        let n = length(n, 72, 32);
         if m * k * n > MAX_MULTIPLY_ADDS {
             return None;
         }
