@@ -10,13 +10,14 @@ mod transpose;
 use super::panel::{define_panels, panels};
 use super::sparse::{PREFETCH_DISTANCE, define_sparse, sparse};
 use super::tile::{define_parts, define_tiles, tiles};
-use super::{Kernel, RawTiles, SparseK};
+use super::views::{Column, PackingSteps, Row, Steps, Tile};
+use super::{DenseTiles, Kernel, RawTiles, SparseK};
 use crate::compute::aligned::CACHE_LINE;
 use core::arch::x86_64::*;
 
 pub(super) static KERNEL: Kernel = Kernel {
     lanes: LANES,
-    partial_loads: true,
+    partial_loads: PARTIAL_LOADS,
     tiles: tiles! {
         1: 1 2 3 4 5 6 7 8;
         2: 1 2 3 4;
@@ -46,17 +47,8 @@ pub(super) static KERNEL: Kernel = Kernel {
 
 type Vector = __m256;
 const LANES: usize = 8;
-
-/// The first lanes of a vector.
-///
-/// A masked load costs some time, so whole vectors go without; a masked store costs a
-/// dozen cycles, so there is none.
-#[derive(Clone, Copy)]
-struct Mask {
-    is_whole: bool,
-    count: usize,
-    lanes: __m256i,
-}
+const PARTIAL_LOADS: bool = true;
+const FREE_MASKS: bool = false;
 
 define_parts! {
     #[target_feature(enable = "avx2,fma")]
@@ -95,18 +87,6 @@ fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
     _mm256_fmadd_ps(a, b, c)
 }
 
-/// The first `lanes` of a vector.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn mask(lanes: usize) -> Mask {
-    let place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    Mask {
-        is_whole: lanes == LANES,
-        count: lanes,
-        lanes: _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes as i32), place),
-    }
-}
-
 /// Hints that the cache line of `p` will be read.
 #[allow(unused_unsafe, reason = "unsafe up to Rust 1.89, the oldest supported")]
 #[inline]
@@ -117,110 +97,69 @@ fn prefetch(p: *const f32) {
 }
 
 /// Loads a whole vector.
-///
-/// # Safety
-/// A whole vector at `p` is readable.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn load(p: *const f32) -> Vector {
-    // SAFETY: `# Safety` makes a whole vector readable, at any address.
-    unsafe { _mm256_loadu_ps(p) }
+fn load(from: &[f32; LANES]) -> Vector {
+    // SAFETY: `from` is a whole vector, at any address.
+    unsafe { _mm256_loadu_ps(from.as_ptr()) }
 }
 
 /// Stores a whole vector.
-///
-/// # Safety
-/// A whole vector at `p` is writable, and nothing else refers to it.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn store(p: *mut f32, x: Vector) {
-    // SAFETY: `# Safety` makes a whole vector writable, at any address.
-    unsafe { _mm256_storeu_ps(p, x) }
+fn store(to: &mut [f32; LANES], x: Vector) {
+    // SAFETY: `to` is a whole vector, at any address.
+    unsafe { _mm256_storeu_ps(to.as_mut_ptr(), x) }
 }
 
-/// Loads the lanes of the mask; the others are zero.
-///
-/// # Safety
-/// The lanes of the mask at `p` are readable.
+/// Vectors out of this are masks by their signs. They are read from memory, since a
+/// comparison would be repeated at each k-index for want of registers.
+static SIGNS: [f32; 2 * LANES] = {
+    let mut signs = [0.0; 2 * LANES];
+    let (first, _) = signs.split_at_mut(LANES);
+    first.copy_from_slice(&[-1.0; LANES]);
+    signs
+};
+
+/// Loads the first lanes of a vector; the others are zero. A masked load costs some time,
+/// so whole vectors go without.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn load_part(p: *const f32, mask: Mask) -> Vector {
-    if mask.is_whole {
-        // SAFETY: the mask names all lanes, which `# Safety` makes readable.
-        unsafe { load(p) }
-    } else {
-        // SAFETY: `# Safety` makes the lanes of the mask readable; no other is touched.
-        unsafe { _mm256_maskload_ps(p, mask.lanes) }
+fn load_part(from: &[f32]) -> Vector {
+    if let Some(whole) = from.first_chunk() {
+        return load(whole);
     }
+    let Some(signs) = SIGNS[LANES - from.len()..].first_chunk() else {
+        unreachable!("{} lanes of {LANES}", from.len());
+    };
+    let mask = _mm256_castps_si256(load(signs));
+    // SAFETY: the mask names as many lanes as `from` has elements; no other is touched.
+    unsafe { _mm256_maskload_ps(from.as_ptr(), mask) }
 }
 
-/// Loads the last vector of a row of B.
-///
-/// # Safety
-/// The lanes of the mask at `p` are readable: [`Kernel::partial_loads`] is true.
+/// Stores the first lanes of a vector. A masked store costs a dozen cycles, so there is
+/// none.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn load_last(p: *const f32, mask: Mask) -> Vector {
-    // SAFETY: `# Safety` makes the lanes of the mask readable.
-    unsafe { load_part(p, mask) }
-}
-
-/// Whether the last vector of a row is loaded and stored as fast as the others.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn is_direct(mask: Mask) -> bool {
-    mask.is_whole
-}
-
-/// Loads the lanes of a direct mask.
-///
-/// # Safety
-/// The lanes of the mask at `p` are readable; the mask is direct.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn load_direct(p: *const f32, _: Mask) -> Vector {
-    // SAFETY: a direct mask names all lanes, which `# Safety` makes readable.
-    unsafe { load(p) }
-}
-
-/// Stores the lanes of a direct mask.
-///
-/// # Safety
-/// The lanes of the mask at `p` are writable, and nothing else refers to them; the mask is
-/// direct.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn store_direct(p: *mut f32, _: Mask, x: Vector) {
-    // SAFETY: a direct mask names all lanes, which `# Safety` makes writable.
-    unsafe { store(p, x) }
-}
-
-/// Stores the lanes of the mask.
-///
-/// # Safety
-/// The lanes of the mask at `p` are writable, and nothing else refers to them.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn store_part(p: *mut f32, mask: Mask, x: Vector) {
-    if mask.is_whole {
-        // SAFETY: the mask names all lanes, which `# Safety` makes writable.
-        return unsafe { store(p, x) };
+fn store_part(to: &mut [f32], x: Vector) {
+    if let Some(whole) = to.first_chunk_mut() {
+        return store(whole, x);
     }
-    let (mut left, mut at) = (_mm256_castps256_ps128(x), p);
-    // SAFETY: four, two and one lanes one after another add up to those of the mask, the
-    // first ones, which `# Safety` makes writable.
+    let (mut left, mut at) = (_mm256_castps256_ps128(x), to.as_mut_ptr());
+    // SAFETY: `to` has less than eight elements, as many as four, two and one lanes one
+    // after another add up to.
     unsafe {
-        if mask.count & 4 != 0 {
+        if to.len() & 4 != 0 {
             _mm_storeu_ps(at, left);
             left = _mm256_extractf128_ps::<1>(x);
             at = at.add(4);
         }
-        if mask.count & 2 != 0 {
+        if to.len() & 2 != 0 {
             _mm_storel_pd(at.cast(), _mm_castps_pd(left));
             left = _mm_movehl_ps(left, left);
             at = at.add(2);
         }
-        if mask.count & 1 != 0 {
+        if to.len() & 1 != 0 {
             _mm_store_ss(at, left);
         }
     }

@@ -13,13 +13,14 @@ mod transpose;
 
 use super::sparse::{PREFETCH_DISTANCE, define_sparse, sparse};
 use super::tile::{define_parts, define_tiles, tiles};
-use super::{Kernel, RawTiles, SparseK};
+use super::views::{Column, Row, Steps, Tile};
+use super::{DenseTiles, Kernel, RawTiles, SparseK};
 use crate::compute::aligned::CACHE_LINE;
 use core::arch::x86_64::*;
 
 pub(super) static KERNEL: Kernel = Kernel {
     lanes: LANES,
-    partial_loads: true,
+    partial_loads: PARTIAL_LOADS,
     tiles: tiles! {
         1: 1 2 3 4 5 6 7 8;
         2: 1 2 3 4;
@@ -51,8 +52,9 @@ pub(super) static KERNEL: Kernel = Kernel {
 };
 
 type Vector = __m512;
-type Mask = __mmask16;
 const LANES: usize = 16;
+const PARTIAL_LOADS: bool = true;
+const FREE_MASKS: bool = true;
 
 define_parts! {
     #[target_feature(enable = "avx512f")]
@@ -87,13 +89,6 @@ fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
     _mm512_fmadd_ps(a, b, c)
 }
 
-/// The first `lanes` of a vector.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn mask(lanes: usize) -> Mask {
-    !(!0 << lanes) as Mask
-}
-
 /// Hints that the cache line of `p` will be read.
 #[allow(unused_unsafe, reason = "unsafe up to Rust 1.89, the oldest supported")]
 #[inline]
@@ -104,86 +99,40 @@ fn prefetch(p: *const f32) {
 }
 
 /// Loads a whole vector.
-///
-/// # Safety
-/// A whole vector at `p` is readable.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn load(p: *const f32) -> Vector {
-    // SAFETY: `# Safety` makes a whole vector readable, at any address.
-    unsafe { _mm512_loadu_ps(p) }
+fn load(from: &[f32; LANES]) -> Vector {
+    // SAFETY: `from` is a whole vector, at any address.
+    unsafe { _mm512_loadu_ps(from.as_ptr()) }
 }
 
 /// Stores a whole vector.
-///
-/// # Safety
-/// A whole vector at `p` is writable, and nothing else refers to it.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn store(p: *mut f32, x: Vector) {
-    // SAFETY: `# Safety` makes a whole vector writable, at any address.
-    unsafe { _mm512_storeu_ps(p, x) }
+fn store(to: &mut [f32; LANES], x: Vector) {
+    // SAFETY: `to` is a whole vector, at any address.
+    unsafe { _mm512_storeu_ps(to.as_mut_ptr(), x) }
 }
 
-/// Loads the lanes of the mask; the others are zero.
-///
-/// # Safety
-/// The lanes of the mask at `p` are readable.
+/// Loads the first lanes of a vector; the others are zero.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn load_part(p: *const f32, mask: Mask) -> Vector {
-    // SAFETY: `# Safety` makes the lanes of the mask readable; no other is touched.
-    unsafe { _mm512_maskz_loadu_ps(mask, p) }
+fn load_part(from: &[f32]) -> Vector {
+    // SAFETY: the mask names no lanes beyond `from`, and no other is touched.
+    unsafe { _mm512_maskz_loadu_ps(mask(from.len()), from.as_ptr()) }
 }
 
-/// Loads the last vector of a row of B.
-///
-/// # Safety
-/// The lanes of the mask at `p` are readable: [`Kernel::partial_loads`] is true.
+/// Stores the first lanes of a vector.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn load_last(p: *const f32, mask: Mask) -> Vector {
-    // SAFETY: `# Safety` makes the lanes of the mask readable.
-    unsafe { load_part(p, mask) }
+fn store_part(to: &mut [f32], x: Vector) {
+    // SAFETY: the mask names no lanes beyond `to`, and no other is touched.
+    unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask(to.len()), x) }
 }
 
-/// Whether the last vector of a row is loaded and stored as fast as the others.
+/// The first `lanes` of a vector.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn is_direct(_: Mask) -> bool {
-    true
-}
-
-/// Loads the lanes of a direct mask.
-///
-/// # Safety
-/// The lanes of the mask at `p` are readable; the mask is direct.
-#[inline]
-#[target_feature(enable = "avx512f")]
-unsafe fn load_direct(p: *const f32, mask: Mask) -> Vector {
-    // SAFETY: `# Safety` makes the lanes of the mask readable.
-    unsafe { load_part(p, mask) }
-}
-
-/// Stores the lanes of a direct mask.
-///
-/// # Safety
-/// The lanes of the mask at `p` are writable, and nothing else refers to them; the mask is
-/// direct.
-#[inline]
-#[target_feature(enable = "avx512f")]
-unsafe fn store_direct(p: *mut f32, mask: Mask, x: Vector) {
-    // SAFETY: `# Safety` makes the lanes of the mask writable.
-    unsafe { store_part(p, mask, x) }
-}
-
-/// Stores the lanes of the mask.
-///
-/// # Safety
-/// The lanes of the mask at `p` are writable, and nothing else refers to them.
-#[inline]
-#[target_feature(enable = "avx512f")]
-unsafe fn store_part(p: *mut f32, mask: Mask, x: Vector) {
-    // SAFETY: `# Safety` makes the lanes of the mask writable; no other is touched.
-    unsafe { _mm512_mask_storeu_ps(p, mask, x) }
+fn mask(lanes: usize) -> __mmask16 {
+    !(!0 << lanes) as __mmask16
 }

@@ -1,54 +1,13 @@
 //! The safe methods of [`MicroKernel`]: each asserts that its operands lie inside their
 //! slices, and then calls a function of the kernel's table.
 
-use super::operands::{Column, Panel, RawTiles, SparseTiles, Tiles};
+use super::dense::DenseTiles;
+use super::operands::{Column, Panel, RawTiles, SparseTiles, Strided, Tiles};
 use super::{MicroKernel, narrow, transpose};
 use crate::compute::gemm::params::LONG_B;
 use crate::compute::gemm::ranges::Even;
 use crate::compute::gemm::{SparseK, Start};
 use crate::compute::matrix::{MatMut, MatRef};
-
-/// A row of tiles: some of equal width, then perhaps a narrower one.
-struct Cut {
-    /// The number of tiles that are as wide as asked for, with all lanes full.
-    whole: usize,
-    /// The number of tiles with as many vectors as asked for: the whole ones, and one
-    /// more if what is left has as many vectors.
-    count: usize,
-    /// Full lanes of the last vector of these tiles.
-    last_lanes: usize,
-    /// Columns of the narrower tile.
-    rest: Option<usize>,
-    /// Vectors of the columns that the whole tiles leave.
-    rest_vectors: usize,
-}
-
-impl Cut {
-    /// Cuts `columns` columns into tiles of `width` columns, which are whole vectors.
-    #[inline(always)]
-    fn new(columns: usize, width: usize, lanes: usize) -> Self {
-        let bits = lanes.trailing_zeros();
-        let vectors = width >> bits;
-        // The division of 32 bits is the faster one on older processors, and blocks
-        // have no more columns than that.
-        let whole = (columns as u32 / width as u32) as usize;
-        let left = columns - whole * width;
-        let rest_vectors = (left + lanes - 1) >> bits;
-        let rest = (rest_vectors != vectors)
-            .then_some(left)
-            .filter(|&rest| rest > 0);
-        Self {
-            whole,
-            count: whole + usize::from(rest_vectors == vectors),
-            last_lanes: match rest {
-                None if left > 0 => left - ((vectors - 1) << bits),
-                _ => lanes,
-            },
-            rest,
-            rest_vectors,
-        }
-    }
-}
 
 impl MicroKernel {
     /// Computes a row of tiles into `c`, whose row stride is `c_row`.
@@ -58,92 +17,11 @@ impl MicroKernel {
     /// its slice.
     #[inline]
     pub(crate) fn tiles(self, tiles: &Tiles<'_>, c: &mut [f32], c_row: usize) {
-        let (lanes, bits) = (self.0.lanes, self.0.lanes.trailing_zeros());
-        let (width, columns) = (tiles.width, tiles.columns);
         let functions = self.0.tiles[tiles.rows - 1];
-        let cut = Cut::new(columns, width, lanes);
-        // Strides of B: from row to row, from tile to tile, and in the narrower tile.
-        let (b_row, b_tile, rest_row) = match tiles.b_stride {
-            Some(row) => (row, width, row),
-            None => (width, width * tiles.k, cut.rest_vectors << bits),
-        };
-        let rest_at = cut.whole * b_tile;
-        self.assert_inside(tiles, &cut, (b_row, b_tile), (rest_row, rest_at));
-        assert!(
-            c.len() >= (tiles.rows - 1) * c_row + columns,
-            "{}×{columns} beyond C",
-            tiles.rows
-        );
-        let target = (c, c_row, columns);
-        let mut raw = RawTiles {
-            count: cut.count,
-            b_tile_stride: b_tile,
-            start_tile_stride: width,
-            c_tile_stride: width,
-            last_lanes: cut.last_lanes,
-            ..RawTiles::new(
-                tiles.k,
-                lanes,
-                tiles.a,
-                (tiles.b, b_row),
-                tiles.start,
-                target,
-            )
-        };
-        raw.fetch(tiles.ahead);
-        // SAFETY: `MicroKernel::of` takes an `Isa`, which proves that the machine has
-        // the instructions. A and B hold their last elements by `assert_inside`, C by
-        // the assertion above and a row to start from by `RawTiles::new`. `c` is an
-        // exclusive borrow, so C overlaps none of the others, but may be the start.
-        unsafe {
-            if cut.count > 0 {
-                functions[(width >> bits) - 1](&raw);
-            }
-            if let Some(rest) = cut.rest {
-                raw.count = 1;
-                raw.skip_columns(cut.whole * width, rest_at);
-                raw.b_k_stride = rest_row;
-                raw.last_lanes = rest - ((cut.rest_vectors - 1) << bits);
-                raw.ahead_lines = 0;
-                functions[cut.rest_vectors - 1](&raw);
-            }
-        }
-    }
-
-    /// Asserts that A and B hold all that a row of tiles reads. `b_row` and `b_tile` are
-    /// the strides of B; the narrower tile begins at `rest_at` and has its own.
-    #[inline(always)]
-    fn assert_inside(
-        self,
-        tiles: &Tiles<'_>,
-        cut: &Cut,
-        (b_row, b_tile): (usize, usize),
-        (rest_row, rest_at): (usize, usize),
-    ) {
-        if tiles.k == 0 {
-            return;
-        }
-        let (lanes, last) = (self.0.lanes, tiles.k - 1);
-        let read = |columns: usize| match self.0.partial_loads {
-            true => columns,
-            false => (columns + lanes - 1) & !(lanes - 1),
-        };
-        let in_a = (tiles.rows - 1) * tiles.a.row_stride + last * tiles.a.k_stride;
-        let in_b = match (cut.count, cut.rest) {
-            (_, Some(rest)) => rest_at + last * rest_row + read(rest),
-            (0, None) => 0,
-            (count, None) => {
-                let columns = tiles.width - lanes + cut.last_lanes;
-                (count - 1) * b_tile + last * b_row + read(columns)
-            }
-        };
-        assert!(
-            tiles.a.data.len() > in_a && tiles.b.len() >= in_b,
-            "{}×{}×{} beyond A or B",
-            tiles.rows,
-            tiles.k,
-            tiles.columns
-        );
+        let vectors = (self.0.lanes, self.0.partial_loads);
+        DenseTiles::for_row(tiles, vectors, (c, c_row), |vectors, tiles| {
+            self.call(functions[vectors - 1], tiles);
+        });
     }
 
     /// Computes a column of tiles into `c`, whose row stride is `c_row`.
@@ -152,52 +30,33 @@ impl MicroKernel {
     /// Panics if the kernel has no panels, no tile of that size, or if an operand
     /// reaches beyond its slice.
     pub(crate) fn column(self, tiles: &Column<'_>, panel: Panel<'_>, c: &mut [f32], c_row: usize) {
-        let Column {
-            rows, columns, k, ..
-        } = *tiles;
-        let vectors = columns.div_ceil(self.0.lanes);
-        let (compute, pack) = self.0.panels[rows - 1][vectors - 1];
-        let (last_row, whole) = (tiles.count * rows - 1, vectors * self.0.lanes);
-        let is_inside = match &panel {
-            Panel::Packed => k == 0 || tiles.b.len() >= (k - 1) * tiles.b_stride + whole,
-            Panel::Pack { panel, .. } => {
-                panel.len() >= k * whole
-                    && (k == 0 || tiles.b.len() >= (k - 1) * tiles.b_stride + columns)
-            }
+        let lanes = self.0.lanes;
+        let vectors = tiles.columns.div_ceil(lanes);
+        let (compute, pack) = self.0.panels[tiles.rows - 1][vectors - 1];
+        let compute = |tiles: DenseTiles<'_>| self.call(compute, tiles);
+        let Panel::Pack { panel, next } = panel else {
+            return DenseTiles::column(tiles, (lanes, true), (c, c_row), &[], compute);
         };
-        let in_a = last_row * tiles.a.row_stride + k.saturating_sub(1) * tiles.a.k_stride;
-        assert!(
-            is_inside
-                && c.len() >= last_row * c_row + columns
-                && (k == 0 || tiles.a.data.len() > in_a),
-            "{} times {rows}×{k}×{columns} beyond an operand",
-            tiles.count
-        );
-        let b = (tiles.b, tiles.b_stride);
-        let lanes = columns - (vectors - 1) * self.0.lanes;
-        let mut raw = RawTiles::new(k, lanes, tiles.a, b, tiles.start, (c, c_row, columns));
-        raw.count = tiles.count;
-        raw.a_tile_stride = rows * tiles.a.row_stride;
-        raw.start_tile_stride = rows * raw.start_row_stride;
-        raw.c_tile_stride = rows * c_row;
-        // SAFETY: `MicroKernel::of` takes an `Isa`, which proves that the machine has
-        // the instructions. The assertion holds the last elements of A, of B or the
-        // panel, and of C inside their slices, `RawTiles::new` that of a row to start
-        // from. The panel and `c` are exclusive borrows, so they overlap nothing, but C
-        // may be the start.
-        unsafe {
-            if let Panel::Pack { panel, next } = panel {
-                raw.ahead = next.as_ptr();
-                pack(&raw, panel.as_mut_ptr());
-                raw.count -= 1;
-                if raw.count == 0 {
-                    return;
-                }
-                raw.skip_rows(rows);
-                raw.b = panel.as_ptr();
-                raw.b_k_stride = whole;
-            }
-            compute(&raw);
+        let first = Column { count: 1, ..*tiles };
+        DenseTiles::column(&first, (lanes, false), (&mut *c, c_row), next, |first| {
+            // SAFETY: `MicroKernel::of` takes an `Isa`, which proves that the machine has
+            // the instructions.
+            unsafe { pack(first, panel) };
+        });
+        if tiles.count > 1 {
+            let a = tiles.a;
+            let below = Column {
+                count: tiles.count - 1,
+                a: Strided {
+                    data: &a.data[tiles.rows * a.row_stride..],
+                    ..a
+                },
+                b: panel,
+                b_stride: vectors * lanes,
+                ..*tiles
+            };
+            let c = &mut c[tiles.rows * c_row..];
+            DenseTiles::column(&below, (lanes, true), (c, c_row), &[], compute);
         }
     }
 
@@ -300,34 +159,9 @@ impl MicroKernel {
         c: &mut MatMut<'_>,
         fetch: bool,
     ) {
-        let (rows, k, n) = (a.rows(), a.cols(), b.cols());
-        assert!(
-            a.col_stride() == 1 && b.col_stride() == 1 && b.rows() == k,
-            "rows that are not contiguous"
-        );
-        assert!(c.rows() == rows && c.cols() == n, "another shape of C");
-        let c_row = c.row_stride();
-        let to = c.tail_mut(0, 0).as_mut_ptr();
-        let (start, start_row) = start.locate(to, c_row, n);
-        let function = self.0.narrow[n - 1];
-        let rows = narrow::Rows {
-            rows,
-            k,
-            a: a.tail(0, 0).as_ptr(),
-            a_row: a.row_stride(),
-            b: b.tail(0, 0).as_ptr(),
-            b_row: b.row_stride(),
-            start,
-            start_row,
-            c: to,
-            c_row,
-            fetch,
-        };
-        // SAFETY: `MicroKernel::of` takes an `Isa`, which proves that the machine has
-        // the instructions. A `MatRef` or `MatMut` holds all its elements, the
-        // assertions make their shapes fit together, `Start::locate` holds a row to
-        // start from to n elements, and `c` is an exclusive borrow.
-        unsafe { function(&rows) }
+        let function = self.0.narrow[b.cols() - 1];
+        let mut operands = narrow::Operands::new(a, b, start, c, fetch);
+        self.call(function, narrow::Product::new(&mut operands));
     }
 
     /// Transposes a block of `rows × columns` elements, neither more than the vector has
@@ -342,25 +176,21 @@ impl MicroKernel {
         (from, from_row): (&[f32], usize),
         (to, to_row): (&mut [f32], usize),
     ) {
+        let lanes = self.0.lanes;
         assert!(
-            (1..=self.0.lanes).contains(&rows)
-                && (1..=self.0.lanes).contains(&columns)
-                && from.len() >= (rows - 1) * from_row + columns
-                && to.len() >= (columns - 1) * to_row + rows,
+            rows <= lanes && columns <= lanes,
             "transposed block of {rows}×{columns}"
         );
-        let block = transpose::Block {
-            from: from.as_ptr(),
-            from_row,
-            rows,
-            columns,
-            to: to.as_mut_ptr(),
-            to_row,
-        };
-        // SAFETY: `MicroKernel::of` takes an `Isa`, which proves that the machine has
-        // the instructions, and the assertion holds the last elements of both blocks
-        // inside their slices, of which `to` is an exclusive borrow.
-        unsafe { (self.0.transpose)(&block) }
+        let block = transpose::Block::new((rows, columns), (from, from_row), (to, to_row));
+        self.call(self.0.transpose, block);
+    }
+
+    /// Calls a function of the table that needs nothing but the instructions.
+    #[inline(always)]
+    fn call<T>(self, function: unsafe fn(T), operands: T) {
+        // SAFETY: `MicroKernel::of` takes an `Isa`, which proves that the machine has the
+        // instructions, and the operands' types hold what else a function relies on.
+        unsafe { function(operands) }
     }
 }
 

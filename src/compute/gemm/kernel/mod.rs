@@ -2,9 +2,26 @@
 //!
 //! This page is the contract between the loops over blocks, which know shapes and
 //! caches, and the kernels, which know registers and nothing else. The loops call the
-//! safe methods of [`MicroKernel`] (`checked.rs`), which assert that all operands lie
-//! inside their slices and then call an `unsafe fn` out of the [`Kernel`] table of the
-//! instruction set. Whatever such a function may rely on is written here.
+//! safe methods of [`MicroKernel`] (`checked.rs`), which call a function out of the
+//! [`Kernel`] table of the instruction set. Whatever such a function may rely on is written
+//! here.
+//!
+//! # Where `unsafe` is
+//! The functions of the table are safe code, except those of listed k-indices. Calling them
+//! is `unsafe` for one reason: the machine must have the instructions, which an `Isa` proves.
+//! All else is held by the types of their operands, whose constructors assert that they lie
+//! inside their slices:
+//!
+//! | operands | asserted in | seen as |
+//! |---|---|---|
+//! | [`DenseTiles`], all k-indices | `dense.rs` | rows, columns and tiles of `views.rs` |
+//! | [`narrow::Product`], few columns | `narrow.rs` | arrays and rows |
+//! | [`transpose::Block`] | `transpose.rs` | rows |
+//! | [`RawTiles`] and lists of k-indices | `checked.rs` | pointers; `sparse.rs` is `unsafe` |
+//!
+//! These views read through pointers, since a slice at each k-index would be compared with
+//! its bounds. The files of the instruction sets take arrays and slices, and are `unsafe`
+//! where an intrinsic loads or stores through a pointer.
 //!
 //! # A tile
 //! A tile is R rows and V vectors of C, all in registers. It computes
@@ -62,17 +79,15 @@
 //! | item | what it is |
 //! |---|---|
 //! | `Vector`, `LANES` | a vector of `f32`, and how many (a power of two) |
-//! | `Mask`, `mask(lanes)` | the first so many lanes, from 1 to `LANES` |
+//! | `PARTIAL_LOADS` | whether a partial vector of B costs no more to load than a whole one: [`Kernel::partial_loads`] |
+//! | `FREE_MASKS` | whether a partial vector is stored as fast as a whole one, too |
 //! | `zero()`, `splat(x)`, `mul_add(a, b, c)` | `0`, `x` and `a·b + c` in each lane |
 //! | `prefetch(p)` | a hint that the cache line of `p` will be read; may do nothing |
-//! | `load(p)`, `store(p, x)` | a whole vector, at any address |
-//! | `load_part(p, mask)`, `store_part(p, mask, x)` | the lanes of the mask only |
-//! | `load_last(p, mask)` | the last vector of a row of B: `load_part`, or `load` where `partial_loads` is false |
-//! | `is_direct(mask)` | whether `load_direct` and `store_direct` may be used |
-//! | `load_direct(p, mask)`, `store_direct(p, mask, x)` | `load_part` and `store_part`, as fast as whole vectors |
+//! | `load(from)`, `store(to, x)` | a whole vector, from or to an array of `LANES` elements |
+//! | `load_part(from)`, `store_part(to, x)` | as many of the first lanes as the slice has elements, from 1 to `LANES`; other lanes are loaded as zeros |
 //!
-//! Two of these are needed where masks are not free: tiles whose last vector is *direct*
-//! (whole, or with masks that cost nothing) have a loop of their own, without a branch.
+//! Where masks are not free, tiles whose last vector is *direct* (whole) have a loop of
+//! their own, without a branch.
 //!
 //! The [`Kernel`] table then lists the sizes that the registers allow:
 //! [`tiles`](Kernel::tiles) that lie side by side, [`sparse`](Kernel::sparse) ones whose
@@ -86,6 +101,11 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod checked;
+mod dense;
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "only AVX-512 has the registers")
+)]
 mod narrow;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod neon;
@@ -95,9 +115,11 @@ mod portable;
 mod sparse;
 mod tile;
 mod transpose;
+mod views;
 
 use super::SparseK;
 use crate::compute::isa::{InstructionSet, Isa};
+use dense::DenseTiles;
 use operands::RawTiles;
 pub(super) use operands::{Ahead, Column, Panel, SparseTiles, Strided, Tiles};
 
@@ -107,23 +129,22 @@ pub(super) const MAX_ROWS: usize = 14;
 /// Computes tiles.
 ///
 /// # Safety
-/// The machine has the instructions, and the operands are as the [contract](self) says.
-type ComputeTiles = unsafe fn(&RawTiles);
+/// The machine has the instructions.
+type ComputeTiles = unsafe fn(DenseTiles<'_>);
 
-/// Computes one tile and packs the panel of B that it reads, `k` rows of whole vectors
-/// one after another, with zeros in the lanes beyond B.
+/// Computes the first tile and packs the panel of B that it reads, `k` rows of whole
+/// vectors one after another, with zeros in the lanes beyond B.
 ///
 /// # Safety
-/// As for [`ComputeTiles`]; and the panel has room for these rows and overlaps nothing
-/// else.
-type PackingTile = unsafe fn(&RawTiles, *mut f32);
+/// As for [`ComputeTiles`].
+type PackingTile = unsafe fn(DenseTiles<'_>, &mut [f32]);
 
 /// Computes tiles of listed k-indices: a row of tiles for each list, one below the other.
 /// All tiles are as wide as the last one.
 ///
 /// # Safety
-/// As for [`ComputeTiles`], at the k-indices of the lists and for as many rows as there
-/// are lists.
+/// The machine has the instructions, and the operands are as the [contract](self) says, at
+/// the k-indices of the lists and for as many rows as there are lists.
 type ComputeSparse = unsafe fn(&RawTiles, SparseK<'_>);
 
 /// The table of an instruction set's micro-kernels.
@@ -143,10 +164,10 @@ pub(super) struct Kernel {
     /// The number of images that best share a list of k-indices.
     images_per_list: usize,
     /// Transposes a block of at most `lanes × lanes` elements.
-    transpose: unsafe fn(&transpose::Block),
+    transpose: unsafe fn(transpose::Block<'_>),
     /// For 1, 2, … columns of C, products of contiguous rows whose vectors are along the
     /// columns of C; empty where registers are too few for it.
-    narrow: &'static [unsafe fn(&narrow::Rows)],
+    narrow: &'static [unsafe fn(narrow::Product<'_>)],
 }
 
 /// The micro-kernels of an instruction set that this machine has: an [`Isa`] proves it.

@@ -9,80 +9,58 @@ macro_rules! define_panels {
     ($(#[$attribute:meta])*) => {
         /// Computes tiles of `R` rows and `V` vectors out of rows of B that are whole
         /// vectors, and fetches nothing ahead.
-        ///
-        /// # Safety
-        /// As for `ComputeTiles`, with `R` rows of `V` vectors in each tile and `V` whole
-        /// vectors in each row of B.
         $(#[$attribute])*
-        unsafe fn panel_column<const R: usize, const V: usize>(tiles: &RawTiles) {
-            for tile in 0..tiles.count {
-                let is_last = tile + 1 >= tiles.count;
-                let mask = mask(if is_last { tiles.last_lanes } else { tiles.lanes });
-                // SAFETY: a start that is not null has `R` rows of `V` vectors in
-                // tile `tile`, the last of them the lanes of `mask`.
-                let mut acc = unsafe { load_start::<R, V>(tiles, tile, mask) };
-                let mut a = tiles.a.wrapping_add(tile * tiles.a_tile_stride);
-                let mut b = tiles.b.wrapping_add(tile * tiles.b_tile_stride);
-                for _ in 0..tiles.k {
-                    let mut row = [zero(); V];
-                    for (v, row) in row.iter_mut().enumerate() {
-                        // SAFETY: the row of B of each k-index below `tiles.k` has `V`
-                        // whole vectors.
-                        *row = unsafe { load(b.add(v * LANES)) };
-                    }
-                    // SAFETY: A has `R` rows at each k-index below `tiles.k`.
-                    unsafe { rank_1(&mut acc, a, tiles.a_row_stride, row) };
-                    // Past the last k-index these point nowhere, and are not used.
-                    a = a.wrapping_add(tiles.a_k_stride);
-                    b = b.wrapping_add(tiles.b_k_stride);
-                }
-                // SAFETY: C has `R` rows of `V` vectors in tile `tile`, the last of
-                // them the lanes of `mask`, and nothing else refers to C.
-                unsafe { store_tile(tiles, tile, mask, acc) };
+        fn panel_column<const R: usize, const V: usize>(tiles: DenseTiles<'_>) {
+            let mut tiles = tiles.of_size::<R, V, LANES, true>();
+            while let Some((tile, mut steps)) = tiles.next_tile() {
+                let mut acc = load_start(&tile);
+                steps.begin(usize::MAX);
+                add_products::<R, V, true>(&mut acc, &mut steps);
+                store_tile::<R, V, 1>(tile, acc);
             }
         }
 
         /// Computes the first tile out of B as it lies, and copies the rows that it reads
-        /// to `panel`, each filled up with zeros to whole vectors.
+        /// to the panel, each filled up with zeros to whole vectors.
         ///
         /// Meanwhile it fetches what lies as far from `ahead` as these rows from the first
         /// one: the next panel is a cache line in each row, which no processor guesses.
-        ///
-        /// # Safety
-        /// As for `PackingTile`, with `R` rows of `V` vectors.
         $(#[$attribute])*
-        unsafe fn packing_tile<const R: usize, const V: usize>(tiles: &RawTiles, panel: *mut f32) {
-            let mask = mask(tiles.lanes);
-            // SAFETY: a start that is not null has `R` rows of `V` vectors in tile 0, the
-            // last of them the lanes of `mask`.
-            let mut acc = unsafe { load_start::<R, V>(tiles, 0, mask) };
-            let (mut a, mut b, mut to) = (tiles.a, tiles.b, panel);
+        fn packing_tile<const R: usize, const V: usize>(
+            tiles: DenseTiles<'_>,
+            panel: &mut [f32],
+        ) {
+            let mut tiles = tiles.of_size::<R, V, LANES, false>();
+            let raw = tiles.raw();
             // The panel before has fetched the cache line in which a row begins.
-            let mut ahead = tiles.ahead.wrapping_add(V * LANES - 1);
-            for _ in 0..tiles.k {
+            let (mut ahead, b_k_stride) = (raw.ahead.wrapping_add(V * LANES - 1), raw.b_k_stride);
+            let Some((tile, steps)) = tiles.next_tile() else {
+                return;
+            };
+            let mut steps = PackingSteps::new(steps, panel);
+            let mut acc = load_start(&tile);
+            while let Some((column, row, to)) = steps.step() {
                 prefetch(ahead);
-                let mut row = [zero(); V];
-                for (v, row) in row.iter_mut().enumerate() {
-                    // SAFETY: the row of B of each k-index below `tiles.k` has `V` vectors,
-                    // the last of them the lanes of the mask, and the panel has room for
-                    // `V` whole vectors of each.
-                    unsafe {
-                        let from = b.add(v * LANES);
-                        *row = if v + 1 < V { load(from) } else { load_part(from, mask) };
-                        store(to.add(v * LANES), *row);
+                let to = to.vectors();
+                if R < V {
+                    // A vector at a time, or too few registers would be left for the sums.
+                    let column: [Vector; R] = core::array::from_fn(|i| splat(column.at(i)));
+                    let (whole, last) = row.vectors();
+                    for (v, to) in to.iter_mut().enumerate() {
+                        let b = if v + 1 < V { load(&whole[v]) } else { load_part(last) };
+                        store(to, b);
+                        add_vector(&mut acc, column, v, b);
                     }
+                } else {
+                    let row = load_row::<V, false>(row);
+                    for (v, to) in to.iter_mut().enumerate() {
+                        store(to, row[v]);
+                    }
+                    rank_1(&mut acc, column, row);
                 }
-                // SAFETY: A has `R` rows at each k-index below `tiles.k`.
-                unsafe { rank_1(&mut acc, a, tiles.a_row_stride, row) };
-                // Past the last k-index these point nowhere, and are not used.
-                a = a.wrapping_add(tiles.a_k_stride);
-                b = b.wrapping_add(tiles.b_k_stride);
-                ahead = ahead.wrapping_add(tiles.b_k_stride);
-                to = to.wrapping_add(V * LANES);
+                ahead = ahead.wrapping_add(b_k_stride);
             }
-            // SAFETY: C has `R` rows of `V` vectors in tile 0, the last of them the lanes
-            // of `mask`, and nothing else refers to C.
-            unsafe { store_tile(tiles, 0, mask, acc) };
+            store_tile::<R, V, 2>(tile, acc);
         }
     };
 }
@@ -91,8 +69,8 @@ macro_rules! define_panels {
 macro_rules! panels {
     ($($rows:literal: $($vectors:literal)+;)+) => {
         &[$(&[$((
-            panel_column::<$rows, $vectors> as unsafe fn(&RawTiles),
-            packing_tile::<$rows, $vectors> as unsafe fn(&RawTiles, *mut f32),
+            panel_column::<$rows, $vectors> as unsafe fn(DenseTiles<'_>),
+            packing_tile::<$rows, $vectors> as unsafe fn(DenseTiles<'_>, &mut [f32]),
         )),+]),+]
     };
 }

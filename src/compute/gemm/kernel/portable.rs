@@ -7,7 +7,8 @@
 use super::panel::{define_panels, panels};
 use super::sparse::{PREFETCH_DISTANCE, define_sparse, sparse};
 use super::tile::{define_parts, define_tiles, tiles};
-use super::{Kernel, RawTiles, SparseK, transpose};
+use super::views::{Column, PackingSteps, Row, Steps, Tile};
+use super::{DenseTiles, Kernel, RawTiles, SparseK, transpose};
 use crate::compute::aligned::CACHE_LINE;
 #[cfg(vfma)]
 use crate::compute::fma;
@@ -15,7 +16,7 @@ use wide::f32x8;
 
 pub(super) static KERNEL: Kernel = Kernel {
     lanes: LANES,
-    partial_loads: false,
+    partial_loads: PARTIAL_LOADS,
     tiles: tiles! {
         1: 1 2;
         2: 1;
@@ -40,8 +41,9 @@ pub(super) static KERNEL: Kernel = Kernel {
 };
 
 type Vector = f32x8;
-type Mask = usize;
 const LANES: usize = 8;
+const PARTIAL_LOADS: bool = false;
+const FREE_MASKS: bool = false;
 
 define_parts! {}
 
@@ -76,12 +78,6 @@ fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
     a.mul_add(b, c)
 }
 
-/// The first `lanes` of a vector.
-#[inline]
-fn mask(lanes: usize) -> Mask {
-    lanes
-}
-
 /// Hints that the cache line of `p` will be read.
 #[inline]
 fn prefetch(_: *const f32) {
@@ -89,95 +85,35 @@ fn prefetch(_: *const f32) {
 }
 
 /// Loads a whole vector.
-///
-/// # Safety
-/// A whole vector at `p` is readable.
 #[inline]
-unsafe fn load(p: *const f32) -> Vector {
-    // SAFETY: `# Safety` makes a whole vector readable, at any address of an `f32`.
-    f32x8::new(unsafe { *p.cast::<[f32; LANES]>() })
+fn load(from: &[f32; LANES]) -> Vector {
+    f32x8::new(*from)
 }
 
 /// Stores a whole vector.
-///
-/// # Safety
-/// A whole vector at `p` is writable, and nothing else refers to it.
 #[inline]
-unsafe fn store(p: *mut f32, x: Vector) {
-    // SAFETY: `# Safety` makes a whole vector writable, at any address of an `f32`.
-    unsafe { *p.cast::<[f32; LANES]>() = x.to_array() }
+fn store(to: &mut [f32; LANES], x: Vector) {
+    *to = x.to_array();
 }
 
-/// Loads the lanes of the mask; the others are zero.
-///
-/// # Safety
-/// The lanes of the mask at `p` are readable.
+/// Loads the first lanes of a vector; the others are zero.
 #[inline]
-unsafe fn load_part(p: *const f32, mask: Mask) -> Vector {
-    if mask == LANES {
-        // SAFETY: the mask names all lanes, which `# Safety` makes readable.
-        return unsafe { load(p) };
+fn load_part(from: &[f32]) -> Vector {
+    if let Some(whole) = from.first_chunk() {
+        return load(whole);
     }
     let mut whole = [0.0; LANES];
-    // SAFETY: `# Safety` makes the lanes of the mask, the first ones, readable.
-    whole[..mask].copy_from_slice(unsafe { core::slice::from_raw_parts(p, mask) });
-    // SAFETY: `whole` is one vector.
-    unsafe { load(whole.as_ptr()) }
+    whole[..from.len()].copy_from_slice(from);
+    load(&whole)
 }
 
-/// Loads the last vector of a row of B.
-///
-/// # Safety
-/// A whole vector at `p` is readable: [`Kernel::partial_loads`] is false.
+/// Stores the first lanes of a vector.
 #[inline]
-unsafe fn load_last(p: *const f32, _: Mask) -> Vector {
-    // SAFETY: `# Safety` makes a whole vector readable.
-    unsafe { load(p) }
-}
-
-/// Whether the last vector of a row is loaded and stored as fast as the others.
-#[inline]
-fn is_direct(mask: Mask) -> bool {
-    mask == LANES
-}
-
-/// Loads the lanes of a direct mask.
-///
-/// # Safety
-/// The lanes of the mask at `p` are readable; the mask is direct.
-#[inline]
-unsafe fn load_direct(p: *const f32, _: Mask) -> Vector {
-    // SAFETY: a direct mask names all lanes, which `# Safety` makes readable.
-    unsafe { load(p) }
-}
-
-/// Stores the lanes of a direct mask.
-///
-/// # Safety
-/// The lanes of the mask at `p` are writable, and nothing else refers to them; the mask is
-/// direct.
-#[inline]
-unsafe fn store_direct(p: *mut f32, _: Mask, x: Vector) {
-    // SAFETY: a direct mask names all lanes, which `# Safety` makes writable.
-    unsafe { store(p, x) }
-}
-
-/// Stores the lanes of the mask.
-///
-/// # Safety
-/// The lanes of the mask at `p` are writable, and nothing else refers to them.
-#[inline]
-unsafe fn store_part(p: *mut f32, mask: Mask, x: Vector) {
-    if mask == LANES {
-        // SAFETY: the mask names all lanes, which `# Safety` makes writable.
-        return unsafe { store(p, x) };
+fn store_part(to: &mut [f32], x: Vector) {
+    if let Some(whole) = to.first_chunk_mut() {
+        return store(whole, x);
     }
     let mut whole = [0.0; LANES];
-    // SAFETY: `whole` is one vector, and `# Safety` makes the lanes of the mask, the first
-    // ones, writable for us alone.
-    let to = unsafe {
-        store(whole.as_mut_ptr(), x);
-        core::slice::from_raw_parts_mut(p, mask)
-    };
-    to.copy_from_slice(&whole[..mask]);
+    store(&mut whole, x);
+    to.copy_from_slice(&whole[..to.len()]);
 }

@@ -17,16 +17,15 @@ macro_rules! define_sparse {
         /// tile.
         $(#[$attribute])*
         unsafe fn sparse_rows<const R: usize, const V: usize>(tiles: &RawTiles, lists: SparseK<'_>) {
-            let mask = mask(tiles.last_lanes);
             // SAFETY: for each list A, C and a start that is not null have `R` rows in each
             // tile, B has a row at each listed k-index, nothing else refers to C, and `DIRECT`
-            // equals `is_direct(mask)`.
+            // equals `is_direct(last_lanes)`.
             unsafe {
-                match (is_direct(mask), tiles.ahead_lines > 0) {
-                    (true, true) => sparse_tiles::<R, V, true, true>(tiles, lists, mask),
-                    (true, false) => sparse_tiles::<R, V, true, false>(tiles, lists, mask),
-                    (false, true) => sparse_tiles::<R, V, false, true>(tiles, lists, mask),
-                    (false, false) => sparse_tiles::<R, V, false, false>(tiles, lists, mask),
+                match (is_direct(tiles.last_lanes), tiles.ahead_lines > 0) {
+                    (true, true) => sparse_tiles::<R, V, true, true>(tiles, lists),
+                    (true, false) => sparse_tiles::<R, V, true, false>(tiles, lists),
+                    (false, true) => sparse_tiles::<R, V, false, true>(tiles, lists),
+                    (false, false) => sparse_tiles::<R, V, false, false>(tiles, lists),
                 }
             }
         }
@@ -35,21 +34,28 @@ macro_rules! define_sparse {
         /// allocation is not shared with the caller.
         ///
         /// # Safety
-        /// As for `sparse_rows`; the mask is direct if `DIRECT`.
+        /// As for `sparse_rows`; the last vector is direct if `DIRECT`.
         #[inline(never)]
         $(#[$attribute])*
         unsafe fn sparse_tiles<const R: usize, const V: usize, const DIRECT: bool, const FETCH: bool>(
             tiles: &RawTiles,
             lists: SparseK<'_>,
-            mask: Mask,
         ) {
             let mut tiles = *tiles;
+            // Bounds that the compiler knows spare the loop a branch at each k-index.
+            let lanes = match (DIRECT, FREE_MASKS) {
+                (true, true) => tiles.last_lanes,
+                (true, false) => LANES,
+                (false, _) => tiles.last_lanes.min(LANES - 1),
+            };
             for list in lists.iter() {
                 for tile in 0..tiles.count {
-                    // SAFETY: a start that is not null has `R` rows for this list, of `V`
-                    // vectors in tile `tile`, the last of them the lanes of `mask`.
-                    let mut acc = unsafe { load_start::<R, V>(&tiles, tile, mask) };
                     let b = tiles.b.wrapping_add(tile * tiles.b_tile_stride);
+                    // SAFETY: C and a start that is not null have `R` rows for this list, of
+                    // `V` vectors in tile `tile`, the last of them `lanes` lanes, and nothing
+                    // else refers to C.
+                    let tile = unsafe { Tile::<R, V, LANES>::new(&tiles, tile) };
+                    let mut acc = load_start(&tile);
                     for (at, &p) in list.iter().enumerate() {
                         if FETCH && let Some(&later) = list.get(at + PREFETCH_DISTANCE) {
                             for line in (0..V * LANES).step_by(CACHE_LINE) {
@@ -58,30 +64,18 @@ macro_rules! define_sparse {
                         }
                         let a = tiles.a.wrapping_add(p as usize * tiles.a_k_stride);
                         let b = b.wrapping_add(p as usize * tiles.b_k_stride);
-                        let mut row = [zero(); V];
-                        for (v, row) in row.iter_mut().enumerate() {
-                            // SAFETY: the row of B of each listed k-index has `V` vectors,
-                            // the last of them the lanes of the mask.
-                            *row = unsafe {
-                                let from = b.add(v * LANES);
-                                match (v + 1 < V, DIRECT) {
-                                    (true, _) => load(from),
-                                    (false, true) => load_direct(from, mask),
-                                    (false, false) => load_part(from, mask),
-                                }
-                            };
-                        }
-                        // SAFETY: A has `R` rows at each listed k-index.
-                        unsafe { rank_1(&mut acc, a, tiles.a_row_stride, row) };
+                        // SAFETY: at each listed k-index A has `R` rows.
+                        let column = unsafe { Column::new(a, tiles.a_row_stride) };
+                        // SAFETY: at each listed k-index B has a row of `V` vectors, the last
+                        // of them `lanes` lanes.
+                        let row = unsafe { Row::new(b, lanes) };
+                        rank_1(&mut acc, column, load_row::<V, DIRECT>(row));
                     }
-                    // SAFETY: C has `R` rows for this list, of `V` vectors in tile `tile`, the
-                    // last of them the lanes of `mask`; nothing else refers to C, and `DIRECT`
-                    // selects the function for the mask.
-                    unsafe {
-                        match DIRECT {
-                            true => store_tile_direct(&tiles, tile, mask, acc),
-                            false => store_tile_part(&tiles, tile, mask, acc),
-                        }
+                    match (DIRECT, FETCH) {
+                        (true, true) => store_tile_direct::<R, V, 3>(tile, acc),
+                        (true, false) => store_tile_direct::<R, V, 4>(tile, acc),
+                        (false, true) => store_tile_part::<R, V, 3>(tile, acc),
+                        (false, false) => store_tile_part::<R, V, 4>(tile, acc),
                     }
                 }
                 // Past the last rows these point nowhere, and are not used.

@@ -6,37 +6,65 @@
 //! [contract](super) lists that. Each macro takes the attribute of all of them,
 //! `#[target_feature(enable = "…")]`, so that they inline into each other.
 
-/// Defines the functions that all tiles are made of: `rank_1`, `load_start`,
+/// Defines the functions that all tiles are made of: `load_row`, `rank_1`, `load_start`,
 /// `store_tile`.
 macro_rules! define_parts {
     ($(#[$attribute:meta])*) => {
-        /// Adds the outer product of a column of A and a row of B.
-        ///
-        /// # Safety
-        /// `R` elements of A, `a_row_stride` apart from `a` on, lie inside a live
-        /// allocation.
+        /// Whether a last vector of so many lanes is direct: loaded and stored as fast as
+        /// the others.
+        #[inline(always)]
+        fn is_direct(lanes: usize) -> bool {
+            FREE_MASKS || lanes >= LANES
+        }
+
+        /// Loads a row of `V` vectors; `DIRECT` if the last one is direct.
         #[inline]
         $(#[$attribute])*
-        unsafe fn rank_1<const R: usize, const V: usize>(
+        fn load_row<const V: usize, const DIRECT: bool>(row: Row<'_, V, LANES>) -> [Vector; V] {
+            let (whole, last) = row.vectors();
+            let mut vectors = [zero(); V];
+            for (v, vector) in vectors[..V - 1].iter_mut().enumerate() {
+                *vector = load(&whole[v]);
+            }
+            vectors[V - 1] = match last.first_chunk() {
+                Some(last) if DIRECT && !FREE_MASKS => load(last),
+                _ => load_part(last),
+            };
+            vectors
+        }
+
+        /// Adds the outer product of a column of A and vector `v` of a row of B.
+        #[inline]
+        $(#[$attribute])*
+        fn add_vector<const R: usize, const V: usize>(
             acc: &mut [[Vector; V]; R],
-            a: *const f32,
-            a_row_stride: usize,
+            column: [Vector; R],
+            v: usize,
+            b: Vector,
+        ) {
+            for (acc, a) in acc.iter_mut().zip(column) {
+                acc[v] = mul_add(a, b, acc[v]);
+            }
+        }
+
+        /// Adds the outer product of a column of A and a row of B.
+        #[inline]
+        $(#[$attribute])*
+        fn rank_1<const R: usize, const V: usize>(
+            acc: &mut [[Vector; V]; R],
+            column: Column<'_, R>,
             row: [Vector; V],
         ) {
-            // SAFETY: `i < R`, and `# Safety` places `R` such elements in an allocation.
-            let column = |i: usize| splat(unsafe { *a.add(i * a_row_stride) });
             // Only the operand of fewer vectors is in registers as a whole, or too few of
             // them would be left for the sums.
             if R < V {
-                let column: [Vector; R] = core::array::from_fn(column);
+                let column: [Vector; R] = core::array::from_fn(|i| splat(column.at(i)));
                 for (v, b) in row.into_iter().enumerate() {
-                    for (acc, a) in acc.iter_mut().zip(column) {
-                        acc[v] = mul_add(a, b, acc[v]);
-                    }
+                    add_vector(acc, column, v, b);
                 }
             } else {
                 for (i, acc) in acc.iter_mut().enumerate() {
-                    let a = column(i);
+                    let a = splat(column.at(i));
                     for (acc, b) in acc.iter_mut().zip(row) {
                         *acc = mul_add(a, b, *acc);
                     }
@@ -44,105 +72,83 @@ macro_rules! define_parts {
             }
         }
 
-        /// Loads the start values of a tile's chains.
-        ///
-        /// # Safety
-        /// As for `tile_row`, with `R` rows of `V` vectors.
+        /// Adds the products of a run of k-indices; `DIRECT` if the last vectors of the
+        /// rows of B are direct.
         #[inline]
         $(#[$attribute])*
-        unsafe fn load_start<const R: usize, const V: usize>(
-            tiles: &RawTiles,
-            tile: usize,
-            mask: Mask,
+        fn add_products<const R: usize, const V: usize, const DIRECT: bool>(
+            acc: &mut [[Vector; V]; R],
+            steps: &mut Steps<'_, R, V, LANES>,
+        ) {
+            while let Some((column, row)) = steps.step() {
+                rank_1(acc, column, load_row::<V, DIRECT>(row));
+            }
+        }
+
+        /// Loads the start values of a tile's chains.
+        #[inline]
+        $(#[$attribute])*
+        fn load_start<const R: usize, const V: usize>(
+            tile: &Tile<'_, R, V, LANES>,
         ) -> [[Vector; V]; R] {
             let mut acc = [[zero(); V]; R];
-            if !tiles.start.is_null() {
-                for (i, acc) in acc.iter_mut().enumerate() {
-                    for (v, acc) in acc.iter_mut().enumerate() {
-                        // SAFETY: row `i < R` of a start that is not null has `V` vectors
-                        // in each tile, the last of them the lanes of the mask.
-                        *acc = unsafe {
-                            let row = tiles.start.add(i * tiles.start_row_stride);
-                            let from = row.add(tile * tiles.start_tile_stride + v * LANES);
-                            if v + 1 < V { load(from) } else { load_part(from, mask) }
-                        };
-                    }
+            if let Some(rows) = tile.start() {
+                for (acc, row) in acc.iter_mut().zip(rows) {
+                    *acc = load_row::<V, false>(row);
                 }
             }
             acc
         }
 
-        /// Stores a tile into C.
-        ///
-        /// # Safety
-        /// As for `tile_row`, with `R` rows of `V` vectors.
+        /// Stores a tile into C. Each caller has a function of its own by `CALLER`: what is
+        /// called once is inlined, however large, and the sums stay in registers.
         #[inline]
         $(#[$attribute])*
-        unsafe fn store_tile<const R: usize, const V: usize>(
-            tiles: &RawTiles,
-            tile: usize,
-            mask: Mask,
+        fn store_tile<const R: usize, const V: usize, const CALLER: u8>(
+            tile: Tile<'_, R, V, LANES>,
             acc: [[Vector; V]; R],
         ) {
-            // SAFETY: C has `R` rows of `V` vectors in tile `tile`, the last of them the
-            // lanes of `mask`, nothing else refers to C, and `is_direct` selects the
-            // function for the mask.
-            unsafe {
-                match is_direct(mask) {
-                    true => store_tile_direct(tiles, tile, mask, acc),
-                    false => store_tile_part(tiles, tile, mask, acc),
-                }
+            match is_direct(tile.lanes()) {
+                true => store_tile_direct::<R, V, CALLER>(tile, acc),
+                false => store_tile_part::<R, V, CALLER>(tile, acc),
             }
         }
 
         /// Stores a tile whose last vectors are direct.
-        ///
-        /// # Safety
-        /// As for `tile_row`, with `R` rows of `V` vectors; the mask is direct.
         #[inline]
         $(#[$attribute])*
-        unsafe fn store_tile_direct<const R: usize, const V: usize>(
-            tiles: &RawTiles,
-            tile: usize,
-            mask: Mask,
+        fn store_tile_direct<const R: usize, const V: usize, const CALLER: u8>(
+            mut tile: Tile<'_, R, V, LANES>,
             acc: [[Vector; V]; R],
         ) {
+            let lanes = if FREE_MASKS { tile.lanes() } else { LANES };
             for (i, acc) in acc.iter().enumerate() {
-                for (v, acc) in acc.iter().enumerate() {
-                    // SAFETY: row `i < R` of C has `V` vectors in each tile, the last of
-                    // them the lanes of the mask, and nothing else refers to C.
-                    unsafe {
-                        let row = tiles.c.add(i * tiles.c_row_stride);
-                        let to = row.add(tile * tiles.c_tile_stride + v * LANES);
-                        if v + 1 < V { store(to, *acc) } else { store_direct(to, mask, *acc) }
-                    }
+                let (whole, last) = tile.c_row(i, lanes);
+                for (v, to) in whole.iter_mut().enumerate() {
+                    store(to, acc[v]);
+                }
+                match last.first_chunk_mut() {
+                    Some(last) if !FREE_MASKS => store(last, acc[V - 1]),
+                    _ => store_part(last, acc[V - 1]),
                 }
             }
         }
 
-        /// Stores a tile whose last vectors are not direct. Kept out of line: so large
-        /// that it is inlined into no tile, it would keep `store_tile` from being so.
-        ///
-        /// # Safety
-        /// As for `tile_row`, with `R` rows of `V` vectors.
-        #[inline(never)]
+        /// Stores a tile whose last vectors are not direct.
+        #[inline]
         $(#[$attribute])*
-        unsafe fn store_tile_part<const R: usize, const V: usize>(
-            tiles: &RawTiles,
-            tile: usize,
-            mask: Mask,
+        fn store_tile_part<const R: usize, const V: usize, const CALLER: u8>(
+            mut tile: Tile<'_, R, V, LANES>,
             acc: [[Vector; V]; R],
         ) {
+            // A bound that the compiler knows: no vector is whole.
+            let lanes = tile.lanes().min(LANES - 1);
             for (i, acc) in acc.iter().enumerate() {
-                for (v, acc) in acc.iter().enumerate() {
-                    // SAFETY: row `i < R` of C has `V` vectors in each tile, the last of
-                    // them the lanes of the mask, and nothing else refers to C.
-                    unsafe {
-                        let row = tiles.c.add(i * tiles.c_row_stride);
-                        let to = row.add(tile * tiles.c_tile_stride + v * LANES);
-                        if v + 1 < V { store(to, *acc) } else { store_part(to, mask, *acc) }
-                    }
+                let (whole, last) = tile.c_row(i, lanes);
+                for (v, to) in whole.iter_mut().enumerate() {
+                    store(to, acc[v]);
                 }
+                store_part(last, acc[V - 1]);
             }
         }
     };
@@ -152,60 +158,38 @@ macro_rules! define_parts {
 macro_rules! define_tiles {
     ($(#[$attribute:meta])*) => {
         /// Computes tiles of `R` rows and `V` vectors that lie side by side.
-        ///
-        /// # Safety
-        /// As for `ComputeTiles`, with `R` rows of `V` vectors in each tile.
         $(#[$attribute])*
-        unsafe fn tile_row<const R: usize, const V: usize>(tiles: &RawTiles) {
-            let (mut ahead, mut ahead_left) = (tiles.ahead, tiles.ahead_row_lines);
-            for tile in 0..tiles.count {
-                let is_last = tile + 1 >= tiles.count;
-                let mask = mask(if is_last { tiles.last_lanes } else { tiles.lanes });
-                // SAFETY: a start that is not null has `R` rows of `V` vectors in
-                // tile `tile`, the last of them the lanes of `mask`.
-                let mut acc = unsafe { load_start::<R, V>(tiles, tile, mask) };
-                let mut a = tiles.a.wrapping_add(tile * tiles.a_tile_stride);
-                let mut b = tiles.b.wrapping_add(tile * tiles.b_tile_stride);
-                let mut left = tiles.k;
-                while left > 0 {
-                    let steps = left.min(CACHE_LINE);
-                    if tiles.ahead_gap == 0 {
-                        for _ in 0..tiles.ahead_lines {
+        fn tile_row<const R: usize, const V: usize>(tiles: DenseTiles<'_>) {
+            let mut tiles = tiles.of_size::<R, V, LANES, { !PARTIAL_LOADS }>();
+            let raw = tiles.raw();
+            let (mut ahead, mut ahead_left) = (raw.ahead, raw.ahead_row_lines);
+            while let Some((tile, mut steps)) = tiles.next_tile() {
+                let mut acc = load_start(&tile);
+                // A loop of its own for direct vectors, without a branch at each k-index.
+                let is_direct = !PARTIAL_LOADS || is_direct(tile.lanes());
+                while steps.begin(CACHE_LINE) {
+                    if raw.ahead_gap == 0 {
+                        for _ in 0..raw.ahead_lines {
                             prefetch(ahead);
                             ahead = ahead.wrapping_add(CACHE_LINE);
                         }
                     } else {
-                        for _ in 0..tiles.ahead_lines {
+                        for _ in 0..raw.ahead_lines {
                             prefetch(ahead);
                             ahead = ahead.wrapping_add(CACHE_LINE);
                             ahead_left -= 1;
                             if ahead_left == 0 {
-                                ahead = ahead.wrapping_add(tiles.ahead_gap);
-                                ahead_left = tiles.ahead_row_lines;
+                                ahead = ahead.wrapping_add(raw.ahead_gap);
+                                ahead_left = raw.ahead_row_lines;
                             }
                         }
                     }
-                    for _ in 0..steps {
-                        let mut row = [zero(); V];
-                        for (v, row) in row.iter_mut().enumerate() {
-                            // SAFETY: the row of B of each k-index below `tiles.k` has `V`
-                            // vectors, the last of them what `load_last` reads.
-                            *row = unsafe {
-                                let from = b.add(v * LANES);
-                                if v + 1 < V { load(from) } else { load_last(from, mask) }
-                            };
-                        }
-                        // SAFETY: A has `R` rows at each k-index below `tiles.k`.
-                        unsafe { rank_1(&mut acc, a, tiles.a_row_stride, row) };
-                        // Past the last k-index these point nowhere, and are not used.
-                        a = a.wrapping_add(tiles.a_k_stride);
-                        b = b.wrapping_add(tiles.b_k_stride);
+                    match is_direct {
+                        true => add_products::<R, V, true>(&mut acc, &mut steps),
+                        false => add_products::<R, V, false>(&mut acc, &mut steps),
                     }
-                    left -= steps;
                 }
-                // SAFETY: C has `R` rows of `V` vectors in tile `tile`, the last of
-                // them the lanes of `mask`, and nothing else refers to C.
-                unsafe { store_tile(tiles, tile, mask, acc) };
+                store_tile::<R, V, 0>(tile, acc);
             }
         }
     };
@@ -215,7 +199,7 @@ macro_rules! define_tiles {
 /// of rows.
 macro_rules! tiles {
     ($($rows:literal: $($vectors:literal)+;)+) => {
-        &[$(&[$(tile_row::<$rows, $vectors> as unsafe fn(&RawTiles)),+]),+]
+        &[$(&[$(tile_row::<$rows, $vectors> as unsafe fn(DenseTiles<'_>)),+]),+]
     };
 }
 

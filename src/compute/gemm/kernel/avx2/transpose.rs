@@ -1,22 +1,18 @@
 //! Transposing 8×8 blocks: eight rows in registers, whose lanes are exchanged in pairs, in
 //! fours and in halves of vectors.
 
-use super::{LANES, load_part, mask, store_part, zero};
+use super::{LANES, load_part, store_part, zero};
 use crate::compute::gemm::kernel::transpose::Block;
 use core::arch::x86_64::*;
 
 /// Transposes a block; see [`Kernel::transpose`](super::Kernel::transpose).
-///
-/// # Safety
-/// The machine has AVX2 and FMA, and the block is as [`Block`] says.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn block(block: &Block) {
-    let (columns, rows) = (mask(block.columns), mask(block.rows));
+pub(super) fn block(block: Block<'_>) {
+    let Block { from, mut to } = block;
     let mut x = [zero(); LANES];
     for (i, x) in x.iter_mut().enumerate() {
-        if i < block.rows {
-            // SAFETY: row `i` of the block has `columns` elements.
-            *x = unsafe { load_part(block.from.add(i * block.from_row), columns) };
+        if let Some(row) = from.row(i) {
+            *x = load_part(row);
         }
     }
     let mut y = [zero(); LANES];
@@ -36,11 +32,9 @@ pub(super) unsafe fn block(block: &Block) {
         y[j] = _mm256_permute2f128_ps::<0x20>(x[j], x[4 + j]);
         y[4 + j] = _mm256_permute2f128_ps::<0x31>(x[j], x[4 + j]);
     }
-    for (j, y) in y.iter().enumerate() {
-        if j < block.columns {
-            // SAFETY: row `j` of the transpose has `rows` elements that nothing else
-            // refers to.
-            unsafe { store_part(block.to.add(j * block.to_row), rows, *y) };
+    for (j, &y) in y.iter().enumerate() {
+        if let Some(row) = to.row(j) {
+            store_part(row, y);
         }
     }
 }

@@ -1,28 +1,22 @@
 //! Transposing 16×16 blocks in registers.
 
-use super::{LANES, Vector, load_part, mask, store_part, zero};
+use super::{LANES, Vector, load_part, store_part, zero};
 use crate::compute::gemm::kernel::transpose::Block;
 use core::arch::x86_64::*;
 
 /// Transposes a block; see [`Kernel::transpose`](super::Kernel::transpose).
-///
-/// # Safety
-/// The machine has AVX-512F, and the block is as [`Block`] says.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn block(block: &Block) {
-    let (columns, rows) = (mask(block.columns), mask(block.rows));
+pub(super) fn block(block: Block<'_>) {
+    let Block { from, mut to } = block;
     let mut x = [zero(); LANES];
     for (i, x) in x.iter_mut().enumerate() {
-        if i < block.rows {
-            // SAFETY: row `i` of the block has `columns` elements.
-            *x = unsafe { load_part(block.from.add(i * block.from_row), columns) };
+        if let Some(row) = from.row(i) {
+            *x = load_part(row);
         }
     }
     for (j, x) in transposed(x).into_iter().enumerate() {
-        if j < block.columns {
-            // SAFETY: row `j` of the transpose has `rows` elements that nothing else
-            // refers to.
-            unsafe { store_part(block.to.add(j * block.to_row), rows, x) };
+        if let Some(row) = to.row(j) {
+            store_part(row, x);
         }
     }
 }

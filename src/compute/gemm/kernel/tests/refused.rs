@@ -110,7 +110,7 @@ fn a_column_beyond_c_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "1 times 1×2×3 beyond an operand")]
+#[should_panic(expected = "2 rows of 8 into a panel of 15")]
 fn a_panel_too_short_is_refused() {
     short_column(0, 0, 0, 1);
 }
