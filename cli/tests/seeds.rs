@@ -1,5 +1,6 @@
 //! The properties of the fuzz targets, checked on the inputs in `fuzz/seeds`.
 
+use handwritten::Isa;
 use std::fs;
 use std::path::Path;
 
@@ -64,5 +65,7 @@ fn model_files() {
 
 #[test]
 fn steps() {
-    replay("step", step::check);
+    replay("step", |bytes| {
+        Isa::available().for_each(|isa| step::check(bytes, isa));
+    });
 }
