@@ -8,6 +8,8 @@ pub(crate) mod fma;
 pub mod gemm;
 pub mod isa;
 pub mod matrix;
+#[cfg(feature = "alloc")]
+pub mod memory;
 pub(crate) mod names;
 pub mod rng;
 #[cfg(feature = "alloc")]

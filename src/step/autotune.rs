@@ -3,11 +3,15 @@
 //! Now and then some steps are made with each of the strategies that are tried; all
 //! others with the one that was the fastest. No strategy changes a bit of any result.
 
+use crate::compute::isa::Isa;
+use crate::compute::memory::Buffers;
 use crate::compute::thread_team::Team;
 use crate::data::Dataset;
+use crate::net::Net;
+use crate::net::activation::Activation;
 use crate::net::defects::Defects;
 use crate::net::optimizer::Update;
-use crate::net::{Net, NetRef};
+use crate::step::shard::Shape;
 use crate::step::sharded::ShardedNet;
 use crate::step::strategy::{Strategy, StrategyError, Workload};
 use crate::step::workspace::Workspace;
@@ -55,27 +59,30 @@ impl Autotuner {
     /// Returns an error if the pinned strategy cannot make the steps.
     pub(crate) fn new(
         workspace: &Workspace,
-        net: NetRef<'_>,
+        activation: Activation,
         batch: usize,
         defects: Defects,
     ) -> Result<Self, StrategyError> {
         let workload = workspace.workload(batch, defects);
-        let strategies: Vec<Strategy> = match workspace.pinned_strategy() {
-            Some(pinned) => {
-                workload.check(pinned)?;
-                vec![pinned]
-            }
-            None => workload.tried().collect(),
-        };
-        let sharded = strategies.iter().filter_map(|&strategy| {
-            let sharded = shards(strategy, workload, net, workspace)?;
-            Some((strategy, sharded))
-        });
+        let strategies = strategies(workspace, workload)?;
+        let buffers = &mut Buffers::allocating();
         Ok(Self {
-            sharded: sharded.collect(),
+            sharded: sharded(&strategies, workload, activation, workspace.isa(), buffers),
             timings: Timings::new(&strategies),
             holder: None,
             defects,
+        })
+    }
+
+    /// The number of bytes that [`Autotuner::new`] allocates for the shards of all strategies:
+    /// none if the pinned strategy cannot make the steps.
+    pub(crate) fn bytes(workspace: &Workspace, batch: usize, defects: Defects) -> usize {
+        let workload = workspace.workload(batch, defects);
+        let strategies = strategies(workspace, workload).unwrap_or_default();
+        Buffers::count(|buffers| {
+            // Buffers do not depend on the activation.
+            let activation = Activation::Sigmoid;
+            sharded(&strategies, workload, activation, workspace.isa(), buffers)
         })
     }
 
@@ -133,25 +140,57 @@ fn find(
     found.map(|(_, shards)| shards)
 }
 
+/// The strategies of a run: the one that is pinned, or those that are tried.
+///
+/// # Errors
+/// Returns an error if the pinned strategy cannot make the steps.
+fn strategies(
+    workspace: &Workspace,
+    workload: Workload<'_>,
+) -> Result<Vec<Strategy>, StrategyError> {
+    match workspace.pinned_strategy() {
+        Some(pinned) => workload.check(pinned).map(|()| vec![pinned]),
+        None => Ok(workload.tried().collect()),
+    }
+}
+
+/// The net in shards, for each of the strategies that keeps it so.
+fn sharded(
+    strategies: &[Strategy],
+    workload: Workload<'_>,
+    activation: Activation,
+    isa: Isa,
+    buffers: &mut Buffers,
+) -> Vec<(Strategy, ShardedNet)> {
+    if !workload.has_shards() {
+        return vec![];
+    }
+    let net = Shape::new(workload.widths, activation);
+    let shards = |&strategy: &Strategy| {
+        let sharded = shards(strategy, workload, net, isa, buffers)?;
+        Some((strategy, sharded))
+    };
+    strategies.iter().filter_map(shards).collect()
+}
+
 /// The net in the shards of a strategy, if that keeps it in shards.
 fn shards(
     strategy: Strategy,
     workload: Workload<'_>,
-    net: NetRef<'_>,
-    workspace: &Workspace,
+    net: Shape,
+    isa: Isa,
+    buffers: &mut Buffers,
 ) -> Option<ShardedNet> {
-    let (batch, isa) = (workload.batch, workspace.isa());
+    let batch = workload.batch;
     match strategy {
-        Strategy::SingleThread => workload
-            .has_shards()
-            .then(|| ShardedNet::by_columns(net, 1, batch, isa)),
+        Strategy::SingleThread => Some(ShardedNet::by_columns(net, 1, batch, isa, buffers)),
         Strategy::DataParallel => None,
         Strategy::ColumnParallel => {
             let count = workload.column_shards();
-            Some(ShardedNet::by_columns(net, count, batch, isa))
+            Some(ShardedNet::by_columns(net, count, batch, isa, buffers))
         }
         #[cfg(feature = "rayon")]
-        Strategy::RowParallel => Some(ShardedNet::by_rows(net, batch, isa)),
+        Strategy::RowParallel => Some(ShardedNet::by_rows(net, batch, isa, buffers)),
         #[cfg(not(feature = "rayon"))]
         Strategy::RowParallel => None,
     }

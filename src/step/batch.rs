@@ -2,10 +2,11 @@
 
 use crate::compute::gemm::images_per_list;
 use crate::compute::isa::Isa;
+use crate::compute::memory::Buffers;
 use crate::compute::zeros;
 use crate::data::Dataset;
 use crate::step::work::split_fields;
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 use core::ops::Range;
 
 /// Number of images ahead of its use that an image is prefetched. The order is random, so
@@ -31,17 +32,22 @@ pub(crate) struct BatchBuffer {
 
 impl BatchBuffer {
     /// Memory for these pixels of up to `images` images.
-    pub(crate) fn new(isa: Isa, pixels: Range<usize>, images: usize) -> Self {
+    pub(crate) fn new(
+        isa: Isa,
+        pixels: Range<usize>,
+        images: usize,
+        buffers: &mut Buffers,
+    ) -> Self {
         let (images_per_list, features) = (images_per_list(isa), pixels.len());
         let lists = images.div_ceil(images_per_list);
         Self {
             first_pixel: pixels.start,
             features,
             images_per_list,
-            bytes: vec![0; images * features],
-            labels: vec![0; images],
-            columns: vec![0; lists * features],
-            counts: vec![0; lists],
+            bytes: buffers.zeros(images * features),
+            labels: buffers.zeros(images),
+            columns: buffers.zeros(lists * features),
+            counts: buffers.zeros(lists),
         }
     }
 
@@ -88,11 +94,16 @@ pub(crate) struct DoubleBuffer {
 
 impl DoubleBuffer {
     /// Memory for these pixels of up to `images` images a step.
-    pub(crate) fn new(isa: Isa, pixels: Range<usize>, images: usize) -> Self {
-        let current = BatchBuffer::new(isa, pixels, images);
+    pub(crate) fn new(
+        isa: Isa,
+        pixels: Range<usize>,
+        images: usize,
+        buffers: &mut Buffers,
+    ) -> Self {
+        let mut buffer = || BatchBuffer::new(isa, pixels.clone(), images, buffers);
         Self {
-            next: current.clone(),
-            current,
+            current: buffer(),
+            next: buffer(),
         }
     }
 

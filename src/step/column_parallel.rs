@@ -14,16 +14,17 @@ use crate::compute::aligned::{Aligned, CACHE_LINE};
 use crate::compute::gemm::{Context, Product, Start};
 use crate::compute::isa::Isa;
 use crate::compute::matrix::{MatMut, MatRef};
+use crate::compute::memory::Buffers;
 use crate::compute::thread_team::Team;
+use crate::net::activations_len;
 use crate::net::loss::{LossTarget, softmax_cross_entropy};
 use crate::net::optimizer::Update;
-use crate::net::{NetRef, activations_len};
 use crate::step::batch::{BatchView, DoubleBuffer, GatherJob};
 use crate::step::pass::{Accumulate, Layers};
-use crate::step::shard::Shard;
-use crate::step::sharded::{Partition, ShardedNet, StepInputs, widths};
+use crate::step::shard::{Shape, Shard};
+use crate::step::sharded::{Partition, ShardedNet, StepInputs};
 use crate::step::work::{Work, share_out, split_fields};
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 use core::ops::Range;
 
 /// Pieces that the gathering of the next images is cut into, for each thread: with one, the
@@ -57,35 +58,42 @@ impl ShardedNet {
     /// mini-batches of up to `batch` examples.
     ///
     /// # Panics
-    /// Panics if the net has other than one hidden layer, or fewer cache lines of
-    /// hidden units than shards.
-    pub(crate) fn by_columns(net: NetRef<'_>, count: usize, batch: usize, isa: Isa) -> Self {
-        let [features, hidden, classes] = widths(net);
+    /// Panics if the net has fewer cache lines of hidden units than shards.
+    pub(crate) fn by_columns(
+        net: Shape,
+        count: usize,
+        batch: usize,
+        isa: Isa,
+        buffers: &mut Buffers,
+    ) -> Self {
+        let [features, hidden, classes] = net.widths;
         let lines = hidden.div_ceil(CACHE_LINE);
         assert!(
             (1..=lines).contains(&count),
             "{hidden} units in {count} shards"
         );
         let start = |shard: usize| shard * lines / count * CACHE_LINE;
-        let shard = |shard: usize| {
+        let mut shard = |shard: usize| {
             let units = start(shard)..start(shard + 1).min(hidden);
-            let shard = Shard::new(net, isa, 0..features, units, batch);
+            let shard = Shard::new(net, isa, 0..features, units, batch, buffers);
             let len = activations_len(&shard.widths(), batch);
             ColumnShard {
                 shard,
-                activations: Aligned::zeros(len),
-                deltas: Aligned::zeros(len),
+                activations: buffers.aligned(len),
+                deltas: buffers.aligned(len),
             }
         };
         let columns = ColumnParallel {
-            shards: (0..count).map(shard).collect(),
+            shards: (0..count).map(&mut shard).collect(),
             classes,
-            images: DoubleBuffer::new(isa, 0..features, batch),
-            logits: vec![0.0; batch * classes],
-            dlogits: vec![0.0; batch * classes],
-            packing: vec![Context::packing(1); count],
+            images: DoubleBuffer::new(isa, 0..features, batch, buffers),
+            logits: buffers.zeros(batch * classes),
+            dlogits: buffers.zeros(batch * classes),
+            packing: (0..count)
+                .map(|_| buffers.zeros(Context::packing_len(1)))
+                .collect(),
         };
-        Self::new(net, batch, isa, columns)
+        Self::new(net, batch, isa, columns, buffers)
     }
 }
 
@@ -297,8 +305,9 @@ mod tests {
         let mut params = vec![0.0; params_len(&widths)];
         let mut velocities = params.clone();
         (params[39], velocities[39]) = (weight, velocity);
-        let net = NetRef::new(&widths, Activation::Relu, &params);
-        let mut columns = ShardedNet::by_columns(net, 2, 2, Isa::detect());
+        let net = Shape::new(&widths, Activation::Relu);
+        let buffers = &mut Buffers::allocating();
+        let mut columns = ShardedNet::by_columns(net, 2, 2, Isa::detect(), buffers);
         columns.load(&params, &velocities);
         let update = update(1.0);
         let mut threads = Threads::default();
@@ -329,8 +338,9 @@ mod tests {
                 .map(|i| (i % 13) as f32 * 0.01 - 0.06)
                 .collect();
             let velocity = vec![0.0; params.len()];
-            let net = NetRef::new(&widths, Activation::Tanh, &params);
-            let mut columns = ShardedNet::by_columns(net, shards, 2, Isa::detect());
+            let net = Shape::new(&widths, Activation::Tanh);
+            let buffers = &mut Buffers::allocating();
+            let mut columns = ShardedNet::by_columns(net, shards, 2, Isa::detect(), buffers);
             columns.load(&params, &velocity);
             let mut own = Threads::default();
             let mut team = own.team(threads);

@@ -1,4 +1,4 @@
-//! Passes over examples that change no parameter, and what is wrong in one.
+//! Passes over examples that change no parameter, and which number of a pass is not finite.
 
 use crate::compute::thread_team::Team;
 use crate::compute::vector;

@@ -47,6 +47,7 @@ mod data_parallel;
 mod evaluation;
 mod gradients;
 mod loss_sum;
+mod memory;
 mod pass;
 #[cfg(feature = "rayon")]
 mod row_parallel;

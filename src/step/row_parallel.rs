@@ -25,14 +25,15 @@
 
 use crate::compute::aligned::Aligned;
 use crate::compute::isa::Isa;
+use crate::compute::memory::Buffers;
 use crate::compute::thread_team::{Team, locked};
 use crate::compute::zeros::GROUP;
+use crate::net::activations_len;
 use crate::net::loss::LossTarget;
-use crate::net::{NetRef, activations_len};
 use crate::step::batch::{BatchView, DoubleBuffer};
 use crate::step::pass::{Accumulate, Layers};
-use crate::step::shard::Shard;
-use crate::step::sharded::{Partition, ShardedNet, StepInputs, widths};
+use crate::step::shard::{Shape, Shard};
+use crate::step::sharded::{Partition, ShardedNet, StepInputs};
 use core::ops::Range;
 use core::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -71,25 +72,24 @@ impl ShardedNet {
     /// mini-batches of up to `batch` examples.
     ///
     /// # Panics
-    /// Panics if the net has other than one hidden layer, or too few pixels to cut
-    /// between two groups of them.
-    pub(crate) fn by_rows(net: NetRef<'_>, batch: usize, isa: Isa) -> Self {
-        let [features, hidden, _] = widths(net);
+    /// Panics if the net has too few pixels to cut between two groups of them.
+    pub(crate) fn by_rows(net: Shape, batch: usize, isa: Isa, buffers: &mut Buffers) -> Self {
+        let [features, hidden, _] = net.widths;
         assert!(features > GROUP, "{features} pixels in two shards");
         // Zeros are left out for whole groups of pixels, so none is cut.
         let middle = (features / 2).next_multiple_of(GROUP);
-        let shard = |pixels: Range<usize>| RowShard {
-            images: DoubleBuffer::new(isa, pixels.clone(), batch),
-            shard: Shard::new(net, isa, pixels, 0..hidden, batch),
+        let mut shard = |pixels: Range<usize>| RowShard {
+            images: DoubleBuffer::new(isa, pixels.clone(), batch, buffers),
+            shard: Shard::new(net, isa, pixels, 0..hidden, batch, buffers),
         };
         let shards = [shard(0..middle), shard(middle..features)];
         let len = activations_len(&shards[0].shard.widths(), batch);
         let rows = RowParallel {
             shards,
-            activations: Aligned::zeros(len),
-            deltas: Aligned::zeros(len),
+            activations: buffers.aligned(len),
+            deltas: buffers.aligned(len),
         };
-        Self::new(net, batch, isa, rows)
+        Self::new(net, batch, isa, rows, buffers)
     }
 }
 
@@ -313,6 +313,10 @@ mod tests {
         Net::random(&WIDTHS, activation, Init::Glorot, &mut rng)
     }
 
+    fn shape(net: &Net) -> Shape {
+        Shape::new(net.widths(), net.activation())
+    }
+
     #[test]
     fn steps_are_those_of_the_whole_net_whatever_the_mini_batch() {
         let (data, order) = (data(), (0..EXAMPLES).rev().collect::<Vec<u32>>());
@@ -320,8 +324,9 @@ mod tests {
             for &activation in Activation::ALL {
                 let start = net(activation);
                 let mut velocity = vec![0.0; start.view().params().len()];
-                let mut rows = ShardedNet::by_rows(start.view(), BATCH, isa);
-                let mut whole = ShardedNet::by_columns(start.view(), 1, BATCH, isa);
+                let (shape, buffers) = (shape(&start), &mut Buffers::allocating());
+                let mut rows = ShardedNet::by_rows(shape, BATCH, isa, buffers);
+                let mut whole = ShardedNet::by_columns(shape, 1, BATCH, isa, buffers);
                 rows.load(start.view().params(), &velocity);
                 whole.load(start.view().params(), &velocity);
                 let batches = [
@@ -356,7 +361,8 @@ mod tests {
             let mut net = net(Activation::Tanh);
             net.params_mut()[row * WIDTHS[1]] = f32::INFINITY;
             let velocity = vec![0.0; net.view().params().len()];
-            let mut rows = ShardedNet::by_rows(net.view(), 40, Isa::detect());
+            let buffers = &mut Buffers::allocating();
+            let mut rows = ShardedNet::by_rows(shape(&net), 40, Isa::detect(), buffers);
             rows.load(net.view().params(), &velocity);
             let batch = (&order[..40], &[][..]);
             let mut threads = Threads::default();

@@ -2,8 +2,9 @@
 
 use crate::compute::aligned::Aligned;
 use crate::compute::gemm::{Context, MAX_IMAGES_PER_LIST};
+use crate::compute::memory::Buffers;
 use crate::compute::zeros;
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
 /// Minimum number of parameters that are updated together. Their gradients, 8 KiB, are still
 /// in L1 when the update reads them, with the parameters and velocities: 24 of 32 KiB (Zen 3).
@@ -33,13 +34,13 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// Memory for a first layer with these numbers of inputs and units, and chunks of
     /// up to `images` images.
-    pub(crate) fn new(features: usize, units: usize, images: usize) -> Self {
+    pub(crate) fn new(features: usize, units: usize, images: usize, buffers: &mut Buffers) -> Self {
         Self {
-            packing: Context::packing(1),
-            x: Aligned::zeros((MAX_IMAGES_PER_LIST * features).max(zeros::BLOCK * images)),
-            masks: vec![0; images],
-            indices: vec![0; features.max(zeros::BLOCK / zeros::GROUP * images)],
-            dw: Aligned::zeros(MIN_UPDATED + zeros::GROUP * units),
+            packing: buffers.zeros(Context::packing_len(1)),
+            x: buffers.aligned((MAX_IMAGES_PER_LIST * features).max(zeros::BLOCK * images)),
+            masks: buffers.zeros(images),
+            indices: buffers.zeros(features.max(zeros::BLOCK / zeros::GROUP * images)),
+            dw: buffers.aligned(MIN_UPDATED + zeros::GROUP * units),
             is_finite: false,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::compute::aligned::{Aligned, CACHE_LINE};
 use crate::compute::isa::Isa;
+use crate::compute::memory::Buffers;
 use crate::compute::vector;
 use crate::net::activation::Activation;
 use crate::net::defects::Defects;
@@ -14,6 +15,28 @@ use crate::step::pass::{Accumulate, Layers, Pass};
 use crate::step::scratch::Scratch;
 use crate::step::work::Work;
 use core::ops::Range;
+
+/// The shape of a net with one hidden layer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    /// Pixels, hidden units, classes.
+    pub(crate) widths: [usize; 3],
+    pub(crate) activation: Activation,
+}
+
+impl Shape {
+    /// The shape of nets with layers of these widths.
+    ///
+    /// # Panics
+    /// Panics if they have other than one hidden layer.
+    pub(crate) fn new(widths: &[usize], activation: Activation) -> Self {
+        let three = widths.try_into();
+        Self {
+            widths: three.unwrap_or_else(|_| panic!("shards of a net {widths:?}")),
+            activation,
+        }
+    }
+}
 
 /// A rectangular slice of W1 (some inputs × some hidden units) with the elements of b1
 /// and the rows of W2 that belong to its units, and with b2.
@@ -43,13 +66,14 @@ impl Shard {
     /// A shard of these rows and columns of W1, parameters zero, for mini-batches of up to
     /// `batch` examples.
     pub(crate) fn new(
-        net: NetRef<'_>,
+        net: Shape,
         isa: Isa,
         pixels: Range<usize>,
         units: Range<usize>,
         batch: usize,
+        buffers: &mut Buffers,
     ) -> Self {
-        let classes = net.widths()[2];
+        let classes = net.widths[2];
         let widths = [
             pixels.len(),
             units.len().next_multiple_of(CACHE_LINE),
@@ -57,13 +81,13 @@ impl Shard {
         ];
         Self {
             isa,
-            activation: net.activation(),
-            scratch: [Scratch::new(widths[0], widths[1], batch)],
+            activation: net.activation,
+            scratch: [Scratch::new(widths[0], widths[1], batch, buffers)],
             pixels,
             units,
-            params: Aligned::zeros(params_len(&widths)),
-            velocity: Aligned::zeros(params_len(&widths)),
-            gradient: Aligned::zeros(params_len(&widths)),
+            params: buffers.aligned(params_len(&widths)),
+            velocity: buffers.aligned(params_len(&widths)),
+            gradient: buffers.aligned(params_len(&widths)),
             widths,
         }
     }

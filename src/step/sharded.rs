@@ -21,13 +21,13 @@
 //! with rows it is Z1, and all that follows from it is computed once.
 
 use crate::compute::isa::Isa;
+use crate::compute::memory::Buffers;
 use crate::compute::thread_team::Team;
 use crate::data::Dataset;
-use crate::net::NetRef;
 use crate::net::loss::LossTarget;
 use crate::net::optimizer::Update;
-use crate::step::shard::Shard;
-use alloc::{boxed::Box, vec, vec::Vec};
+use crate::step::shard::{Shape, Shard};
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 /// The inputs of a step.
@@ -80,21 +80,19 @@ pub(crate) struct ShardedNet {
 
 impl ShardedNet {
     /// A net in these shards, for mini-batches of up to `batch` examples.
-    ///
-    /// # Panics
-    /// Panics if the net has other than one hidden layer.
     pub(crate) fn new(
-        net: NetRef<'_>,
+        net: Shape,
         batch: usize,
         isa: Isa,
         partition: impl Partition + 'static,
+        buffers: &mut Buffers,
     ) -> Self {
         Self {
             isa,
-            widths: widths(net),
+            widths: net.widths,
             partition: Box::new(partition),
-            gathered: Vec::with_capacity(batch),
-            losses: vec![0.0; batch],
+            gathered: buffers.with_capacity(batch),
+            losses: buffers.zeros(batch),
         }
     }
 
@@ -144,14 +142,4 @@ impl ShardedNet {
         }
         total
     }
-}
-
-/// The widths of a net with one hidden layer.
-///
-/// # Panics
-/// Panics if the net has other than one hidden layer.
-pub(crate) fn widths(net: NetRef<'_>) -> [usize; 3] {
-    let widths = net.widths();
-    let widths = widths.try_into();
-    widths.unwrap_or_else(|_| panic!("shards of a net {:?}", net.widths()))
 }

@@ -2,6 +2,7 @@
 
 use crate::compute::aligned::Aligned;
 use crate::compute::isa::Isa;
+use crate::compute::memory::Buffers;
 use crate::compute::thread_team::{Team, Threads};
 use crate::data::Dataset;
 use crate::net::defects::{Defects, Objective};
@@ -16,7 +17,7 @@ use crate::step::pass::{CHUNK, Layers, Pass};
 use crate::step::scratch::Scratch;
 use crate::step::strategy::{Strategy, StrategyError, Workload};
 use crate::step::work::share_out;
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 use core::fmt;
 
 /// Multiply-adds of a chunk for each thread that shares it out, counted as if no pixel
@@ -74,20 +75,27 @@ impl Workspace {
     ///
     /// # Panics
     /// Panics if `threads` is 0, or if the widths are not as [`NetRef::new`] wants
-    /// them.
+    /// them. Aborts the process if there is not enough memory; see [`Workspace::try_new`].
     pub fn new(widths: &[usize], threads: usize) -> Self {
+        Self::build(widths, threads, &mut Buffers::allocating())
+    }
+
+    /// [`Workspace::new`] with buffers that may only be counted.
+    pub(super) fn build(widths: &[usize], threads: usize, buffers: &mut Buffers) -> Self {
         assert_widths(widths);
         assert!(threads > 0, "passes on no thread");
         let (isa, threads) = (Isa::detect(), Threads::available(threads));
+        let scratch =
+            (0..threads).map(|_| Scratch::new(widths[0], widths[1], CHUNK, &mut *buffers));
         Self {
             isa,
             rows: 0,
-            images: BatchBuffer::new(isa, 0..widths[0], CHUNK),
-            losses: vec![0.0; CHUNK],
-            activations: Aligned::zeros(activations_len(widths, CHUNK)),
-            deltas: Aligned::zeros(activations_len(widths, CHUNK)),
-            gradient: Aligned::zeros(params_len(widths)),
-            scratch: vec![Scratch::new(widths[0], widths[1], CHUNK); threads],
+            scratch: scratch.collect(),
+            images: BatchBuffer::new(isa, 0..widths[0], CHUNK, buffers),
+            losses: buffers.zeros(CHUNK),
+            activations: buffers.aligned(activations_len(widths, CHUNK)),
+            deltas: buffers.aligned(activations_len(widths, CHUNK)),
+            gradient: buffers.aligned(params_len(widths)),
             widths: widths.to_vec(),
             pinned_strategy: None,
             chosen_strategy: None,
@@ -98,9 +106,10 @@ impl Workspace {
     /// Replaces the instruction set, which is the fastest one otherwise.
     #[must_use]
     pub fn with_isa(self, isa: Isa) -> Self {
+        let buffers = &mut Buffers::allocating();
         Self {
             isa,
-            images: BatchBuffer::new(isa, 0..self.widths[0], CHUNK),
+            images: BatchBuffer::new(isa, 0..self.widths[0], CHUNK, buffers),
             ..self
         }
     }
@@ -357,6 +366,11 @@ impl Workspace {
     /// The labels of the examples of the pass that has just been made.
     pub(crate) fn labels(&self) -> &[u8] {
         self.images.view(self.rows).labels
+    }
+
+    /// The widths of the nets that this is for.
+    pub(crate) fn widths(&self) -> &[usize] {
+        &self.widths
     }
 
     /// The instruction set that computes.

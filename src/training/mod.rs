@@ -14,12 +14,14 @@ mod curvature;
 pub mod diagnosis;
 #[cfg(feature = "std")]
 pub mod gradcheck;
+pub mod memory;
 mod observer;
 mod order;
 mod outcome;
 mod rate;
 mod report;
 
+use crate::compute::memory::check_available;
 use crate::compute::thread_team::Team;
 use crate::data::Subset;
 use crate::net::Net;
@@ -63,8 +65,9 @@ pub use report::{EpochReport, StepReport};
 ///
 /// # Errors
 /// Before the first step: a configuration that [`Config::validate`] refuses, a subset
-/// without examples, and a pinned strategy that cannot make the steps. Within the step
-/// that shows it: a loss that is infinite or NaN; `net` is left as the last step made it.
+/// without examples, a pinned strategy that cannot make the steps, and fewer bytes of memory
+/// than [`memory::bytes_to_train`] says. Within the step that shows it: a loss that is
+/// infinite or NaN; `net` is left as the last step made it.
 ///
 /// # Panics
 /// Panics where [`Workspace::compute_gradient`] does: if widths, images or labels do
@@ -77,6 +80,7 @@ pub fn train(
     workspace: &mut Workspace,
     observer: &mut (impl Observer + ?Sized),
 ) -> Result<Outcome, TrainError> {
+    check_available(memory::bytes_to_train(workspace, train.len(), config))?;
     let mut run = Checkpoint::new(net.clone(), *config);
     let result = resume(&mut run, train, val, workspace, observer);
     net.copy_from(&run.net);
@@ -103,8 +107,9 @@ pub fn train(
 /// thread each. Without the feature `rayon` there is one thread.
 ///
 /// # Errors
-/// Those of [`train`], and [`TrainError::StepBeyondEpoch`] if the run was saved in the
-/// middle of a longer epoch than these examples make.
+/// Those of [`train`], but with the memory that [`memory::bytes_to_resume`] says; and
+/// [`TrainError::StepBeyondEpoch`] if the run was saved in the middle of a longer epoch than
+/// these examples make.
 ///
 /// # Panics
 /// Panics where [`train`] does, and if the parts of `run` do not fit one another.
@@ -128,9 +133,10 @@ pub fn resume(
         let step = run.step;
         return Err(TrainError::StepBeyondEpoch { step, steps });
     }
+    check_available(memory::bytes_to_resume(workspace, train.len(), &run.config))?;
     workspace.with_team(workspace.threads(), |workspace, team| {
-        let (net, defects) = (run.net.view(), run.config.defects);
-        let tuner = Autotuner::new(workspace, net, batch, defects)?;
+        let (activation, defects) = (run.net.activation(), run.config.defects);
+        let tuner = Autotuner::new(workspace, activation, batch, defects)?;
         let mut training = Training {
             team,
             tuner,

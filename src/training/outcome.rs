@@ -1,5 +1,6 @@
 //! Results and errors of training runs.
 
+use crate::compute::memory::OutOfMemoryError;
 use crate::net::{Net, Tensor};
 use crate::step::StrategyError;
 use crate::training::config::ConfigError;
@@ -61,6 +62,8 @@ pub enum TrainError {
     },
     /// The strategy that is pinned cannot make the steps of this training.
     Strategy(StrategyError),
+    /// There is not enough memory for the run.
+    OutOfMemory(OutOfMemoryError),
     /// The loss is infinite or NaN.
     NonFinite(NonFiniteError),
 }
@@ -87,6 +90,12 @@ impl From<StrategyError> for TrainError {
     }
 }
 
+impl From<OutOfMemoryError> for TrainError {
+    fn from(error: OutOfMemoryError) -> Self {
+        Self::OutOfMemory(error)
+    }
+}
+
 impl From<NonFiniteError> for TrainError {
     fn from(error: NonFiniteError) -> Self {
         Self::NonFinite(error)
@@ -105,6 +114,7 @@ impl fmt::Display for TrainError {
                 )
             }
             Self::Strategy(error) => error.fmt(f),
+            Self::OutOfMemory(error) => error.fmt(f),
             Self::NonFinite(error) => error.fmt(f),
         }
     }
@@ -115,6 +125,7 @@ impl core::error::Error for TrainError {
         match self {
             Self::Config(error) => error.source(),
             Self::Strategy(error) => error.source(),
+            Self::OutOfMemory(error) => error.source(),
             Self::NonFinite(error) => error.source(),
             Self::NoExamples | Self::StepBeyondEpoch { .. } => None,
         }

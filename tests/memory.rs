@@ -1,0 +1,117 @@
+//! The bytes that are counted before a run are those that it allocates. Follows every
+//! allocation of the process, so this is the only test of its program.
+
+#![cfg(feature = "rayon")]
+#![allow(unsafe_code)]
+
+use handwritten::compute::rng::{Stream, generator};
+use handwritten::data::{Dataset, Subset};
+use handwritten::training::diagnosis::Monitor;
+use handwritten::training::{TrainingState, choose_rate, memory};
+use handwritten::{Activation, Batch, Config, Init, Net, Observer, Workspace, train};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+struct Following;
+
+/// Bytes that are allocated, and the most that were since [`peak`] began.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is passed unchanged to the system's allocator.
+unsafe impl GlobalAlloc for Following {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        PEAK.fetch_max(live, Ordering::Relaxed);
+        // SAFETY: GlobalAlloc::alloc requires a layout of non-zero size, which goes on unchanged.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: `at` comes from `alloc` above, hence from System with this layout.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Following = Following;
+
+/// The bytes that a call has allocated at its peak, beyond those before it.
+fn peak<R>(call: impl FnOnce() -> R) -> (usize, R) {
+    let before = LIVE.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let result = call();
+    (PEAK.load(Ordering::Relaxed) - before, result)
+}
+
+/// Measures the start of a monitor, then forgets the peak so far: the check of the memory of
+/// a run reserves all of it at once.
+struct Follower {
+    monitor: Monitor,
+    start: usize,
+}
+
+impl Observer for Follower {
+    fn on_start(&mut self, now: &TrainingState<'_>) {
+        (self.start, ()) = peak(|| self.monitor.start(now));
+        PEAK.store(LIVE.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+/// Bytes that are not counted: lists of layers and of threads, reports.
+const SMALL_THINGS: usize = 32 << 10;
+
+/// Asserts that a number of bytes is the counted one, up to small things.
+fn assert_counted(what: &str, bytes: usize, counted: usize) {
+    assert!(
+        bytes.abs_diff(counted) <= SMALL_THINGS,
+        "{what}: {counted} bytes are counted, {bytes} allocated"
+    );
+}
+
+#[test]
+fn what_is_counted_is_what_is_allocated() {
+    let pixels = (0..1000 * 784).map(|i| (i * 31 % 7 / 6 * i % 256) as u8);
+    let labels = (0..1000).map(|i| (i % 10) as u8).collect();
+    let data = Dataset::new(pixels.collect(), 28, 28, labels).unwrap();
+    let all = Subset::all(&data);
+    for widths in [&[784, 200, 10][..], &[784, 16, 10], &[784, 40, 30, 10]] {
+        for batch in [Batch::Mini(64), Batch::Full] {
+            for threads in [1, 2, 3] {
+                compare(widths, &all, batch, threads);
+            }
+        }
+    }
+}
+
+fn compare(widths: &[usize], all: &Subset<'_>, batch: Batch, threads: usize) {
+    let named = |what| format!("{what} of {widths:?}, {batch:?}, {threads} threads");
+    let (bytes, mut workspace) = peak(|| Workspace::new(widths, threads));
+    let counted = Workspace::bytes(widths, threads);
+    assert_counted(&named("workspace"), bytes, counted);
+
+    let config = Config {
+        epochs: 1,
+        batch,
+        ..Config::default()
+    };
+    let mut rng = generator(1, Stream::Weights);
+    let mut net = Net::random(widths, Activation::Tanh, Init::Glorot, &mut rng);
+    let (bytes, _) = peak(|| choose_rate(net.view(), all, &config, &mut workspace));
+    let counted = memory::bytes_to_choose_rate(widths);
+    assert_counted(&named("rate"), bytes, counted);
+
+    let monitor = Monitor::new(Workspace::new(widths, 1));
+    let mut follower = Follower { monitor, start: 0 };
+    let before = LIVE.load(Ordering::Relaxed);
+    let counted = memory::bytes_to_train(&workspace, all.len(), &config);
+    let result = train(&mut net, all, all, &config, &mut workspace, &mut follower);
+    result.unwrap();
+    let (kept, start) = memory::bytes_to_monitor(widths);
+    let bytes = PEAK.load(Ordering::Relaxed) - before - kept;
+    assert_counted(&named("run"), bytes, counted);
+    // The check of the gradient lists the parameters of one tensor, not of all.
+    let most = kept + start + SMALL_THINGS;
+    assert!(follower.start <= most, "{}", named("monitor"));
+}
