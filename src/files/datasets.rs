@@ -91,15 +91,15 @@ fn load_pair(dir: &Path, part: &str) -> Result<(Dataset, [Hash; 2]), IoError> {
     let (rows, columns) = (parsed.rows, parsed.columns);
     // In place: two copies of the pixels would be the peak memory of a whole run.
     pixels.drain(..Kind::Images.header_len());
-    let (bytes, labels_hash) = bytes?;
-    let parsed = idx::labels(&bytes).map_err(|error| IoError::idx(&labels, error))?;
+    let (mut bytes, labels_hash) = bytes?;
+    idx::labels(&bytes).map_err(|error| IoError::idx(&labels, error))?;
+    bytes.drain(..Kind::Labels.header_len());
 
-    let dataset =
-        Dataset::new(pixels, rows, columns, parsed.to_vec()).map_err(|source| IoError::Data {
-            images,
-            labels,
-            source,
-        })?;
+    let dataset = Dataset::new(pixels, rows, columns, bytes).map_err(|source| IoError::Data {
+        images,
+        labels,
+        source,
+    })?;
     Ok((dataset, [images_hash, labels_hash]))
 }
 

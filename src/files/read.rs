@@ -1,9 +1,14 @@
 //! Reading IDX files, gz or raw.
 
+use crate::compute::memory::check_available;
 use crate::data::idx::{IdxError, Kind};
 use flate2::bufread::MultiGzDecoder;
 use std::fmt;
 use std::io::{self, BufRead, ErrorKind, Read};
+
+/// Bytes that remain available when a large file has its memory: for opening and decompressing
+/// the other files of a data set.
+const SMALL_THINGS: usize = 1 << 20;
 
 /// Reads an IDX file of `len` bytes, gz or raw by its content, and returns its
 /// decompressed content, header included, as [`idx::images`] and [`idx::labels`] take it.
@@ -55,14 +60,35 @@ pub fn read_idx(mut file: impl BufRead, len: u64, kind: Kind) -> Result<Vec<u8>,
     // length of the file, beyond that as bytes arrive. Compression shrinks the images of
     // MNIST to a fifth, its labels to a half.
     let likely = limit.min(len.saturating_mul(16));
-    bytes
-        .try_reserve_exact(usize::try_from(likely).unwrap_or(usize::MAX))
-        .map_err(|error| ReadError::System(error.into()))?;
-    content
-        .take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(stopped)?;
+    reserve(&mut bytes, likely)?;
+    let mut left = limit;
+    while left > 0 {
+        if bytes.len() == bytes.capacity() {
+            // Twice as much.
+            let len = bytes.len() as u64;
+            reserve(&mut bytes, len.min(left))?;
+        }
+        // No more than there is room for: `read_to_end` may abort where it allocates.
+        let room = left.min((bytes.capacity() - bytes.len()) as u64);
+        let piece = content.by_ref().take(room).read_to_end(&mut bytes);
+        let read = piece.map_err(stopped)? as u64;
+        if read < room {
+            break;
+        }
+        left -= read;
+    }
     Ok(bytes)
+}
+
+/// Reserves memory for so many bytes more.
+fn reserve(bytes: &mut Vec<u8>, more: u64) -> Result<(), ReadError> {
+    let more = usize::try_from(more).unwrap_or(usize::MAX);
+    let reserved = bytes.try_reserve_exact(more);
+    reserved.map_err(|error| ReadError::System(error.into()))?;
+    if more < SMALL_THINGS {
+        return Ok(());
+    }
+    check_available(SMALL_THINGS).map_err(|_| ReadError::System(ErrorKind::OutOfMemory.into()))
 }
 
 /// The error of [`read_idx`].

@@ -4,7 +4,7 @@ use crate::files::model::error::{KEY, ModelError, VERSION};
 use crate::files::model::metadata::{
     Metadata, Model, WrittenMetadata, check, check_finite, tensor_names,
 };
-use crate::net::{Net, layers};
+use crate::net::{Net, layers, params_len};
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -49,7 +49,10 @@ pub fn decode(bytes: &[u8]) -> Result<Model, ModelError> {
     check(&widths, &metadata)?;
 
     let tensors = SafeTensors::deserialize(bytes).map_err(ModelError::safetensors)?;
-    let mut params = Vec::new();
+    // At once, but no more than the file has: a vector that grows is copied into one of twice
+    // its size.
+    let most = bytes.len() / size_of::<f32>();
+    let mut params = Vec::with_capacity(params_len(&widths).min(most));
     for (l, layer) in layers(&widths).enumerate() {
         let (inputs, outputs) = (layer.inputs, layer.outputs);
         let [weight, bias] = tensor_names(l);

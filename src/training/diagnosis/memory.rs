@@ -13,7 +13,10 @@ use alloc::vec::Vec;
 impl Monitor {
     /// Encodes everything that the monitor remembers of its run.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut w = Writer::default();
+        // At once, because a vector that grows is copied into one of twice its size.
+        let observations = 64 + 16 * self.workspace.widths().len();
+        let others = 1024 + observations * self.observations.len();
+        let mut w = Writer(Vec::with_capacity(size_of_val(&self.before[..]) + others));
         w.usize(self.before.len());
         w.f32s(&self.before);
         w.f64(self.length);
