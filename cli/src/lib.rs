@@ -15,6 +15,7 @@
 mod args;
 mod commands;
 mod failure;
+mod memory;
 mod output;
 mod picture;
 mod run_folder;
@@ -44,7 +45,8 @@ pub fn train() -> ExitCode {
 fn start(args: Vec<OsString>) -> ExitCode {
     let result = match args::parse(args) {
         Ok(args::Parsed::Command(command)) => {
-            signals::survive_file_limits().and_then(|()| commands::run(command))
+            let ready = memory::prepare().and_then(|()| signals::survive_file_limits());
+            ready.and_then(|()| commands::run(command))
         }
         Ok(args::Parsed::Printed(code)) => return code,
         Err(failure) => Err(failure),

@@ -1,5 +1,6 @@
 //! Images from PNG files, brought into the form of the training images.
 
+use crate::memory;
 use handwritten::compute::vector;
 use png::{ColorType, Decoder, Limits, Transformations};
 use std::fs::{self, File};
@@ -10,6 +11,10 @@ use std::path::Path;
 /// Maximum number of pixels of an image, more than any camera's of 32 megapixels; one digit
 /// needs fewer.
 const MAX_PIXELS: u64 = 1 << 25;
+
+/// Rows of an image that the decoder holds at most: read ahead, and each of two rows before
+/// and after it is filtered.
+const DECODED_ROWS: usize = 8;
 
 /// The part of an image's side that a digit fills, and the whole side: MNIST's digits
 /// fit into 20×20 of 28×28 pixels (LeCun et al., *Gradient-Based Learning Applied
@@ -63,10 +68,14 @@ impl Picture {
         }
         let size = reader.output_buffer_size();
         let size = size.ok_or_else(|| format!("{width}×{height} pixels are too many"))?;
-        let too_large = |_| format!("there is not enough memory for {width}×{height} pixels");
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(size).map_err(too_large)?;
-        bytes.resize(size, 0);
+        // The pixels and some rows of the decoder; then the ink twice, on white and on black
+        // or, later, whole and cropped.
+        let rows = reader.info().raw_row_length().saturating_mul(DECODED_ROWS);
+        let inks = 2 * size_of::<f32>() * width as usize * height as usize;
+        let all = size.saturating_add(rows).saturating_add(inks);
+        memory::require(all, format_args!("read {width}×{height} pixels"))
+            .map_err(|failure| failure.to_string())?;
+        let mut bytes = vec![0; size];
         let frame = reader.next_frame(&mut bytes).map_err(no_png)?;
         let (channels, colour) = match frame.color_type {
             ColorType::Grayscale => (1, false),
@@ -182,10 +191,11 @@ impl Picture {
         let ink = rows
             .clone()
             .flat_map(|i| &self.ink[i * self.columns..][columns.clone()]);
+        // No more than that: a vector that grows is copied into one of twice its size.
+        let mut cropped = Vec::with_capacity(rows.len() * columns.len());
+        cropped.extend(ink.map(|&x| if x > weak { x / strongest } else { 0.0 }));
         Self {
-            ink: ink
-                .map(|&x| if x > weak { x / strongest } else { 0.0 })
-                .collect(),
+            ink: cropped,
             rows: rows.len(),
             columns: columns.len(),
         }

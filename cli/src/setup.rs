@@ -5,11 +5,14 @@
 //! same bits.
 
 use crate::failure::Failure;
+use crate::memory;
+use crate::output::report::dashed;
 use crate::settings::Settings;
 use handwritten::compute::rng::{Stream, generator};
 use handwritten::data::{Normalisation, Split, Splits};
 use handwritten::files::model::Model;
 use handwritten::files::{self, Corpus};
+use handwritten::training::memory::{bytes_to_choose_rate, vector_bytes};
 use handwritten::training::{ChosenRate, choose_rate};
 use handwritten::{Batch, Isa, Net, Strategy, Workspace};
 use std::path::{Path, PathBuf};
@@ -34,9 +37,19 @@ impl Engine {
         Ok(Self { isa, strategy })
     }
 
-    /// A workspace for nets of these widths, on at most `threads` threads.
-    pub(crate) fn workspace(self, widths: &[usize], threads: usize) -> Workspace {
-        Workspace::new(widths, threads).with_isa(self.isa)
+    /// A workspace for nets of these widths, on at most `threads` threads, and room for so
+    /// many vectors of as many numbers as such a net has parameters.
+    pub(crate) fn workspace(
+        self,
+        widths: &[usize],
+        threads: usize,
+        vectors: usize,
+    ) -> Result<Workspace, Failure> {
+        let vectors = vector_bytes(widths, vectors);
+        let others = memory::of_threads(threads - 1).saturating_add(vectors);
+        let bytes = Workspace::bytes(widths, threads).saturating_add(others);
+        memory::require(bytes, format_args!("compute with a net {}", dashed(widths)))?;
+        Ok(Workspace::new(widths, threads).with_isa(self.isa))
     }
 }
 
@@ -47,11 +60,21 @@ pub(crate) fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
     files::find(named, &[&checkout.join("mnist")]).map_err(Failure::caused)
 }
 
+/// Bytes that splitting a data set takes for each image: its number in a shuffled list, in
+/// one of two parts and in the subset.
+const BYTES_PER_IMAGE: usize = 3 * size_of::<u32>();
+
 /// Loads the data set in a folder, or without one the first that is found in the
 /// default folders.
 pub(crate) fn load(folder: Option<&Path>) -> Result<Corpus, Failure> {
     let folder = find(folder)?;
-    files::load(&folder).map_err(Failure::caused)
+    let corpus = files::load(&folder).map_err(Failure::caused)?;
+    let images = corpus.train.len() + corpus.test.len();
+    memory::require(
+        images * BYTES_PER_IMAGE,
+        format_args!("split {images} images"),
+    )?;
+    Ok(corpus)
 }
 
 /// Loads a data set as [`load`] does, and normalises its pixels: as suits the training
@@ -134,27 +157,29 @@ impl<'a> Setup<'a> {
 
     /// Chooses the learning rate if the settings leave it open. Returns what it was
     /// chosen by, or none if it was given.
-    pub(crate) fn choose_rate(&mut self, threads: usize) -> Option<ChosenRate> {
+    pub(crate) fn choose_rate(&mut self, threads: usize) -> Result<Option<ChosenRate>, Failure> {
         if !self.settings.rate_is_open {
-            return None;
+            return Ok(None);
         }
-        let (net, mut workspace) = (self.net(), self.workspace(threads));
+        let mut workspace = self.workspace(threads)?;
+        memory::require(bytes_to_choose_rate(&self.widths), "choose a learning rate")?;
+        let net = self.net();
         let config = &mut self.settings.training;
         let chosen = choose_rate(net.view(), &self.splits.train, config, &mut workspace);
         config.learning_rate.peak = chosen.rate;
         self.settings.rate_is_open = false;
-        Some(chosen)
+        Ok(Some(chosen))
     }
 
-    /// A workspace for the net, on at most `threads` threads.
-    pub(crate) fn workspace(&self, threads: usize) -> Workspace {
-        self.engine.workspace(&self.widths, threads)
+    /// A workspace for the net, on at most `threads` threads, and room for the net.
+    pub(crate) fn workspace(&self, threads: usize) -> Result<Workspace, Failure> {
+        self.engine.workspace(&self.widths, threads, 1)
     }
 
     /// The workspace of the training on `threads` threads, with the strategy that the
     /// environment pins. Refuses a strategy that cannot make the training's steps.
     pub(crate) fn training_workspace(&self, threads: usize) -> Result<Workspace, Failure> {
-        let workspace = self.workspace(threads).with_strategy(self.engine.strategy);
+        let workspace = self.workspace(threads)?.with_strategy(self.engine.strategy);
         let config = &self.settings.training;
         let batch = match config.batch {
             Batch::Mini(images) => images,

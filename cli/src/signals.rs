@@ -1,6 +1,8 @@
 //! Signals that ask the program to end.
 
 use crate::failure::Failure;
+#[cfg(unix)]
+use crate::memory;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,6 +49,7 @@ impl Signals {
             use signal_hook::consts::{SIGINT, SIGTERM};
             use signal_hook::iterator::Signals;
             use signal_hook::{flag, low_level};
+            use std::sync::mpsc;
             use std::thread;
             use std::time::Instant;
 
@@ -57,7 +60,11 @@ impl Signals {
             }
             let mut signals = Signals::new(both).map_err(failed)?;
             let shared = own.clone();
+            memory::require(memory::of_threads(1), "begin")?;
+            let (started, has_started) = mpsc::sync_channel(1);
             let exit_at_second_signal = move || {
+                memory::touch();
+                let _ = started.send(());
                 let mut first = None;
                 for signal in signals.forever() {
                     if first.get_or_insert_with(Instant::now).elapsed() >= ONE_REQUEST {
@@ -71,6 +78,7 @@ impl Signals {
             };
             let thread = thread::Builder::new().name("signals".to_string());
             thread.spawn(exit_at_second_signal).map_err(failed)?;
+            let _ = has_started.recv();
         }
         Ok(own)
     }

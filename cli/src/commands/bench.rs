@@ -234,7 +234,7 @@ struct Rounds {
 
 impl Rounds {
     fn measure(setup: &Setup<'_>, threads: usize) -> Result<Self, Failure> {
-        let mut workspaces = vec![setup.workspace(1)];
+        let mut workspaces = vec![setup.workspace(1)?];
         if threads > 1 {
             workspaces.push(setup.training_workspace(threads)?);
         }

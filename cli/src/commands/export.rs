@@ -2,6 +2,7 @@
 
 use crate::args::{ExportArgs, Format, Quantize};
 use crate::failure::Failure;
+use crate::memory;
 use crate::output;
 use crate::output::report::grouped;
 use crate::run_folder::model;
@@ -19,6 +20,9 @@ use std::path::Path;
 /// Numbers on a line of the source.
 const PER_LINE: usize = 12;
 
+/// Maximum number of bytes of a number in the source, such as `-0.000012345679, `.
+const BYTES_PER_NUMBER: usize = 18;
+
 /// Writes the source and prints the size of its numbers. If the weights are rounded,
 /// it prints first what that costs on all test images.
 pub(super) fn run(args: &ExportArgs) -> Result<(), Failure> {
@@ -32,6 +36,9 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), Failure> {
         )));
     }
     let net = model.net.view();
+    // The text, which is built once to be as long, and the rounded weights.
+    let numbers = net.params().len();
+    memory::require(numbers * (BYTES_PER_NUMBER + 2), "write the source")?;
     let mut event = json!({
         "event": "export",
         "file": args.out.display().to_string(),
@@ -80,7 +87,7 @@ impl Cost {
     ) -> Result<Self, Failure> {
         let corpus = setup::load_for(model, data)?;
         let net = model.net.view();
-        let mut workspace = engine.workspace(net.widths(), 1);
+        let mut workspace = engine.workspace(net.widths(), 1, 0)?;
         let all = Subset::all(&corpus.test);
         let evaluation = workspace.evaluate(net, &all, model.metadata.reduction);
         if !evaluation.loss.is_finite() {
@@ -257,6 +264,8 @@ fn head(model: &Model, class: &str) -> String {
 /// An array of numbers. Debug output of `f32` has the digits that identify it.
 fn array<T: Debug>(text: &mut String, about: &str, (name, kind): (&str, &str), numbers: &[T]) {
     let declared = format!("pub static {name}: [{kind}; {}]", numbers.len());
+    // At once, because a text that grows is copied into one of twice its size.
+    text.reserve_exact(numbers.len() * BYTES_PER_NUMBER + declared.len() + 256);
     let _ = write!(text, "\n/// {about}\n#[rustfmt::skip]\n{declared} = [\n");
     for line in numbers.chunks(PER_LINE) {
         for (i, number) in line.iter().enumerate() {

@@ -2,12 +2,14 @@
 
 use crate::args::GradcheckArgs;
 use crate::failure::Failure;
+use crate::memory;
 use crate::output;
 use crate::output::report::{dashed, grouped};
 use crate::setup::{self, Engine, Setup};
 use anstyle::{AnsiColor, Style};
 use handwritten::net::Tensor;
 use handwritten::training::gradcheck::{Comparison, TOLERANCE, check_net};
+use handwritten::training::memory::{bytes_to_check_gradient, vector_bytes};
 use serde_json::json;
 
 /// Compares the gradient of each tensor of the net that `train` would start from,
@@ -18,10 +20,13 @@ pub(super) fn run(args: GradcheckArgs) -> Result<(), Failure> {
     let objective = settings.training.objective();
     let (corpus, _) = setup::load_normalised(&settings)?;
     let setup = Setup::new(settings, &corpus, engine)?;
+    let mut workspace = setup.workspace(1)?;
+    let bytes = vector_bytes(&setup.widths, 1) + bytes_to_check_gradient(&setup.widths);
+    memory::require(bytes, "check gradients")?;
     let train = &setup.splits.train;
     let batch = &train.indices()[..train.len().min(args.images.get())];
     let checked = check_net(
-        &mut setup.workspace(1),
+        &mut workspace,
         setup.net().view(),
         train.dataset(),
         batch,

@@ -2,6 +2,7 @@
 
 use super::{CHECKPOINT, MODEL};
 use crate::failure::Failure;
+use crate::memory;
 use crate::settings::{Flags, Settings};
 use handwritten::Checkpoint;
 use handwritten::training::codec::{Reader, Writer};
@@ -42,6 +43,9 @@ impl Saved {
                 (false, _) => format!("cannot read {}: {error}", path.display()),
             })
         })?;
+        // Decoded, the file is a run and what is attached to it, and these are nets.
+        let decoded = bytes.len().saturating_mul(2);
+        memory::require(decoded, format_args!("read {}", path.display()))?;
         let broken = |why: &str| {
             Failure::new(format!(
                 "{} is not a usable checkpoint: {why}",

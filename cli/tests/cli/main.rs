@@ -8,6 +8,8 @@ mod explain;
 mod export;
 mod gradcheck;
 mod info;
+#[cfg(target_os = "linux")]
+mod limits;
 mod pictures;
 mod pixels;
 mod train;

@@ -124,24 +124,6 @@ fn a_number_of_threads_that_makes_no_sense_is_refused() {
     run(command.env("RAYON_NUM_THREADS", "")).ok();
 }
 
-/// Runs a command with a limit on its address space, in KiB.
-#[cfg(target_os = "linux")]
-fn limited(folder: &Folder, kib: u32, command: &str) -> Output {
-    let script = format!("ulimit -v {kib}; exec {command}");
-    run(&mut folder.command("sh", ["-c", &script]))
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn a_net_that_there_is_no_memory_for_is_refused() {
-    let folder = Folder::new();
-    let program = env!("CARGO_BIN_EXE_train");
-    let command = format!("{program} --data data --hidden 400000 --threads 1 --out run");
-    let output = limited(&folder, 1_000_000, &command);
-    output.fails(1, &["not enough memory to train a net 144-400000-5"]);
-    assert_eq!(folder.names(""), ["data"]);
-}
-
 #[test]
 #[cfg(unix)]
 fn what_never_ends_is_not_read_to_its_end() {

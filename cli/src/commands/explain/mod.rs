@@ -6,6 +6,7 @@ mod report;
 
 use crate::args::{ExplainArgs, SettingsArgs};
 use crate::failure::Failure;
+use crate::memory;
 use crate::output;
 use crate::run_folder;
 use crate::settings::Settings;
@@ -15,8 +16,9 @@ use clap::Parser;
 use handwritten::data::Splits;
 use handwritten::files::Corpus;
 use handwritten::training::diagnosis::{Finding, Monitor};
+use handwritten::training::memory::{bytes_to_monitor, vector_bytes};
 use handwritten::training::{Control, EpochReport, NonFiniteError, StepReport, TrainingState};
-use handwritten::{Observer, train};
+use handwritten::{Observer, Workspace, train};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use report::Report;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,6 +34,9 @@ const FILES: [&str; 6] = [
     "tried.svg",
     "runs.csv",
 ];
+
+/// Bytes for drawing the results.
+const PICTURES: usize = 32 << 20;
 
 /// Makes all trainings, prints the report and writes it.
 pub(super) fn run(args: ExplainArgs) -> Result<(), Failure> {
@@ -51,6 +56,7 @@ pub(super) fn run(args: ExplainArgs) -> Result<(), Failure> {
         threads,
     };
     let settings = all_settings(args.seed)?;
+    require_for(&settings, &corpus, threads)?;
     let runs = trainer.train_all(&settings, args.quiet)?;
     if let Some(signal) = signals.caught() {
         let message = format!("stopped by {}: nothing is written", signal.name());
@@ -105,6 +111,29 @@ fn all_settings(seed: u64) -> Result<Vec<(String, Settings)>, Failure> {
     Ok(settings)
 }
 
+/// Checks that there is memory for one of the trainings on each thread at a time.
+///
+/// # Errors
+/// Says how much memory they take.
+fn require_for(
+    settings: &[(String, Settings)],
+    corpus: &Corpus,
+    threads: usize,
+) -> Result<(), Failure> {
+    let mut most = 0;
+    for (_, settings) in settings {
+        let widths = settings.widths(corpus.train.features(), corpus.train.classes())?;
+        let (kept, start) = bytes_to_monitor(&widths);
+        // The workspaces of the training and of its diagnosis. The training keeps the net in
+        // one shard: about as much again, and three vectors. The net, the run of it.
+        let training = 3 * Workspace::bytes(&widths, 1) + vector_bytes(&widths, 3 + 1 + 3);
+        most = most.max(training + kept + start);
+    }
+    let trainings = threads.saturating_mul(most);
+    let others = memory::of_threads(threads - 1).saturating_add(PICTURES);
+    memory::require(trainings.saturating_add(others), "make the trainings")
+}
+
 /// Makes the trainings.
 struct Trainer<'a> {
     engine: Engine,
@@ -154,7 +183,7 @@ impl Trainer<'_> {
     fn train(&self, line: &str, settings: &Settings) -> Result<Run, Failure> {
         let setup = Setup::new(settings.clone(), self.corpus, self.engine)?;
         let mut net = setup.net();
-        let mut workspace = setup.workspace(1);
+        let mut workspace = setup.workspace(1)?;
         let mut notes = Notes {
             monitor: Monitor::new(workspace.clone()),
             history: vec![],

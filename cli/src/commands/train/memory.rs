@@ -1,45 +1,51 @@
-//! Refuses nets for which there is not enough memory.
+//! Refuses trainings for which there is not enough memory.
 
 use crate::failure::Failure;
-use crate::output::report::{dashed, grouped};
-use handwritten::net::params_len;
-use std::hint;
+use crate::memory::{of_threads, require};
+use crate::output::report::dashed;
+use crate::setup::Setup;
+use handwritten::Workspace;
+use handwritten::training::memory::{
+    bytes_to_choose_rate, bytes_to_monitor, bytes_to_resume, bytes_to_train, vector_bytes,
+};
 
-/// Numbers that a training holds for each parameter, while it saves itself.
+/// Bytes for drawing the results: pixels of a picture, the text of the others, fonts.
+const PICTURES: usize = 32 << 20;
+
+/// Vectors of a net that are allocated while it is saved. A copy of the run has three and the
+/// state of the diagnosis; this and its part of the file one each, the file all four again.
+/// Another copy may wait until the one before is written.
+const SAVING: usize = (3 + 1) + 1 + 4 + (3 + 1);
+
+/// Checks that there is memory for a training with this workspace, which may be that of a run
+/// that has been read.
 ///
-/// Measured as peak memory it is one to three more: activations and buffers that grow
-/// are not counted.
-fn numbers_per_parameter(widths: &[usize], threads: usize) -> usize {
-    // Net, velocity, best net.
-    let run = 3;
-    // A gradient in each of two workspaces; the weights of the last epoch.
-    let (workspaces, diagnosis) = (2, 1);
-    // Parameters, velocities and gradients of each strategy that keeps the net in
-    // shards: one for one thread, two more for several.
-    let strategies = match (widths.len(), threads) {
-        (3, 1) => 1,
-        (3, _) => 3,
-        _ => 0,
+/// # Errors
+/// Says how much memory the training takes.
+pub(super) fn require_for(
+    setup: &Setup<'_>,
+    workspace: &Workspace,
+    threads: usize,
+    is_resumed: bool,
+) -> Result<(), Failure> {
+    let (widths, config) = (&setup.widths[..], &setup.settings.training);
+    let images = setup.splits.train.len();
+    let run = match is_resumed {
+        true => bytes_to_resume(workspace, images, config),
+        false => bytes_to_train(workspace, images, config),
     };
-    // A copy of run and diagnosis, and the bytes of the file: those of the diagnosis
-    // once more, because the file is put together of two parts.
-    let saving = (run + diagnosis) + (run + 2 * diagnosis);
-    run + workspaces + diagnosis + 3 * strategies + saving
-}
-
-/// Refuses a net whose training would be aborted later for lack of memory.
-pub(super) fn refuse_without(widths: &[usize], threads: usize) -> Result<(), Failure> {
-    let numbers = params_len(widths).saturating_mul(numbers_per_parameter(widths, threads));
-    let bytes = numbers.saturating_mul(size_of::<f32>());
-    let mut all = Vec::<u8>::new();
-    let reserved = all.try_reserve_exact(bytes);
-    // Without this the compiler may remove the allocation.
-    hint::black_box(&all);
-    reserved.map_err(|_| {
-        Failure::new(format!(
-            "there is not enough memory to train a net {}: it takes at least {} MiB",
-            dashed(widths),
-            grouped((bytes >> 20) as u64)
-        ))
-    })
+    let (kept, start) = bytes_to_monitor(widths);
+    let most = start.max(vector_bytes(widths, SAVING));
+    let training = [run, Workspace::bytes(widths, 1), kept, most];
+    let training = training.into_iter().fold(0, usize::saturating_add);
+    // Before the run, in a workspace of its own and with a net.
+    let choice = Workspace::bytes(widths, threads)
+        .saturating_add(bytes_to_choose_rate(widths))
+        .saturating_add(vector_bytes(widths, 1));
+    // Neither the thread that saves nor those of the workspace have been started.
+    let others = of_threads(threads).saturating_add(PICTURES);
+    require(
+        training.max(choice).saturating_add(others),
+        format_args!("train a net {}", dashed(widths)),
+    )
 }

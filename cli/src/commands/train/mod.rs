@@ -55,9 +55,9 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
     let data = std::path::absolute(&corpus.dir).unwrap_or_else(|_| corpus.dir.clone());
     settings.data = Some(data);
     let mut setup = Setup::new(settings, &corpus, engine)?;
-    memory::refuse_without(&setup.widths, threads)?;
     let workspace = setup.training_workspace(threads)?;
-    let chosen_rate = setup.choose_rate(threads);
+    memory::require_for(&setup, &workspace, threads, reopened.is_some())?;
+    let chosen_rate = setup.choose_rate(threads)?;
     let identity = Identity {
         settings: setup.settings.to_toml().map_err(Failure::new)?,
         data_sha256: corpus.fingerprint.clone(),
@@ -123,7 +123,7 @@ impl Job<'_> {
         self.announce(threads, saved.as_ref())?;
 
         let chosen = self.chosen_rate.map(|chosen| chosen.rate);
-        let mut monitor = Monitor::new(self.setup.workspace(1)).with_chosen_rate(chosen);
+        let mut monitor = Monitor::new(self.setup.workspace(1)?).with_chosen_rate(chosen);
         let resumed_after = saved.as_ref().map(|saved| saved.run.history.len());
         let mut run = match saved {
             Some(saved) => {
