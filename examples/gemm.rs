@@ -14,10 +14,9 @@ fn main() {
     let w = Matrix::from_fn(k, n, |i, j| ((i * 5 + j * 3) % 17) as f32 / 100.0 - 0.08);
     let biases: Vec<f32> = (0..n).map(|j| j as f32 / 100.0 - 0.5).collect();
 
-    let mut packing = Context::packing(1);
     let mut results = vec![];
     for isa in Isa::available() {
-        let mut ctx = Context::new(1, &mut packing).with_isa(isa);
+        let mut ctx = Context::with_threads(2).with_isa(isa);
         let mut c = Matrix::zeros(m, n);
         let start = Instant::now();
         gemm(x.view(), w.view(), Beta::Zero, c.view_mut(), &mut ctx);

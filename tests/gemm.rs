@@ -119,12 +119,24 @@ impl Operand {
 
 /// The fast product of dense operands, continued from `c`.
 fn fast(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: &[f32], threads: usize) -> Vec<f32> {
-    let mut c = c.to_vec();
     let mut packing = Context::packing(threads);
     let ctx = &mut Context::new(threads, &mut packing).with_isa(isa);
-    let target = MatMut::new(&mut c, a.rows(), b.cols());
-    gemm(a, b, Beta::One, target, ctx);
-    c
+    let mut product = || {
+        let mut c = c.to_vec();
+        let target = MatMut::new(&mut c, a.rows(), b.cols());
+        gemm(a, b, Beta::One, target, ctx);
+        c
+    };
+    for _ in 1..products_until_shared(threads) {
+        product();
+    }
+    product()
+}
+
+/// The number of a context's products of which the last is shared out among its threads:
+/// outside a pool, a small one is if it follows another.
+fn products_until_shared(threads: usize) -> usize {
+    if threads == 1 { 1 } else { 2 }
 }
 
 /// The definition's product, continued from `c`.
@@ -507,13 +519,44 @@ fn the_number_of_threads_changes_no_bit() {
             for isa in arms() {
                 let expected = bits(&slow(isa, a.dense(), b, &c));
                 for threads in [1, 2, 3, 4, 8] {
+                    let product = fast(isa, a.stored(), b, &c, threads);
+                    assert_eq!(bits(&product), expected, "{m}×{k}×{n} on {threads}");
                     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
                     let pool = pool.build().unwrap();
                     let product = pool.install(|| fast(isa, a.stored(), b, &c, threads));
-                    assert_eq!(bits(&product), expected, "{m}×{k}×{n} on {threads}");
+                    assert_eq!(
+                        bits(&product),
+                        expected,
+                        "{m}×{k}×{n} in a pool of {threads}"
+                    );
                 }
             }
         }
+    }
+}
+
+/// A small product outside a pool is computed alone if none is before it, a large one on
+/// all threads.
+#[cfg(feature = "rayon")]
+#[test]
+fn a_context_starts_threads_for_a_large_product() {
+    for (k, threads) in [(256, 1), (8192, 2)] {
+        let seen = Mutex::new(std::collections::HashSet::new());
+        let start = std::time::Instant::now();
+        // Each thread waits for the other, so that one does not do the work of both.
+        let epilogue = |_: usize, _: usize, _: &mut [f32]| {
+            seen.lock().unwrap().insert(std::thread::current().id());
+            while seen.lock().unwrap().len() < threads {
+                assert!(start.elapsed().as_secs() < 60, "a thread stays away");
+                std::thread::yield_now();
+            }
+        };
+        let mut packing = Context::packing(2);
+        let a = Matrix::from_fn(64, k, |i, p| (i + p) as f32);
+        let mut c = Matrix::zeros(64, 64);
+        let product = Product::new(a.view(), a.view().t()).epilogue(&epilogue);
+        product.compute(c.view_mut(), &mut Context::new(2, &mut packing));
+        assert_eq!(seen.lock().unwrap().len(), threads, "k = {k}");
     }
 }
 
@@ -743,14 +786,17 @@ fn check_parts(
         if parts.epilogue {
             product = product.epilogue(&epilogue);
         }
-        let mut found = c.clone();
         let mut packing = Context::packing(threads);
         let ctx = &mut Context::new(threads, &mut packing).with_isa(isa);
-        product.compute(MatMut::new(&mut found, m, n), ctx);
-        assert_eq!(bits(&found), bits(&expected), "{} {parts:?}", isa.name());
-        if parts.epilogue {
-            let once = vec![1; m * n];
-            assert_eq!(*seen.lock().unwrap(), once, "calls of the epilogue");
+        for _ in 0..products_until_shared(threads) {
+            let mut found = c.clone();
+            seen.lock().unwrap().fill(0);
+            product.compute(MatMut::new(&mut found, m, n), ctx);
+            assert_eq!(bits(&found), bits(&expected), "{} {parts:?}", isa.name());
+            if parts.epilogue {
+                let once = vec![1; m * n];
+                assert_eq!(*seen.lock().unwrap(), once, "calls of the epilogue");
+            }
         }
     }
 }

@@ -24,12 +24,12 @@ pub(crate) fn compare(comparison: &Comparison, isa: Isa) {
         processor(),
         isa.name(),
         "product,m,k,n,threads,arm,gflops,peak_gflops,share_of_peak,gemm,faer,matrixmultiply,\
-         ndarray,best_peer,ratio\n"
+         ndarray,best_peer,ratio,pool\n"
     );
     println!("{}; {}", processor(), isa.name());
     println!("threads product             m·k·n       GFLOP/s  of peak  best peer           ratio");
-    for threads in [1, 2] {
-        compare_on(threads, &shapes, isa, &mut table);
+    for (threads, is_in_pool) in [(1, true), (2, true), (2, false)] {
+        compare_on(threads, is_in_pool, &shapes, isa, &mut table);
     }
     if with_digits {
         digits(isa, &mut table);
@@ -37,23 +37,34 @@ pub(crate) fn compare(comparison: &Comparison, isa: Isa) {
     comparison.write(&table);
 }
 
-/// Times all contestants on products, and sums up the ratios to the best peer.
-fn compare_on(threads: usize, shapes: &[Shape], isa: Isa, table: &mut String) {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.expect("threads for the pool");
+/// Times all contestants on products, and sums up the ratios to the best peer. They are
+/// called in a pool of as many threads, or outside any pool.
+fn compare_on(threads: usize, is_in_pool: bool, shapes: &[Shape], isa: Isa, table: &mut String) {
+    let pool = is_in_pool.then(|| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.expect("threads for the pool")
+    });
+    if !is_in_pool {
+        println!("Called outside any pool:");
+    }
     let mut ratios: Vec<f64> = Vec::new();
     let mut rng = generator(1, Stream::Weights);
     for &shape in shapes {
         let (a, b) = shape.operands(&mut rng);
         let mut contestants = contestants(shape, (&a, &b), threads, isa);
-        let (peak, speeds) = pool.install(|| {
+        let mut both = || {
             check(shape, (&a, &b), &mut contestants, isa);
             measure(shape, &mut contestants, threads, isa)
-        });
+        };
+        let (peak, speeds) = match &pool {
+            Some(pool) => pool.install(both),
+            None => both(),
+        };
         let names = contestants.iter().map(|(name, _)| *name);
         let figures = Figures {
             shape,
             threads,
+            is_in_pool,
             peak,
             ours: speeds[0],
             peers: names.zip(speeds).skip(1).collect(),
@@ -65,7 +76,7 @@ fn compare_on(threads: usize, shapes: &[Shape], isa: Isa, table: &mut String) {
         let _ = writeln!(table, "{}", figures.csv(isa));
     }
     if !ratios.is_empty() {
-        let summary = summary(threads, &ratios);
+        let summary = summary(threads, is_in_pool, &ratios);
         println!("{summary}");
         let _ = writeln!(table, "# {summary}");
     }
@@ -136,6 +147,7 @@ fn measure(
 struct Figures {
     shape: Shape,
     threads: usize,
+    is_in_pool: bool,
     /// Multiply-adds alone.
     peak: f64,
     ours: f64,
@@ -181,7 +193,7 @@ impl Figures {
             speed.map_or_else(String::new, |(_, speed)| format!("{speed:.2}"))
         };
         format!(
-            "{name},{m},{k},{n},{threads},{},{ours:.2},{peak:.2},{:.4},{},{},{},{},{},{:.4}",
+            "{name},{m},{k},{n},{threads},{},{ours:.2},{peak:.2},{:.4},{},{},{},{},{},{:.4},{}",
             isa.name(),
             ours / peak,
             speed_of("gemm"),
@@ -189,19 +201,25 @@ impl Figures {
             speed_of("matrixmultiply"),
             speed_of("ndarray"),
             self.best().0,
-            self.ratio()
+            self.ratio(),
+            if self.is_in_pool { "yes" } else { "no" }
         )
     }
 }
 
 /// A sentence on the ratios to the best peer.
-fn summary(threads: usize, ratios: &[f64]) -> String {
+fn summary(threads: usize, is_in_pool: bool, ratios: &[f64]) -> String {
     let logs: f64 = ratios.iter().map(|ratio| ratio.ln()).sum();
     let mean = (logs / ratios.len() as f64).exp();
     let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
     format!(
-        "On {threads} thread{}: {mean:.2} times the best peer in the geometric mean \
+        "On {threads} thread{}{}: {mean:.2} times the best peer in the geometric mean \
          without the squares, at least {least:.2}.",
-        if threads == 1 { "" } else { "s" }
+        if threads == 1 { "" } else { "s" },
+        if is_in_pool {
+            ""
+        } else {
+            ", called outside any pool"
+        }
     )
 }

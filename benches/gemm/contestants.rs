@@ -54,9 +54,8 @@ fn handwritten<'a>(
     let Shape { m, n, .. } = shape;
     let (ta, tb) = shape.transposed;
     let (va, vb) = (view(a, ta), view(b, tb));
-    let mut packing = Context::packing(threads);
+    let mut ctx = Context::with_threads(threads).with_isa(isa);
     Box::new(move |c| {
-        let mut ctx = Context::new(threads, &mut packing).with_isa(isa);
         gemm(va, vb, Beta::Zero, MatMut::new(c, m, n), &mut ctx);
     })
 }

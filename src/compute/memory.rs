@@ -1,7 +1,7 @@
 //! Memory whose size a user chooses: counted and checked before it is allocated.
 //!
 //! `alloc` aborts the process where an allocation fails. What depends on a file or on a flag
-//! is therefore counted first, by the constructors that allocate it ([`Buffers`]), and the
+//! is therefore counted first, by the constructors that allocate it (`Buffers`), and the
 //! sum is reserved and released again ([`check_available`]). Then the allocations follow.
 
 use crate::compute::aligned::Aligned;

@@ -3,9 +3,9 @@
 use crate::compute::gemm::images_per_list;
 use crate::compute::isa::Isa;
 use crate::compute::memory::Buffers;
+use crate::compute::thread_team::split_fields;
 use crate::compute::zeros;
 use crate::data::Dataset;
-use crate::step::work::split_fields;
 use alloc::vec::Vec;
 use core::ops::Range;
 

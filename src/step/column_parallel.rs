@@ -15,7 +15,7 @@ use crate::compute::gemm::{Context, Product, Start};
 use crate::compute::isa::Isa;
 use crate::compute::matrix::{MatMut, MatRef};
 use crate::compute::memory::Buffers;
-use crate::compute::thread_team::Team;
+use crate::compute::thread_team::{Team, Work, share_out, split_fields};
 use crate::net::activations_len;
 use crate::net::loss::{LossTarget, softmax_cross_entropy};
 use crate::net::optimizer::Update;
@@ -23,7 +23,6 @@ use crate::step::batch::{BatchView, DoubleBuffer, GatherJob};
 use crate::step::pass::{Accumulate, Layers};
 use crate::step::shard::{Shape, Shard};
 use crate::step::sharded::{Partition, ShardedNet, StepInputs};
-use crate::step::work::{Work, share_out, split_fields};
 use alloc::vec::Vec;
 use core::ops::Range;
 

@@ -7,11 +7,11 @@
 //!
 //! [`Gradients`]: crate::step::gradients::Gradients
 
+use crate::compute::thread_team::{Work, split_fields};
 use crate::compute::vector;
 use crate::step::batch::GatherJob;
 use crate::step::pass::{Accumulate, Layers, Pass};
 use crate::step::scratch::Scratch;
-use crate::step::work::{Work, split_fields};
 
 /// Examples to be passed through the net.
 pub(crate) struct Examples<'a> {

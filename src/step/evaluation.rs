@@ -1,6 +1,6 @@
 //! Passes over examples that change no parameter, and which number of a pass is not finite.
 
-use crate::compute::thread_team::Team;
+use crate::compute::thread_team::{Team, WORK_PER_WOKEN_THREAD};
 use crate::compute::vector;
 use crate::data::Subset;
 use crate::net::defects::Objective;
@@ -8,7 +8,7 @@ use crate::net::metrics::{Confusion, Evaluation};
 use crate::net::{NetRef, Tensor, activations_len};
 use crate::step::loss_sum::LossSum;
 use crate::step::pass::CHUNK;
-use crate::step::workspace::{WORK_PER_WOKEN_THREAD, Workspace};
+use crate::step::workspace::Workspace;
 
 impl Workspace {
     /// The loss and the predictions of `net` on all examples of `data`. Where

@@ -11,6 +11,7 @@
 use crate::compute::gemm::{Context, Product, Start};
 use crate::compute::isa::Isa;
 use crate::compute::matrix::{MatMut, MatRef};
+use crate::compute::thread_team::{Work, split_fields};
 use crate::compute::vector;
 use crate::compute::zeros;
 use crate::net::defects::{self, Defect, Defects};
@@ -18,7 +19,6 @@ use crate::net::layers;
 use crate::net::optimizer::Update;
 use crate::step::pass::unit_blocks;
 use crate::step::scratch::{MIN_UPDATED, Scratch};
-use crate::step::work::{Work, split_fields};
 use core::ops::Range;
 
 /// The chunk that gradients are summed over, after its examples have passed through

@@ -55,7 +55,6 @@ mod scratch;
 mod shard;
 mod sharded;
 mod strategy;
-mod work;
 pub mod workspace;
 
 pub use strategy::{Strategy, StrategyError};

@@ -3,6 +3,7 @@
 use crate::compute::aligned::{Aligned, CACHE_LINE};
 use crate::compute::isa::Isa;
 use crate::compute::memory::Buffers;
+use crate::compute::thread_team::Work;
 use crate::compute::vector;
 use crate::net::activation::Activation;
 use crate::net::defects::Defects;
@@ -13,7 +14,6 @@ use crate::step::batch::BatchView;
 use crate::step::gradients::{GradientInputs, Gradients};
 use crate::step::pass::{Accumulate, Layers, Pass};
 use crate::step::scratch::Scratch;
-use crate::step::work::Work;
 use core::ops::Range;
 
 /// The shape of a net with one hidden layer.

@@ -3,7 +3,7 @@
 use crate::compute::aligned::Aligned;
 use crate::compute::isa::Isa;
 use crate::compute::memory::Buffers;
-use crate::compute::thread_team::{Team, Threads};
+use crate::compute::thread_team::{Team, Threads, WORK_PER_WOKEN_THREAD, share_out};
 use crate::data::Dataset;
 use crate::net::defects::{Defects, Objective};
 use crate::net::loss::LossTarget;
@@ -16,7 +16,6 @@ use crate::step::loss_sum::LossSum;
 use crate::step::pass::{CHUNK, Layers, Pass};
 use crate::step::scratch::Scratch;
 use crate::step::strategy::{Strategy, StrategyError, Workload};
-use crate::step::work::share_out;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -26,10 +25,6 @@ use core::fmt;
 /// difference beyond the noise on a Xeon with AVX-512 (784-30-10, 8 images;
 /// docs/performance.md), since the trial decides.
 const WORK_PER_THREAD: usize = 1 << 17;
-
-/// Multiply-adds for each thread that must be started or woken first, which takes some 50 µs:
-/// as many take 80 µs at 200 GFLOP/s.
-pub(crate) const WORK_PER_WOKEN_THREAD: usize = 1 << 23;
 
 /// The memory that passes over a data set need: allocated once, used by every
 /// step.

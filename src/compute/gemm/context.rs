@@ -2,25 +2,47 @@
 
 use super::params::{BLOCK_A, PACKED_B};
 use crate::compute::isa::Isa;
+#[cfg(feature = "rayon")]
+use crate::compute::thread_team::{Team, Threads, WORK_PER_WOKEN_THREAD};
 #[cfg(feature = "alloc")]
 use alloc::{vec, vec::Vec};
 use core::fmt;
+use core::ops::{Deref, DerefMut};
+#[cfg(feature = "rayon")]
+use std::time::{Duration, Instant};
 
 /// The instruction set, the number of threads and the scratch memory of products.
 ///
-/// [`Context::new`] with memory from [`Context::packing`] is what most callers need:
-/// see the example of [`gemm()`](super::gemm()). One context serves any number of products.
+/// [`Context::with_threads`] is what most callers need, [`Context::new`] those without a
+/// heap. One context serves any number of products: made once, it keeps memory and threads.
+///
+/// ```
+/// use handwritten::{Beta, Context, Matrix, gemm};
+///
+/// let mut ctx = Context::with_threads(2);
+/// let a = Matrix::from_fn(2, 3, |i, p| (i + p) as f32);
+/// let mut c = Matrix::zeros(2, 2);
+/// gemm(a.view(), a.view().t(), Beta::Zero, c.view_mut(), &mut ctx);
+/// assert_eq!(c.view().as_slice(), [5.0, 8.0, 8.0, 14.0]);
+/// ```
 pub struct Context<'a> {
     pub(super) isa: Isa,
     pub(super) threads: usize,
-    pub(super) packing: &'a mut [f32],
+    pub(super) packing: Packing<'a>,
+    #[cfg(feature = "rayon")]
+    pub(super) helpers: Helpers,
 }
 
 impl<'a> Context<'a> {
     /// A context for the fastest instruction set of this machine and at most `threads`
-    /// threads of the current rayon pool (without the feature `rayon`, one thread).
-    /// Neither the number of threads nor what `packing` holds changes a bit of any
-    /// product.
+    /// threads (without the feature `rayon`, one thread). Neither their number nor what
+    /// `packing` holds changes a bit of any product.
+    ///
+    /// In a pool of rayon, products are shared out among its threads. Elsewhere the caller
+    /// and threads of the context compute them. Those start with the first product that is
+    /// large enough, or the second of two that follow one another; they wait for the next
+    /// one some milliseconds awake, then asleep, and end when the context is dropped. Where
+    /// they cannot be started, the caller computes all.
     ///
     /// # Panics
     /// Panics if `threads` is 0, or if `packing` is shorter than
@@ -33,10 +55,26 @@ impl<'a> Context<'a> {
             packing.len(),
             Self::packing_len(threads)
         );
+        Self::of(threads, Packing::Borrowed(packing))
+    }
+
+    /// A context as [`Context::new`] makes, with memory of its own.
+    ///
+    /// # Panics
+    /// Panics if `threads` is 0, or if the memory's length does not fit `usize`.
+    #[cfg(feature = "alloc")]
+    pub fn with_threads(threads: usize) -> Context<'static> {
+        assert!(threads > 0, "a product on no thread");
+        Context::of(threads, Packing::Owned(Self::packing(threads)))
+    }
+
+    fn of(threads: usize, packing: Packing<'a>) -> Self {
         Self {
             isa: Isa::detect(),
             threads,
             packing,
+            #[cfg(feature = "rayon")]
+            helpers: Helpers::default(),
         }
     }
 
@@ -74,6 +112,37 @@ impl<'a> Context<'a> {
     }
 }
 
+/// Memory to pack into.
+pub(super) enum Packing<'a> {
+    Borrowed(&'a mut [f32]),
+    #[cfg(feature = "alloc")]
+    Owned(Vec<f32>),
+}
+
+impl Deref for Packing<'_> {
+    type Target = [f32];
+
+    #[inline]
+    fn deref(&self) -> &[f32] {
+        match self {
+            Self::Borrowed(memory) => memory,
+            #[cfg(feature = "alloc")]
+            Self::Owned(memory) => memory,
+        }
+    }
+}
+
+impl DerefMut for Packing<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [f32] {
+        match self {
+            Self::Borrowed(memory) => memory,
+            #[cfg(feature = "alloc")]
+            Self::Owned(memory) => memory,
+        }
+    }
+}
+
 impl fmt::Debug for Context<'_> {
     /// Prints everything but the scratch memory.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,5 +150,38 @@ impl fmt::Debug for Context<'_> {
             .field("isa", &self.isa)
             .field("threads", &self.threads)
             .finish_non_exhaustive()
+    }
+}
+
+/// Products that follow one another within this time are worth waking threads for.
+#[cfg(feature = "rayon")]
+const IN_A_ROW: Duration = Duration::from_millis(1);
+
+/// The threads of a context beside the caller's.
+#[cfg(feature = "rayon")]
+#[derive(Default)]
+pub(super) struct Helpers {
+    /// None until a product needs them: contexts for one thread are made for every step.
+    threads: Option<Threads>,
+    /// When the caller last computed a product alone, because no other thread was awake.
+    alone: Option<Instant>,
+}
+
+#[cfg(feature = "rayon")]
+impl Helpers {
+    /// A team of `threads` threads for a product of so many multiply-adds; none where the
+    /// product would be done before the threads have woken or started, and did not follow
+    /// another one.
+    pub(super) fn team(&mut self, threads: usize, multiply_adds: usize) -> Option<Team<'_>> {
+        let is_small = multiply_adds / threads < WORK_PER_WOKEN_THREAD;
+        let are_awake = |own: &Threads| own.are_awake(threads);
+        if is_small && !self.threads.as_ref().is_some_and(are_awake) {
+            let now = Instant::now();
+            let before = self.alone.replace(now);
+            if before.is_none_or(|before| now - before > IN_A_ROW) {
+                return None;
+            }
+        }
+        Some(self.threads.get_or_insert_default().team(threads))
     }
 }

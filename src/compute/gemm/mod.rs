@@ -224,9 +224,8 @@ impl<'a> Product<'a> {
             // Inlined: the overhead of the call is measurable for small products.
             Some(lists) => task.sparse_k(lists, c, kernel),
             #[cfg(feature = "rayon")]
-            None => threads::parallel(&task, c, kernel, ctx.threads, ctx.packing),
-            #[cfg(not(feature = "rayon"))]
-            None => task.compute(c, kernel, ctx.packing),
+            None if ctx.threads > 1 => threads::compute(task, c, kernel, ctx),
+            None => task.compute(c, kernel, &mut ctx.packing),
         }
     }
 }

@@ -6,61 +6,99 @@ use super::kernel::MicroKernel;
 use super::params::SERIAL_BELOW;
 use super::{Context, Start};
 use crate::compute::matrix::MatMut;
+use crate::compute::thread_team::{Work, share_out};
 use core::ops::Range;
 
-/// Splits a task among `threads` threads of the rayon pool for as long as it has at
-/// least [`SERIAL_BELOW`] multiply-adds (a task of one row, half of that), and
-/// computes it into `c`.
-pub(super) fn parallel(
-    task: &Task<'_>,
-    c: MatMut<'_>,
-    kernel: MicroKernel,
-    threads: usize,
-    packing: &mut [f32],
-) {
-    let is_row = task.a.rows() == 1;
-    if threads > 1 && task.multiply_adds() >= SERIAL_BELOW >> u8::from(is_row) {
-        let left = threads / 2;
-        let (packing, rest) = packing.split_at_mut(Context::packing_len(left));
-        let split = if is_row {
-            split_columns(task, c, (left, threads), kernel)
-        } else {
-            split_rows(task, c, (left, threads), kernel)
-        };
-        match split {
-            Ok([(one, c), (other, d)]) => {
-                rayon::join(
-                    || parallel(&one, c, kernel, left, packing),
-                    || parallel(&other, d, kernel, threads - left, rest),
-                );
-            }
-            Err(c) => task.compute(c, kernel, packing),
+/// Computes a task into `c`, on as many of the context's threads as it is worth.
+pub(super) fn compute(task: Task<'_>, c: MatMut<'_>, kernel: MicroKernel, ctx: &mut Context<'_>) {
+    let pieces = pieces(&task, kernel, ctx.threads);
+    let Context {
+        packing, helpers, ..
+    } = ctx;
+    let part = Part {
+        task,
+        c,
+        kernel,
+        packing,
+    };
+    if pieces == 1 {
+        part.run();
+    } else if rayon::current_thread_index().is_some() {
+        // The threads of the caller's pool are awake, and as many as it is to have.
+        join(part, pieces);
+    } else {
+        match helpers.team(pieces, task.multiply_adds()) {
+            Some(mut team) => share_out(&mut team, part, pieces),
+            None => part.run(),
         }
-        return;
     }
-    task.compute(c, kernel, packing);
 }
 
-/// Two tasks, each with its part of C, or all of C if it is too small to be split.
-type Split<'t, 'c> = Result<[(Task<'t>, MatMut<'c>); 2], MatMut<'c>>;
-
-/// Splits off the rows of the first `left` of `threads` threads.
-fn split_rows<'t, 'c>(
-    task: &Task<'t>,
-    c: MatMut<'c>,
-    (left, threads): (usize, usize),
-    kernel: MicroKernel,
-) -> Split<'t, 'c> {
-    let (m, k) = (task.a.rows(), task.a.cols());
-    // Where vectors lie along the columns of C, fewer rows fill fewer lanes.
-    let least = match task.is_narrow(kernel) {
-        true => 4 * kernel.lanes(),
-        false => 2,
+/// The number of threads, at most `threads`, that a task is worth: each has at least half of
+/// [`SERIAL_BELOW`] multiply-adds, some rows or, of a single row, some columns.
+fn pieces(task: &Task<'_>, kernel: MicroKernel, threads: usize) -> usize {
+    let (m, n) = (task.a.rows(), task.b.cols());
+    let (serial_below, most) = match m {
+        1 => (SERIAL_BELOW / 2, n / kernel.lanes()),
+        // Where vectors lie along the columns of C, fewer rows fill fewer lanes.
+        _ if task.is_narrow(kernel) => (SERIAL_BELOW, m / (2 * kernel.lanes())),
+        _ => (SERIAL_BELOW, m),
     };
-    if m < least {
-        return Err(c);
+    let worth = task.multiply_adds() / (serial_below / 2);
+    threads.min(worth).min(most).max(1)
+}
+
+/// Computes a part in `pieces` on the threads of the rayon pool that this is called in.
+fn join(part: Part<'_>, pieces: usize) {
+    if pieces == 1 {
+        return part.run();
     }
-    let above = (m * left).div_ceil(threads);
+    let left = pieces / 2;
+    let (one, other) = part.split(left, pieces);
+    rayon::join(|| join(one, left), || join(other, pieces - left));
+}
+
+/// A part of a product.
+struct Part<'a> {
+    task: Task<'a>,
+    c: MatMut<'a>,
+    kernel: MicroKernel,
+    /// [`Context::packing_len`] elements for each piece.
+    packing: &'a mut [f32],
+}
+
+impl Work for Part<'_> {
+    fn split(self, left: usize, pieces: usize) -> (Self, Self) {
+        let packing = self.packing.split_at_mut(Context::packing_len(left));
+        let ((one, c), (other, d)) = match self.task.a.rows() {
+            1 => {
+                let vectors = self.c.cols().div_ceil(self.kernel.lanes());
+                let cut = (vectors * left).div_ceil(pieces) * self.kernel.lanes();
+                split_columns(&self.task, self.c, cut)
+            }
+            m => split_rows(&self.task, self.c, (m * left).div_ceil(pieces)),
+        };
+        let kernel = self.kernel;
+        let part = |task, c, packing| Self {
+            task,
+            c,
+            kernel,
+            packing,
+        };
+        (part(one, c, packing.0), part(other, d, packing.1))
+    }
+
+    fn run(self) {
+        self.task.compute(self.c, self.kernel, self.packing);
+    }
+}
+
+/// Two tasks, each with its part of C.
+type Split<'t, 'c> = ((Task<'t>, MatMut<'c>), (Task<'t>, MatMut<'c>));
+
+/// Splits off the first `above` rows.
+fn split_rows<'t, 'c>(task: &Task<'t>, c: MatMut<'c>, above: usize) -> Split<'t, 'c> {
+    let (m, k) = (task.a.rows(), task.a.cols());
     let (top, bottom) = c.split_rows(above);
     let upper = Task {
         a: task.a.block(0..above, 0..k),
@@ -71,23 +109,13 @@ fn split_rows<'t, 'c>(
         first_row: task.first_row + above,
         ..*task
     };
-    Ok([(upper, top), (lower, bottom)])
+    ((upper, top), (lower, bottom))
 }
 
-/// Splits off the columns of the first `left` of `threads` threads, whole vectors, of
-/// a task of one row.
-fn split_columns<'t, 'c>(
-    task: &Task<'t>,
-    c: MatMut<'c>,
-    (left, threads): (usize, usize),
-    kernel: MicroKernel,
-) -> Split<'t, 'c> {
+/// Splits off the first `cut` columns of a task of one row.
+fn split_columns<'t, 'c>(task: &Task<'t>, c: MatMut<'c>, cut: usize) -> Split<'t, 'c> {
     let n = c.cols();
-    let cut = (n * left / threads).next_multiple_of(kernel.lanes());
-    if cut == 0 || cut >= n {
-        return Err(c);
-    }
-    let (one, other) = c.split_row(cut);
+    let (left, right) = c.split_row(cut);
     let part = |columns: Range<usize>| Task {
         b: task.b.block(0..task.b.rows(), columns.clone()),
         start: match task.start {
@@ -97,5 +125,5 @@ fn split_columns<'t, 'c>(
         first_column: task.first_column + columns.start,
         ..*task
     };
-    Ok([(part(0..cut), one), (part(cut..n), other)])
+    ((part(0..cut), left), (part(cut..n), right))
 }

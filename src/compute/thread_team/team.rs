@@ -181,6 +181,12 @@ impl Shared {
         self.asleep.fetch_and(!bit, Ordering::Relaxed);
     }
 
+    /// Whether one of the first `others` threads sleeps.
+    pub(super) fn has_sleepers(&self, others: usize) -> bool {
+        let numbers = ((1 << others) - 1) << 1;
+        self.asleep.load(Ordering::Relaxed) & numbers != 0
+    }
+
     /// Makes the threads return from [`Shared::wait`], those that sleep as soon as they
     /// are woken.
     pub(super) fn end(&self) {

@@ -40,6 +40,12 @@ impl Threads {
         Team::new(&self.shared, &self.handles[..others])
     }
 
+    /// Whether all threads of a team of `threads` have started and poll for work.
+    pub(crate) fn are_awake(&self, threads: usize) -> bool {
+        let others = Self::available(threads) - 1;
+        others <= self.handles.len() && !self.shared.has_sleepers(others)
+    }
+
     /// What the threads share, which they own together with this.
     #[cfg(test)]
     pub(super) fn shared(&self) -> std::sync::Weak<Shared> {

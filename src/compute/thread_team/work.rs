@@ -1,8 +1,8 @@
 //! Work that several threads share out among themselves.
 
-use crate::compute::thread_team::Team;
+use super::Team;
 #[cfg(feature = "rayon")]
-use crate::compute::thread_team::{MAX_PIECES, locked};
+use super::{MAX_PIECES, locked};
 #[cfg(feature = "rayon")]
 use std::sync::Mutex;
 
