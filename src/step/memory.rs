@@ -14,6 +14,8 @@ impl Workspace {
     /// # Panics
     /// Panics if `threads` is 0, or if the widths are not as [`NetRef::new`] wants
     /// them.
+    ///
+    /// [`NetRef::new`]: crate::net::NetRef::new
     pub fn try_new(widths: &[usize], threads: usize) -> Result<Self, OutOfMemoryError> {
         check_available(Self::bytes(widths, threads))?;
         Ok(Self::new(widths, threads))
@@ -25,6 +27,8 @@ impl Workspace {
     /// # Panics
     /// Panics if `threads` is 0, or if the widths are not as [`NetRef::new`] wants
     /// them.
+    ///
+    /// [`NetRef::new`]: crate::net::NetRef::new
     pub fn bytes(widths: &[usize], threads: usize) -> usize {
         assert_widths(widths);
         match can_be_counted(widths) {
