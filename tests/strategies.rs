@@ -99,6 +99,35 @@ fn epochs(data: &Dataset, config: &Config) -> Vec<Vec<Vec<u32>>> {
     (0..config.epochs).map(epoch).collect()
 }
 
+/// A step of the definition that can be followed by hand: Z1 = 1·1 + ½·2 − 1 = 1 = A, both
+/// logits are 0, so dZ2 = (−½, ½) and dZ1 = −½·1 + ½·(−1) = −1.
+#[test]
+fn a_step_known_by_hand() {
+    let mut reference = Reference {
+        widths: vec![2, 1, 2],
+        activation: Activation::Relu,
+        params: vec![1.0, 2.0, -1.0, 1.0, -1.0, -1.0, 1.0],
+        velocity: vec![0.0; 7],
+        is_fused: true,
+    };
+    let update = Update {
+        rule: Momentum {
+            momentum: 0.0,
+            nesterov: false,
+            weight_decay: 0.0,
+        },
+        learning_rate: 0.5,
+        reduction: Reduction::Mean,
+        label_smoothing: 0.0,
+    };
+    let loss = reference.step(&[1.0, 0.5], &[0], &update);
+    assert_eq!(loss as f32, std::f32::consts::LN_2);
+    assert_eq!(
+        reference.params,
+        [1.5, 2.25, -0.5, 1.25, -1.25, -0.75, 0.75]
+    );
+}
+
 /// Training by the definition of a step, in plain loops.
 fn defined(start: &Net, data: &Dataset, config: &Config, is_fused: bool) -> Bits {
     let net = start.view();

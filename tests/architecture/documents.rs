@@ -409,7 +409,7 @@ fn defined_flags(source: &str) -> BTreeSet<String> {
 }
 
 /// Flags of cargo and of the example `learning_rates`.
-const FOREIGN_FLAGS: [&str; 14] = [
+const FOREIGN_FLAGS: [&str; 15] = [
     "all",
     "all-targets",
     "batches",
@@ -420,6 +420,7 @@ const FOREIGN_FLAGS: [&str; 14] = [
     "lib",
     "locked",
     "no-default-features",
+    "no-trace-compares",
     "path",
     "release",
     "test",

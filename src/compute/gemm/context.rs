@@ -153,7 +153,8 @@ impl fmt::Debug for Context<'_> {
     }
 }
 
-/// Products that follow one another within this time are worth waking threads for.
+/// Products that follow one another within this time are worth waking threads for: twenty
+/// times as long as it takes. Threads that have worked stay awake for longer than that.
 #[cfg(feature = "rayon")]
 const IN_A_ROW: Duration = Duration::from_millis(1);
 
@@ -161,27 +162,58 @@ const IN_A_ROW: Duration = Duration::from_millis(1);
 #[cfg(feature = "rayon")]
 #[derive(Default)]
 pub(super) struct Helpers {
-    /// None until a product needs them: contexts for one thread are made for every step.
+    /// None until a product needs them: a context for one thread, of which a step makes
+    /// several, is to allocate nothing.
     threads: Option<Threads>,
-    /// When the caller last computed a product alone, because no other thread was awake.
-    alone: Option<Instant>,
+    /// When the caller last ended a product that it computed alone because no other thread
+    /// was awake.
+    last_alone: Option<Instant>,
 }
 
 #[cfg(feature = "rayon")]
 impl Helpers {
-    /// A team of `threads` threads for a product of so many multiply-adds; none where the
-    /// product would be done before the threads have woken or started, and did not follow
-    /// another one.
-    pub(super) fn team(&mut self, threads: usize, multiply_adds: usize) -> Option<Team<'_>> {
-        let is_small = multiply_adds / threads < WORK_PER_WOKEN_THREAD;
+    /// Whether `threads` threads are to share a product of so many multiply-adds: if they are
+    /// awake, if it takes longer than to start or wake them, or if it follows another one.
+    pub(super) fn are_worth_calling(&self, threads: usize, multiply_adds: usize) -> bool {
         let are_awake = |own: &Threads| own.are_awake(threads);
-        if is_small && !self.threads.as_ref().is_some_and(are_awake) {
-            let now = Instant::now();
-            let before = self.alone.replace(now);
-            if before.is_none_or(|before| now - before > IN_A_ROW) {
-                return None;
-            }
-        }
-        Some(self.threads.get_or_insert_default().team(threads))
+        multiply_adds / threads >= WORK_PER_WOKEN_THREAD
+            || self.threads.as_ref().is_some_and(are_awake)
+            || self.last_alone.is_some_and(|end| end.elapsed() <= IN_A_ROW)
+    }
+
+    /// A team of `threads` threads.
+    pub(super) fn team(&mut self, threads: usize) -> Team<'_> {
+        self.threads.get_or_insert_default().team(threads)
+    }
+
+    /// Notes that the caller has just computed a product alone.
+    pub(super) fn note_alone(&mut self) {
+        self.last_alone = Some(Instant::now());
+    }
+}
+
+#[cfg(all(test, feature = "rayon"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_called_for_large_products_and_for_one_after_another() {
+        let mut helpers = Helpers::default();
+        let small = 2 * WORK_PER_WOKEN_THREAD - 1;
+        assert!(!helpers.are_worth_calling(2, small));
+        assert!(helpers.are_worth_calling(2, small + 1));
+        // The time between the two calls is not in this test's hands.
+        assert!((0..1000).any(|_| {
+            helpers.note_alone();
+            helpers.are_worth_calling(2, small)
+        }));
+        std::thread::sleep(2 * IN_A_ROW);
+        assert!(!helpers.are_worth_calling(2, small));
+        // A thread that has just worked is awake.
+        assert!((0..1000).any(|_| {
+            helpers.team(2).run(2, &|_, _| {});
+            helpers.are_worth_calling(2, small)
+        }));
+        assert!(!helpers.are_worth_calling(3, small));
     }
 }

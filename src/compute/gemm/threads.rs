@@ -26,16 +26,16 @@ pub(super) fn compute(task: Task<'_>, c: MatMut<'_>, kernel: MicroKernel, ctx: &
     } else if rayon::current_thread_index().is_some() {
         // The threads of the caller's pool are awake, and as many as it is to have.
         join(part, pieces);
+    } else if helpers.are_worth_calling(pieces, task.multiply_adds()) {
+        share_out(&mut helpers.team(pieces), part, pieces);
     } else {
-        match helpers.team(pieces, task.multiply_adds()) {
-            Some(mut team) => share_out(&mut team, part, pieces),
-            None => part.run(),
-        }
+        part.run();
+        helpers.note_alone();
     }
 }
 
 /// The number of threads, at most `threads`, that a task is worth: each has at least half of
-/// [`SERIAL_BELOW`] multiply-adds, some rows or, of a single row, some columns.
+/// [`SERIAL_BELOW`] multiply-adds and a row, or of a single row a quarter of it and a vector.
 fn pieces(task: &Task<'_>, kernel: MicroKernel, threads: usize) -> usize {
     let (m, n) = (task.a.rows(), task.b.cols());
     let (serial_below, most) = match m {
@@ -126,4 +126,42 @@ fn split_columns<'t, 'c>(task: &Task<'t>, c: MatMut<'c>, cut: usize) -> Split<'t
         ..*task
     };
     ((part(0..cut), left), (part(cut..n), right))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compute::gemm::Product;
+    use crate::compute::isa::Isa;
+    use crate::compute::matrix::MatRef;
+    use std::vec;
+
+    /// The threads, of up to 8, that an m·k·n product is worth.
+    fn worth(isa: Isa, (m, k, n): (usize, usize, usize)) -> usize {
+        let (a, b) = (vec![0.0; m * k], vec![0.0; k * n]);
+        let product = Product::new(MatRef::new(&a, m, k), MatRef::new(&b, k, n));
+        pieces(&product.0, MicroKernel::of(isa), 8)
+    }
+
+    #[test]
+    fn a_product_is_worth_a_thread_for_each_half_of_the_least_work() {
+        for isa in Isa::available() {
+            let lanes = MicroKernel::of(isa).lanes();
+            // One multiply-add less is worth one thread less.
+            let (m, n) = (64, 64);
+            let k = SERIAL_BELOW / 2 / (m * n);
+            for threads in 2..=8 {
+                assert_eq!(worth(isa, (m, threads * k, n)), threads);
+                assert_eq!(worth(isa, (m, threads * k - 1, n)), threads - 1);
+            }
+            assert_eq!(worth(isa, (m, 9 * k, n)), 8);
+            // No thread is without a row, or of one row without a vector.
+            assert_eq!(worth(isa, (3, SERIAL_BELOW, 4 * lanes)), 3);
+            assert_eq!(worth(isa, (1, SERIAL_BELOW, 3 * lanes)), 3);
+            assert_eq!(worth(isa, (1, SERIAL_BELOW, lanes - 1)), 1);
+            // A single row is worth as many at half of the work.
+            assert_eq!(worth(isa, (1, SERIAL_BELOW / 2 / 128, 128)), 2);
+            assert_eq!(worth(isa, (1, SERIAL_BELOW / 2 / 128 - 1, 128)), 1);
+        }
+    }
 }

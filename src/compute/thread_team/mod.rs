@@ -1,7 +1,7 @@
 //! A team of threads that stays together from step to step, and from product to product.
 //!
 //! A training step hands out work two or three times, some ten microseconds of it each
-//! time, which is as long as it takes to wake a thread. So the threads of a team wait
+//! time, and to wake a thread takes 20 to 60. So the threads of a team wait
 //! awake for a while, then they let others run, and after some milliseconds without
 //! work they sleep until there is some. Nothing depends on them: the thread that hands
 //! out work takes pieces of it too, and all of them where no other thread gets to run,
@@ -28,8 +28,8 @@ pub(crate) use single_thread::{Team, Threads};
 pub(crate) use team::{MAX_PIECES, Team, locked};
 #[cfg(feature = "rayon")]
 pub(crate) use threads::Threads;
-/// Multiply-adds for each thread that must be started or woken first, which takes some 50 µs:
-/// as many take 80 µs at 200 GFLOP/s.
-pub(crate) const WORK_PER_WOKEN_THREAD: usize = 1 << 23;
-
 pub(crate) use work::{Work, share_out, split_fields};
+
+/// Multiply-adds for each thread that must be started or woken first. To wake a thread takes
+/// some 50 µs (20 to 60, docs/performance.md), as many multiply-adds 80 µs at 200 GFLOP/s.
+pub(crate) const WORK_PER_WOKEN_THREAD: usize = 1 << 23;

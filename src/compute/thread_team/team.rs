@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 /// Polls for work before a thread lets others run: some 20 µs, longer than most waits within a
-/// step, of which one of 784-30-10 with 32 images takes 42 µs on one thread (Zen 5). A tenth,
+/// step. A whole step of 784-30-10 with 32 images takes 42 µs on one thread (Zen 5). A tenth,
 /// half and double of it make no difference beyond the noise on a Xeon with AVX-512
 /// (docs/performance.md).
 const SPINS: u32 = 2_000;
