@@ -134,6 +134,11 @@ pub use {
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+/// The code in the page on small machines compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/embedding.md")]
+struct EmbeddingPage;
+
 /// The code in the page for library users compiles and runs.
 #[cfg(all(doctest, feature = "model", feature = "rayon"))]
 #[doc = include_str!("../docs/library.md")]
