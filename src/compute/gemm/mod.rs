@@ -69,7 +69,7 @@ pub use start::{Beta, Epilogue, Start};
 /// less. The best number depends on the rows and columns of C that fit the registers.
 #[doc(hidden)]
 pub fn images_per_list(isa: Isa) -> usize {
-    MicroKernel::of(isa).images_per_list()
+    MicroKernel::of(isa).rows_per_list()
 }
 
 /// The maximum of [`images_per_list`] over all instruction sets.

@@ -4,7 +4,7 @@
 //! L2 while all panels pass by. That pays where vectors are short and L2 is small.
 
 use super::{Piece, Task};
-use crate::compute::gemm::kernel::{Column, MicroKernel, Panel, Strided};
+use crate::compute::gemm::kernel::{MicroKernel, Panel, Strided, TileColumn};
 use crate::compute::gemm::packing;
 use crate::compute::gemm::params::*;
 use crate::compute::gemm::ranges::{Even, Fixed};
@@ -124,7 +124,7 @@ impl Task<'_> {
                         (in_b, Panel::Pack { panel, next })
                     }
                 };
-                let tiles = Column {
+                let tiles = TileColumn {
                     count,
                     rows,
                     columns,

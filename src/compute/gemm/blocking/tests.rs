@@ -107,7 +107,7 @@ fn the_kernel_is_that_of_the_instruction_set() {
             other => panic!("no kernel is known of {other}"),
         };
         assert_eq!(kernel.lanes(), lanes, "{}", isa.name());
-        let size = (lanes, kernel.images_per_list(), kernel.max_rows());
+        let size = (lanes, kernel.rows_per_list(), kernel.max_rows());
         sizes.push((size, kernel.max_columns(kernel.max_rows())));
     }
     let count = sizes.len();

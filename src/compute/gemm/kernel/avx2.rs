@@ -40,7 +40,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         3: 1 2 3 4;
         4: 1 2;
     },
-    images_per_list: 3,
+    rows_per_list: 3,
     transpose: transpose::block,
     narrow: &[],
 };

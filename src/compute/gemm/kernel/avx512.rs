@@ -46,7 +46,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         5: 1 2 3 4;
         6: 1 2 3 4;
     },
-    images_per_list: 6,
+    rows_per_list: 6,
     transpose: transpose::block,
     narrow: &narrow::PRODUCTS,
 };

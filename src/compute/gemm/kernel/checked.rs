@@ -2,7 +2,7 @@
 //! slices, and then calls a function of the kernel's table.
 
 use super::dense::DenseTiles;
-use super::operands::{Column, Panel, RawTiles, SparseTiles, Strided, Tiles};
+use super::operands::{Panel, RawTiles, SparseTiles, Strided, TileColumn, Tiles};
 use super::{MicroKernel, narrow, transpose};
 use crate::compute::gemm::params::LONG_B;
 use crate::compute::gemm::ranges::Even;
@@ -29,7 +29,13 @@ impl MicroKernel {
     /// # Panics
     /// Panics if the kernel has no panels, no tile of that size, or if an operand
     /// reaches beyond its slice.
-    pub(crate) fn column(self, tiles: &Column<'_>, panel: Panel<'_>, c: &mut [f32], c_row: usize) {
+    pub(crate) fn column(
+        self,
+        tiles: &TileColumn<'_>,
+        panel: Panel<'_>,
+        c: &mut [f32],
+        c_row: usize,
+    ) {
         let lanes = self.0.lanes;
         let vectors = tiles.columns.div_ceil(lanes);
         let (compute, pack) = self.0.panels[tiles.rows - 1][vectors - 1];
@@ -37,15 +43,13 @@ impl MicroKernel {
         let Panel::Pack { panel, next } = panel else {
             return DenseTiles::column(tiles, (lanes, true), (c, c_row), &[], compute);
         };
-        let first = Column { count: 1, ..*tiles };
+        let first = TileColumn { count: 1, ..*tiles };
         DenseTiles::column(&first, (lanes, false), (&mut *c, c_row), next, |first| {
-            // SAFETY: `MicroKernel::of` takes an `Isa`, which proves that the machine has
-            // the instructions.
-            unsafe { pack(first, panel) };
+            self.call(pack, (first, panel));
         });
         if tiles.count > 1 {
             let a = tiles.a;
-            let below = Column {
+            let below = TileColumn {
                 count: tiles.count - 1,
                 a: Strided {
                     data: &a.data[tiles.rows * a.row_stride..],
@@ -160,8 +164,8 @@ impl MicroKernel {
         fetch: bool,
     ) {
         let function = self.0.narrow[b.cols() - 1];
-        let mut operands = narrow::Operands::new(a, b, start, c, fetch);
-        self.call(function, narrow::Product::new(&mut operands));
+        let mut operands = narrow::NarrowOperands::new(a, b, start, c, fetch);
+        self.call(function, narrow::NarrowProduct::new(&mut operands));
     }
 
     /// Transposes a block of `rows × columns` elements, neither more than the vector has

@@ -1,6 +1,6 @@
 //! The operands of tiles of all k-indices, whose bounds are asserted when they are made.
 
-use super::operands::{Column, RawTiles, Tiles};
+use super::operands::{RawTiles, TileColumn, Tiles};
 use super::views::{Steps, Tile};
 use core::marker::PhantomData;
 
@@ -140,13 +140,13 @@ impl<'t> DenseTiles<'t> {
     /// # Panics
     /// Panics if an operand reaches beyond its slice.
     pub(super) fn column(
-        tiles: &Column<'_>,
+        tiles: &TileColumn<'_>,
         (lanes, whole_b): (usize, bool),
         (c, c_row): (&mut [f32], usize),
         next: &[f32],
         compute: impl FnOnce(DenseTiles<'_>),
     ) {
-        let Column {
+        let TileColumn {
             count,
             rows,
             columns,

@@ -7,21 +7,34 @@
 //! here.
 //!
 //! # Where `unsafe` is
-//! The functions of the table are safe code, except those of listed k-indices. Calling them
-//! is `unsafe` for one reason: the machine must have the instructions, which an `Isa` proves.
-//! All else is held by the types of their operands, whose constructors assert that they lie
-//! inside their slices:
+//! Calling a function of the table requires that the machine has the instructions, which an
+//! `Isa` proves. All but those of listed k-indices ([`Kernel::sparse`]) require nothing else
+//! and are safe code: the types of their operands hold the rest, since their constructors
+//! assert that the operands lie inside their slices. A [`ComputeSparse`] function takes
+//! pointers, so its caller, `checked.rs`, must also have asserted their bounds.
 //!
 //! | operands | asserted in | seen as |
 //! |---|---|---|
 //! | [`DenseTiles`], all k-indices | `dense.rs` | rows, columns and tiles of `views.rs` |
-//! | [`narrow::Product`], few columns | `narrow.rs` | arrays and rows |
+//! | [`narrow::NarrowProduct`], few columns | `narrow.rs` | arrays and rows |
 //! | [`transpose::Block`] | `transpose.rs` | rows |
 //! | [`RawTiles`] and lists of k-indices | `checked.rs` | pointers; `sparse.rs` is `unsafe` |
 //!
 //! These views read through pointers, since a slice at each k-index would be compared with
 //! its bounds. The files of the instruction sets take arrays and slices, and are `unsafe`
 //! where an intrinsic loads or stores through a pointer.
+//!
+//! # Types of tiles
+//!
+//! | type | file | what it describes | made by |
+//! |---|---|---|---|
+//! | [`Tiles`] | `operands.rs` | a row of tiles, side by side: slices and strides | the loops over blocks |
+//! | [`TileColumn`] | `operands.rs` | a column of tiles, one below the other: slices and strides | the loops over blocks |
+//! | [`SparseTiles`] | `operands.rs` | tiles of listed k-indices: slices, strides and lists | the loops over blocks |
+//! | [`RawTiles`] | `operands.rs` | tiles of one size: pointers and strides, nothing asserted | `dense.rs`, `checked.rs` |
+//! | [`DenseTiles`] | `dense.rs` | [`RawTiles`] whose bounds are asserted | [`Tiles`] or [`TileColumn`] |
+//! | `SizedTiles` | `dense.rs` | [`DenseTiles`] whose size is known to the compiler | the function of the table |
+//! | `Tile` | `views.rs` | one tile of C and its start | `SizedTiles`, or a loop over a list |
 //!
 //! # A tile
 //! A tile is R rows and V vectors of C, all in registers. It computes
@@ -60,6 +73,12 @@
 //! *k = 0*: A and B are not read and need not be there; C becomes the start.
 //!
 //! *Prefetch hints*: `ahead` is fetched, not read. It may point anywhere.
+//!
+//! Narrow products and transposes have operands of their own. A narrow product follows the
+//! rules of the start, of aliasing and of k = 0 above; its N columns are part of the function,
+//! and in place of rows of A beyond the last the last is read, whose sums are thrown away. A
+//! block to transpose has no k, at least one element and any size up to the vector's; `to`
+//! does not overlap `from`, and nothing beyond either is read or written.
 //!
 //! # Partial vectors
 //! Of the last vector of each tile only the first `lanes` are inside the matrices, of the
@@ -121,7 +140,7 @@ use super::SparseK;
 use crate::compute::isa::{InstructionSet, Isa};
 use dense::DenseTiles;
 use operands::RawTiles;
-pub(super) use operands::{Ahead, Column, Panel, SparseTiles, Strided, Tiles};
+pub(super) use operands::{Ahead, Panel, SparseTiles, Strided, TileColumn, Tiles};
 
 /// Maximum number of rows of a tile of any kernel.
 pub(super) const MAX_ROWS: usize = 14;
@@ -137,7 +156,7 @@ type ComputeTiles = unsafe fn(DenseTiles<'_>);
 ///
 /// # Safety
 /// As for [`ComputeTiles`].
-type PackingTile = unsafe fn(DenseTiles<'_>, &mut [f32]);
+type PackingTile = unsafe fn((DenseTiles<'_>, &mut [f32]));
 
 /// Computes tiles of listed k-indices: a row of tiles for each list, one below the other.
 /// All tiles are as wide as the last one.
@@ -161,13 +180,13 @@ pub(super) struct Kernel {
     panels: &'static [&'static [(ComputeTiles, PackingTile)]],
     /// Tiles of listed k-indices, indexed as `tiles`.
     sparse: &'static [&'static [ComputeSparse]],
-    /// The number of images that best share a list of k-indices.
-    images_per_list: usize,
+    /// The number of rows of A that best share a list of k-indices.
+    rows_per_list: usize,
     /// Transposes a block of at most `lanes × lanes` elements.
     transpose: unsafe fn(transpose::Block<'_>),
     /// For 1, 2, … columns of C, products of contiguous rows whose vectors are along the
     /// columns of C; empty where registers are too few for it.
-    narrow: &'static [unsafe fn(narrow::Product<'_>)],
+    narrow: &'static [unsafe fn(narrow::NarrowProduct<'_>)],
 }
 
 /// The micro-kernels of an instruction set that this machine has: an [`Isa`] proves it.
@@ -204,9 +223,9 @@ impl MicroKernel {
         self.0.tiles[rows - 1].len() * self.0.lanes
     }
 
-    /// The number of images that best share a list of k-indices.
-    pub(super) fn images_per_list(self) -> usize {
-        self.0.images_per_list
+    /// The number of rows of A that best share a list of k-indices.
+    pub(super) fn rows_per_list(self) -> usize {
+        self.0.rows_per_list
     }
 
     /// Whether there are tiles out of packed panels of B.

@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 pub(super) const ROWS: usize = 32;
 
 /// A product C = A·B whose rows are contiguous, with one row of A or more.
-pub(super) struct Operands<'a> {
+pub(super) struct NarrowOperands<'a> {
     rows: usize,
     k: usize,
     columns: usize,
@@ -26,7 +26,7 @@ pub(super) struct Operands<'a> {
     operands: PhantomData<(&'a [f32], &'a mut [f32])>,
 }
 
-impl<'a> Operands<'a> {
+impl<'a> NarrowOperands<'a> {
     /// The product `a · b` into `c`. `fetch` says whether A is so long that later rows of it
     /// are worth fetching ahead.
     ///
@@ -72,15 +72,15 @@ impl<'a> Operands<'a> {
 /// A product. Its C is borrowed exclusively.
 // A shared reference to the operands in spite of C: the compiler then takes them for
 // constant while C is written.
-pub(super) struct Product<'t> {
-    operands: &'t Operands<'t>,
+pub(super) struct NarrowProduct<'t> {
+    operands: &'t NarrowOperands<'t>,
     c: PhantomData<&'t mut [f32]>,
 }
 
-impl<'t> Product<'t> {
+impl<'t> NarrowProduct<'t> {
     /// The product of operands that stay borrowed.
     #[inline(always)]
-    pub(super) fn new(operands: &'t mut Operands<'_>) -> Self {
+    pub(super) fn new(operands: &'t mut NarrowOperands<'_>) -> Self {
         let c = PhantomData;
         Self { operands, c }
     }
@@ -91,7 +91,7 @@ impl<'t> Product<'t> {
     /// Panics if it has another number of columns.
     #[inline(always)]
     pub(super) fn of_columns<const N: usize>(self) -> Columns<'t, N> {
-        let Operands { columns, .. } = *self.operands;
+        let NarrowOperands { columns, .. } = *self.operands;
         assert!(columns == N, "{columns} columns, not {N}");
         Columns {
             operands: self.operands,
@@ -102,7 +102,7 @@ impl<'t> Product<'t> {
 
 /// A product of `N` columns.
 pub(super) struct Columns<'t, const N: usize> {
-    operands: &'t Operands<'t>,
+    operands: &'t NarrowOperands<'t>,
     /// C is borrowed exclusively.
     c: PhantomData<&'t mut [f32]>,
 }
@@ -123,10 +123,10 @@ impl<'t, const N: usize> Columns<'t, N> {
     /// Row `i` of the start, if there is one.
     #[inline(always)]
     pub(super) fn start(&self, i: usize) -> Option<&[f32; N]> {
-        let Operands {
+        let NarrowOperands {
             start, start_row, ..
         } = *self.operands;
-        // SAFETY: `Operands::new` holds `rows` rows of a start that is not null inside its
+        // SAFETY: `NarrowOperands::new` holds `rows` rows of a start that is not null inside its
         // slice, of `N` columns by `of_columns`, and C, which they may be, is not written
         // while `self` is borrowed.
         (self.has_start() && i < self.operands.rows)
@@ -136,8 +136,8 @@ impl<'t, const N: usize> Columns<'t, N> {
     /// Row `i` of C, if there is one.
     #[inline(always)]
     pub(super) fn c_row(&mut self, i: usize) -> Option<&mut [f32; N]> {
-        let Operands { c, c_row, .. } = *self.operands;
-        // SAFETY: `Operands::new` holds `rows` rows of C inside its slice, of `N` columns by
+        let NarrowOperands { c, c_row, .. } = *self.operands;
+        // SAFETY: `NarrowOperands::new` holds `rows` rows of C inside its slice, of `N` columns by
         // `of_columns`; nothing else refers to C, and `self` is borrowed exclusively.
         (i < self.operands.rows).then(|| unsafe { &mut *c.add(i * c_row).cast() })
     }
@@ -159,14 +159,14 @@ impl<'t, const N: usize> Columns<'t, N> {
 pub(super) struct RowsOfA<'t, const N: usize> {
     /// The first elements.
     rows: [*const f32; ROWS],
-    operands: &'t Operands<'t>,
+    operands: &'t NarrowOperands<'t>,
 }
 
 impl<const N: usize> RowsOfA<'_, N> {
     /// The k-indices one after another.
     #[inline(always)]
-    pub(super) fn steps(&self) -> Steps<'_, N> {
-        Steps {
+    pub(super) fn steps(&self) -> NarrowSteps<'_, N> {
+        NarrowSteps {
             rows: &self.rows,
             next: 0,
             b: self.operands.b,
@@ -176,16 +176,16 @@ impl<const N: usize> RowsOfA<'_, N> {
 }
 
 /// The k-indices of a few rows of A one after another.
-pub(super) struct Steps<'t, const N: usize> {
+pub(super) struct NarrowSteps<'t, const N: usize> {
     rows: &'t [*const f32; ROWS],
     /// The next k-index.
     next: usize,
     /// Its row of B, if there is one.
     b: *const f32,
-    operands: &'t Operands<'t>,
+    operands: &'t NarrowOperands<'t>,
 }
 
-impl<'t, const N: usize> Steps<'t, N> {
+impl<'t, const N: usize> NarrowSteps<'t, N> {
     /// The next `P` k-indices, if there are so many.
     #[inline(always)]
     pub(super) fn step<const P: usize>(&mut self) -> Option<Step<'t, N, P>> {
@@ -212,7 +212,7 @@ pub(super) struct Step<'s, const N: usize, const P: usize> {
     p: usize,
     /// Its row of B.
     b: *const f32,
-    operands: &'s Operands<'s>,
+    operands: &'s NarrowOperands<'s>,
 }
 
 impl<const N: usize, const P: usize> Step<'_, N, P> {
@@ -230,7 +230,7 @@ impl<const N: usize, const P: usize> Step<'_, N, P> {
     /// Panics if `i` is not below [`ROWS`].
     #[inline(always)]
     pub(super) fn of_a(&self, i: usize) -> &[f32; P] {
-        // SAFETY: `Steps::step` makes `p + P ≤ k`, and `Operands::new` holds `k` elements of
+        // SAFETY: `NarrowSteps::step` makes `p + P ≤ k`, and `NarrowOperands::new` holds `k` elements of
         // each row of A inside its slice.
         unsafe { &*self.rows[i].add(self.p).cast() }
     }
@@ -242,7 +242,7 @@ impl<const N: usize, const P: usize> Step<'_, N, P> {
     #[inline(always)]
     pub(super) fn of_b(&self, j: usize) -> &[f32; N] {
         assert!(j < P, "k-index {j} of {P}");
-        // SAFETY: `Steps::step` makes `p + P ≤ k`, `Operands::new` holds `k` rows of B inside
+        // SAFETY: `NarrowSteps::step` makes `p + P ≤ k`, `NarrowOperands::new` holds `k` rows of B inside
         // its slice, and `of_columns` makes them `N` long.
         unsafe { &*self.b.add(j * self.operands.b_row).cast() }
     }

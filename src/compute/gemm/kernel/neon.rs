@@ -4,7 +4,7 @@
 //! k-indices the same. The 8×12 tile of BLIS (`config/cortexa57`) takes 24 too.
 
 use super::sparse::{PREFETCH_DISTANCE, define_sparse, sparse};
-use super::tile::{define_parts, define_tiles, tiles};
+use super::tile::{define_parts, define_parts_by_copy, define_tiles, tiles};
 use super::views::{Column, Row, Steps, Tile};
 use super::{DenseTiles, Kernel, RawTiles, SparseK, transpose};
 use crate::compute::aligned::CACHE_LINE;
@@ -30,7 +30,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         5: 1 2 3 4;
         6: 1 2 3 4;
     },
-    images_per_list: 6,
+    rows_per_list: 6,
     transpose: transpose::plain,
     narrow: &[],
 };
@@ -49,6 +49,10 @@ define_tiles! {
 }
 
 define_sparse! {
+    #[target_feature(enable = "neon")]
+}
+
+define_parts_by_copy! {
     #[target_feature(enable = "neon")]
 }
 
@@ -94,28 +98,4 @@ fn load(from: &[f32; LANES]) -> Vector {
 fn store(to: &mut [f32; LANES], x: Vector) {
     // SAFETY: `to` is a whole vector, at any address of an `f32`.
     unsafe { vst1q_f32(to.as_mut_ptr(), x) }
-}
-
-/// Loads the first lanes of a vector; the others are zero.
-#[inline]
-#[target_feature(enable = "neon")]
-fn load_part(from: &[f32]) -> Vector {
-    if let Some(whole) = from.first_chunk() {
-        return load(whole);
-    }
-    let mut whole = [0.0; LANES];
-    whole[..from.len()].copy_from_slice(from);
-    load(&whole)
-}
-
-/// Stores the first lanes of a vector.
-#[inline]
-#[target_feature(enable = "neon")]
-fn store_part(to: &mut [f32], x: Vector) {
-    if let Some(whole) = to.first_chunk_mut() {
-        return store(whole, x);
-    }
-    let mut whole = [0.0; LANES];
-    store(&mut whole, x);
-    to.copy_from_slice(&whole[..to.len()]);
 }

@@ -35,7 +35,7 @@ pub(crate) struct Tiles<'a> {
 }
 
 /// The operands of a column of tiles, one below the other: some columns of C.
-pub(crate) struct Column<'a> {
+pub(crate) struct TileColumn<'a> {
     /// The number of tiles.
     pub(crate) count: usize,
     /// Rows of each tile.

@@ -27,8 +27,7 @@ macro_rules! define_panels {
         /// one: the next panel is a cache line in each row, which no processor guesses.
         $(#[$attribute])*
         fn packing_tile<const R: usize, const V: usize>(
-            tiles: DenseTiles<'_>,
-            panel: &mut [f32],
+            (tiles, panel): (DenseTiles<'_>, &mut [f32]),
         ) {
             let mut tiles = tiles.of_size::<R, V, LANES, false>();
             let raw = tiles.raw();
@@ -70,7 +69,7 @@ macro_rules! panels {
     ($($rows:literal: $($vectors:literal)+;)+) => {
         &[$(&[$((
             panel_column::<$rows, $vectors> as unsafe fn(DenseTiles<'_>),
-            packing_tile::<$rows, $vectors> as unsafe fn(DenseTiles<'_>, &mut [f32]),
+            packing_tile::<$rows, $vectors> as unsafe fn((DenseTiles<'_>, &mut [f32])),
         )),+]),+]
     };
 }

@@ -6,7 +6,7 @@
 
 use super::panel::{define_panels, panels};
 use super::sparse::{PREFETCH_DISTANCE, define_sparse, sparse};
-use super::tile::{define_parts, define_tiles, tiles};
+use super::tile::{define_parts, define_parts_by_copy, define_tiles, tiles};
 use super::views::{Column, PackingSteps, Row, Steps, Tile};
 use super::{DenseTiles, Kernel, RawTiles, SparseK, transpose};
 use crate::compute::aligned::CACHE_LINE;
@@ -35,7 +35,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         3: 1;
         4: 1;
     },
-    images_per_list: 6,
+    rows_per_list: 6,
     transpose: transpose::plain,
     narrow: &[],
 };
@@ -52,6 +52,8 @@ define_tiles! {}
 define_sparse! {}
 
 define_panels! {}
+
+define_parts_by_copy! {}
 
 /// Zero in each lane.
 #[inline]
@@ -94,26 +96,4 @@ fn load(from: &[f32; LANES]) -> Vector {
 #[inline]
 fn store(to: &mut [f32; LANES], x: Vector) {
     *to = x.to_array();
-}
-
-/// Loads the first lanes of a vector; the others are zero.
-#[inline]
-fn load_part(from: &[f32]) -> Vector {
-    if let Some(whole) = from.first_chunk() {
-        return load(whole);
-    }
-    let mut whole = [0.0; LANES];
-    whole[..from.len()].copy_from_slice(from);
-    load(&whole)
-}
-
-/// Stores the first lanes of a vector.
-#[inline]
-fn store_part(to: &mut [f32], x: Vector) {
-    if let Some(whole) = to.first_chunk_mut() {
-        return store(whole, x);
-    }
-    let mut whole = [0.0; LANES];
-    store(&mut whole, x);
-    to.copy_from_slice(&whole[..to.len()]);
 }

@@ -17,9 +17,9 @@ macro_rules! define_sparse {
         /// tile.
         $(#[$attribute])*
         unsafe fn sparse_rows<const R: usize, const V: usize>(tiles: &RawTiles, lists: SparseK<'_>) {
-            // SAFETY: for each list A, C and a start that is not null have `R` rows in each
-            // tile, B has a row at each listed k-index, nothing else refers to C, and `DIRECT`
-            // equals `is_direct(last_lanes)`.
+            // SAFETY: by `# Safety` of this function the operands have `R` rows for each list
+            // and `V` vectors in each tile, and the `match` makes `DIRECT` what
+            // `is_direct(last_lanes)` is.
             unsafe {
                 match (is_direct(tiles.last_lanes), tiles.ahead_lines > 0) {
                     (true, true) => sparse_tiles::<R, V, true, true>(tiles, lists),
@@ -51,9 +51,9 @@ macro_rules! define_sparse {
             for list in lists.iter() {
                 for tile in 0..tiles.count {
                     let b = tiles.b.wrapping_add(tile * tiles.b_tile_stride);
-                    // SAFETY: C and a start that is not null have `R` rows for this list, of
-                    // `V` vectors in tile `tile`, the last of them `lanes` lanes, and nothing
-                    // else refers to C.
+                    // SAFETY: by `# Safety` of this function C and a start that is not null have
+                    // `R` rows of `V` vectors for each list, and nothing else refers to C; each
+                    // list before this one has moved them on by `R` rows, and `tile < count`.
                     let tile = unsafe { Tile::<R, V, LANES>::new(&tiles, tile) };
                     let mut acc = load_start(&tile);
                     for (at, &p) in list.iter().enumerate() {
@@ -64,10 +64,13 @@ macro_rules! define_sparse {
                         }
                         let a = tiles.a.wrapping_add(p as usize * tiles.a_k_stride);
                         let b = b.wrapping_add(p as usize * tiles.b_k_stride);
-                        // SAFETY: at each listed k-index A has `R` rows.
+                        // SAFETY: by `# Safety` of this function A has the `R` rows of this list
+                        // at each listed k-index, of which `p` is one.
                         let column = unsafe { Column::new(a, tiles.a_row_stride) };
-                        // SAFETY: at each listed k-index B has a row of `V` vectors, the last
-                        // of them `lanes` lanes.
+                        // SAFETY: by `# Safety` of this function B has a row of `V` vectors at
+                        // each listed k-index, the last of `last_lanes` lanes; `lanes` is not
+                        // larger, since `last_lanes` is `LANES` where masks are not free and
+                        // `DIRECT` holds.
                         let row = unsafe { Row::new(b, lanes) };
                         rank_1(&mut acc, column, load_row::<V, DIRECT>(row));
                     }

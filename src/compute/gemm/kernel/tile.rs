@@ -154,6 +154,35 @@ macro_rules! define_parts {
     };
 }
 
+/// Defines `load_part` and `store_part` by copying elements, for registers without masks.
+macro_rules! define_parts_by_copy {
+    ($(#[$attribute:meta])*) => {
+        /// Loads the first lanes of a vector; the others are zero.
+        #[inline]
+        $(#[$attribute])*
+        fn load_part(from: &[f32]) -> Vector {
+            if let Some(whole) = from.first_chunk() {
+                return load(whole);
+            }
+            let mut whole = [0.0; LANES];
+            whole[..from.len()].copy_from_slice(from);
+            load(&whole)
+        }
+
+        /// Stores the first lanes of a vector.
+        #[inline]
+        $(#[$attribute])*
+        fn store_part(to: &mut [f32], x: Vector) {
+            if let Some(whole) = to.first_chunk_mut() {
+                return store(whole, x);
+            }
+            let mut whole = [0.0; LANES];
+            store(&mut whole, x);
+            to.copy_from_slice(&whole[..to.len()]);
+        }
+    };
+}
+
 /// Defines `tile_row`, for [`Kernel::tiles`](super::Kernel::tiles).
 macro_rules! define_tiles {
     ($(#[$attribute:meta])*) => {
@@ -203,4 +232,4 @@ macro_rules! tiles {
     };
 }
 
-pub(super) use {define_parts, define_tiles, tiles};
+pub(super) use {define_parts, define_parts_by_copy, define_tiles, tiles};

@@ -6,11 +6,11 @@
 
 use super::transpose::{transposed, transposed_quarters};
 use super::{LANES, Vector, load, load_part, mul_add, prefetch, splat, store_part, zero};
-use crate::compute::gemm::kernel::narrow::{Columns, Product, ROWS, Step};
+use crate::compute::gemm::kernel::narrow::{Columns, NarrowProduct, ROWS, Step};
 use core::arch::x86_64::*;
 
 /// Functions for products of 1, 2, … columns.
-pub(super) static PRODUCTS: [unsafe fn(Product<'_>); 12] = [
+pub(super) static PRODUCTS: [unsafe fn(NarrowProduct<'_>); 12] = [
     narrow_rows::<1>,
     narrow_rows::<2>,
     narrow_rows::<3>,
@@ -27,7 +27,7 @@ pub(super) static PRODUCTS: [unsafe fn(Product<'_>); 12] = [
 
 /// Computes a product of `N` columns; see [`Kernel::narrow`](super::Kernel::narrow).
 #[target_feature(enable = "avx512f")]
-fn narrow_rows<const N: usize>(product: Product<'_>) {
+fn narrow_rows<const N: usize>(product: NarrowProduct<'_>) {
     let mut product = product.of_columns::<N>();
     for first in (0..product.rows()).step_by(ROWS) {
         // The sums of rows that are not there are not stored.

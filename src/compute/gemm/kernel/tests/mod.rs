@@ -182,7 +182,7 @@ fn check_column(isa: Isa, (count, rows): (usize, usize), k: usize, columns: usiz
             });
         }
     }
-    let tiles = |b, b_row| Column {
+    let tiles = |b, b_row| TileColumn {
         count,
         rows,
         columns,
@@ -410,8 +410,8 @@ fn narrow_products_of_every_width() {
     }
 }
 
-/// A tile of one element and one k-index, in every way to compute one. (Long for the operands of
-/// each.)
+/// A tile of one element and one k-index, in every way to compute one.
+// Long: the operands of each family of functions.
 #[test]
 fn one_link_rounds_as_its_class_says() {
     // (1 + ε)² = 1 + 2ε + ε²: the product alone rounds ε² away.
@@ -456,7 +456,7 @@ fn one_link_rounds_as_its_class_says() {
         kernel.sparse_k(&tiles, &mut c, 1);
         assert_eq!(c, expected, "{}", isa.name());
         if kernel.has_panels() {
-            let tiles = Column {
+            let tiles = TileColumn {
                 count: 1,
                 rows: 1,
                 columns: 1,

@@ -65,7 +65,7 @@ fn short_column(of_a: usize, of_b: usize, of_c: usize, of_panel: usize) {
     let (a, b, mut c) = ([0.0; 2], [0.0; 7], [0.0; 3]);
     let mut panel = vec![0.0; 2 * kernel.lanes()];
     let len = panel.len() - of_panel;
-    let tiles = Column {
+    let tiles = TileColumn {
         count: 1,
         rows: 1,
         columns: 3,
