@@ -2,35 +2,35 @@
 //! so this is the only test of its program.
 
 #![cfg(feature = "rayon")]
-#![allow(unsafe_code)]
 
+#[path = "common/allocator.rs"]
+mod allocator;
+#[path = "common/images.rs"]
+mod images;
+
+use allocator::{Watch, Watched};
 use handwritten::compute::rng::{Stream, generator};
-use handwritten::data::{Dataset, Subset};
+use handwritten::data::Subset;
 use handwritten::training::{Control, StepReport};
 use handwritten::{Activation, Batch, Config, Init, Net, Observer, Workspace, train};
-use std::alloc::{GlobalAlloc, Layout, System};
+use images::images;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 struct Counting;
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: every call is passed unchanged to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+impl Watch for Counting {
+    fn allocate(&self, _: usize) -> bool {
         COUNT.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: GlobalAlloc::alloc requires a layout of non-zero size, which goes on unchanged.
-        unsafe { System.alloc(layout) }
+        true
     }
 
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: `at` comes from `alloc` above, hence from System with this layout.
-        unsafe { System.dealloc(at, layout) }
-    }
+    fn release(&self, _: usize) {}
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Watched<Counting> = Watched(Counting);
 
 /// Number of allocations up to the end of each step.
 struct Counts(Vec<usize>);
@@ -45,9 +45,7 @@ impl Observer for Counts {
 
 #[test]
 fn a_step_allocates_nothing() {
-    let pixels = (0..2000 * 784).map(|i| (i * 31 % 7 / 6 * i % 256) as u8);
-    let labels = (0..2000).map(|i| (i % 10) as u8).collect();
-    let data = Dataset::new(pixels.collect(), 28, 28, labels).unwrap();
+    let data = images(2000);
     let all = Subset::all(&data);
     for widths in [&[784, 64, 10][..], &[784, 40, 30, 10]] {
         for batch in [Batch::Mini(1), Batch::Mini(64), Batch::Mini(300)] {

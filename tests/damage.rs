@@ -2,15 +2,17 @@
 //! clear error, and takes memory in proportion to what arrives.
 
 #![cfg(feature = "std")]
-#![allow(unsafe_code)]
 
+#[path = "common/allocator.rs"]
+mod allocator;
+
+use allocator::{Watch, Watched};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use handwritten::compute::rng::{Stream, generator};
 use handwritten::data::idx::{self, IdxError, Kind};
 use handwritten::files::{ReadError, read_idx};
 use rand_core::Rng;
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 
@@ -24,28 +26,24 @@ thread_local! {
     static LARGEST: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-// SAFETY: a call is passed unchanged to the system's allocator, or null is returned.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if layout.size() > LARGEST.get() {
-            return std::ptr::null_mut();
+impl Watch for Counting {
+    fn allocate(&self, size: usize) -> bool {
+        if size > LARGEST.get() {
+            return false;
         }
-        HELD.set(HELD.get() + layout.size() as isize);
+        HELD.set(HELD.get() + size as isize);
         PEAK.set(PEAK.get().max(HELD.get()));
-        // SAFETY: GlobalAlloc::alloc requires a layout of non-zero size, which goes on unchanged.
-        unsafe { System.alloc(layout) }
+        true
     }
 
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+    fn release(&self, size: usize) {
         // Below 0 if other threads have asked for it.
-        HELD.set(HELD.get() - layout.size() as isize);
-        // SAFETY: `at` comes from `alloc` above, hence from System with this layout.
-        unsafe { System.dealloc(at, layout) }
+        HELD.set(HELD.get() - size as isize);
     }
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Watched<Counting> = Watched(Counting);
 
 /// Maximum number of bytes that a gz decoder holds.
 const DECODER: usize = 128 << 10;

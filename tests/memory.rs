@@ -2,14 +2,19 @@
 //! allocation of the process, so this is the only test of its program.
 
 #![cfg(feature = "rayon")]
-#![allow(unsafe_code)]
 
+#[path = "common/allocator.rs"]
+mod allocator;
+#[path = "common/images.rs"]
+mod images;
+
+use allocator::{Watch, Watched};
 use handwritten::compute::rng::{Stream, generator};
-use handwritten::data::{Dataset, Subset};
+use handwritten::data::Subset;
 use handwritten::training::diagnosis::Monitor;
 use handwritten::training::{TrainingState, choose_rate, memory};
 use handwritten::{Activation, Batch, Config, Init, Net, Observer, Workspace, train};
-use std::alloc::{GlobalAlloc, Layout, System};
+use images::images;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 struct Following;
@@ -18,24 +23,20 @@ struct Following;
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: every call is passed unchanged to the system's allocator.
-unsafe impl GlobalAlloc for Following {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+impl Watch for Following {
+    fn allocate(&self, size: usize) -> bool {
+        let live = LIVE.fetch_add(size, Ordering::Relaxed) + size;
         PEAK.fetch_max(live, Ordering::Relaxed);
-        // SAFETY: GlobalAlloc::alloc requires a layout of non-zero size, which goes on unchanged.
-        unsafe { System.alloc(layout) }
+        true
     }
 
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: `at` comes from `alloc` above, hence from System with this layout.
-        unsafe { System.dealloc(at, layout) }
+    fn release(&self, size: usize) {
+        LIVE.fetch_sub(size, Ordering::Relaxed);
     }
 }
 
 #[global_allocator]
-static ALLOCATOR: Following = Following;
+static ALLOCATOR: Watched<Following> = Watched(Following);
 
 /// The bytes that a call has allocated at its peak, beyond those before it.
 fn peak<R>(call: impl FnOnce() -> R) -> (usize, R) {
@@ -72,9 +73,7 @@ fn assert_counted(what: &str, bytes: usize, counted: usize) {
 
 #[test]
 fn what_is_counted_is_what_is_allocated() {
-    let pixels = (0..1000 * 784).map(|i| (i * 31 % 7 / 6 * i % 256) as u8);
-    let labels = (0..1000).map(|i| (i % 10) as u8).collect();
-    let data = Dataset::new(pixels.collect(), 28, 28, labels).unwrap();
+    let data = images(1000);
     let all = Subset::all(&data);
     for widths in [&[784, 200, 10][..], &[784, 16, 10], &[784, 40, 30, 10]] {
         for batch in [Batch::Mini(64), Batch::Full] {
@@ -108,7 +107,7 @@ fn compare(widths: &[usize], all: &Subset<'_>, batch: Batch, threads: usize) {
     let counted = memory::bytes_to_train(&workspace, all.len(), &config);
     let result = train(&mut net, all, all, &config, &mut workspace, &mut follower);
     result.unwrap();
-    let (kept, start) = memory::bytes_to_monitor(widths);
+    let memory::MonitorBytes { kept, start, .. } = memory::bytes_to_monitor(widths);
     let bytes = PEAK.load(Ordering::Relaxed) - before - kept;
     assert_counted(&named("run"), bytes, counted);
     // The check of the gradient lists the parameters of one tensor, not of all.

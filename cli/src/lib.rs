@@ -45,7 +45,7 @@ pub fn train() -> ExitCode {
 fn start(args: Vec<OsString>) -> ExitCode {
     let result = match args::parse(args) {
         Ok(args::Parsed::Command(command)) => {
-            let ready = memory::prepare().and_then(|()| signals::survive_file_limits());
+            let ready = memory::keep_free_blocks().and_then(|()| signals::survive_file_limits());
             ready.and_then(|()| commands::run(command))
         }
         Ok(args::Parsed::Printed(code)) => return code,

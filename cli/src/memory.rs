@@ -6,7 +6,9 @@
 
 use crate::failure::Failure;
 use crate::output::report::grouped;
+use handwritten::Workspace;
 use handwritten::compute::memory::check_available;
+use handwritten::training::memory::bytes_to_monitor;
 use std::fmt::Display;
 use std::fs;
 use std::{hint, mem, thread};
@@ -15,12 +17,17 @@ use std::{hint, mem, thread};
 /// decoders and encoders.
 const SMALL_THINGS: usize = 8 << 20;
 
-/// Bytes of address space of a thread: its stack, and the pages around it.
+/// Bytes for drawing the results: pixels of a picture, the text of the others, fonts.
+pub(crate) const PICTURES: usize = 32 << 20;
+
+/// Bytes of address space of a thread: its stack, 2 MiB by default in Rust's standard library,
+/// and the pages around it.
 const STACK: usize = (2 << 20) + (1 << 16);
 
 /// Bytes of address space that the allocator of glibc reserves for an instant when a thread
-/// allocates for the first time; it keeps half of them. A thread that does not get them asks
-/// again with each allocation, and may take what another thread needs at that instant.
+/// allocates for the first time: twice its HEAP_MAX_SIZE, 64 MiB on 64-bit systems, of which
+/// it keeps an aligned half. A thread that does not get them asks again with each allocation,
+/// and may take what another thread needs at that instant.
 const ARENA: usize = if cfg!(target_env = "gnu") {
     128 << 20
 } else {
@@ -31,7 +38,8 @@ const ARENA: usize = if cfg!(target_env = "gnu") {
 const BLOCKS: usize = 64;
 const BLOCK: usize = 64 << 10;
 
-/// Maximum number of arenas of glibc for each core; further threads share them.
+/// Maximum number of arenas of glibc for each core, its default of M_ARENA_MAX on 64-bit
+/// systems; further threads share them.
 const ARENAS_PER_CORE: usize = 8;
 
 /// Checks that there is memory for small things, and has the allocator keep some of it. While
@@ -40,7 +48,7 @@ const ARENAS_PER_CORE: usize = 8;
 ///
 /// # Errors
 /// Says that there is not enough memory.
-pub(crate) fn prepare() -> Result<(), Failure> {
+pub(crate) fn keep_free_blocks() -> Result<(), Failure> {
     require(0, "begin")?;
     let block = || hint::black_box(Vec::<u8>::with_capacity(BLOCK));
     let blocks: Vec<Vec<u8>> = (0..BLOCKS).map(|_| block()).collect();
@@ -64,8 +72,18 @@ pub(crate) fn require(bytes: usize, what: impl Display) -> Result<(), Failure> {
     })
 }
 
+/// Bytes of a training with its diagnosis besides net and workspace: the `run` as
+/// `training::memory` counts it, and the monitor with a workspace for one thread. What
+/// the start of the monitor allocates is released before `later` bytes are allocated.
+pub(crate) fn of_monitored_training(widths: &[usize], run: usize, later: usize) -> usize {
+    let monitor = bytes_to_monitor(widths);
+    let most = monitor.start.max(later);
+    let all = [run, Workspace::bytes(widths, 1), monitor.kept, most];
+    all.into_iter().fold(0, usize::saturating_add)
+}
+
 /// Bytes of address space that so many threads take which have not been started.
-pub(crate) fn of_threads(threads: usize) -> usize {
+pub(crate) fn address_space_of_threads(threads: usize) -> usize {
     // Without a limit nobody lacks address space, and there may be less memory.
     let arenas = match has_limit() {
         true => threads.min(ARENAS_PER_CORE * cores()),
@@ -89,6 +107,6 @@ fn cores() -> usize {
 
 /// Has the allocator reserve what it reserves when a thread allocates for the first time, so
 /// that what is found to be available later remains so.
-pub(crate) fn touch() {
+pub(crate) fn reserve_arena() {
     drop(hint::black_box(vec![0_u8; 64]));
 }

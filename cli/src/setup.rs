@@ -15,6 +15,7 @@ use handwritten::files::{self, Corpus};
 use handwritten::training::memory::{bytes_to_choose_rate, vector_bytes};
 use handwritten::training::{ChosenRate, choose_rate};
 use handwritten::{Batch, Isa, Net, Strategy, Workspace};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// Instruction set and strategy from the environment.
@@ -38,17 +39,22 @@ impl Engine {
     }
 
     /// A workspace for nets of these widths, on at most `threads` threads, and room for so
-    /// many vectors of as many numbers as such a net has parameters.
+    /// many vectors of as many numbers as such a net has parameters. `origin` is the flag or
+    /// the file that the widths come from.
     pub(crate) fn workspace(
         self,
         widths: &[usize],
         threads: usize,
         vectors: usize,
+        origin: impl Display,
     ) -> Result<Workspace, Failure> {
         let vectors = vector_bytes(widths, vectors);
-        let others = memory::of_threads(threads - 1).saturating_add(vectors);
+        let others = memory::address_space_of_threads(threads - 1).saturating_add(vectors);
         let bytes = Workspace::bytes(widths, threads).saturating_add(others);
-        memory::require(bytes, format_args!("compute with a net {}", dashed(widths)))?;
+        memory::require(
+            bytes,
+            format_args!("compute with a net {} ({origin})", dashed(widths)),
+        )?;
         Ok(Workspace::new(widths, threads).with_isa(self.isa))
     }
 }
@@ -72,7 +78,7 @@ pub(crate) fn load(folder: Option<&Path>) -> Result<Corpus, Failure> {
     let images = corpus.train.len() + corpus.test.len();
     memory::require(
         images * BYTES_PER_IMAGE,
-        format_args!("split {images} images"),
+        format_args!("split {images} images of {}", folder.display()),
     )?;
     Ok(corpus)
 }
@@ -162,7 +168,13 @@ impl<'a> Setup<'a> {
             return Ok(None);
         }
         let mut workspace = self.workspace(threads)?;
-        memory::require(bytes_to_choose_rate(&self.widths), "choose a learning rate")?;
+        memory::require(
+            bytes_to_choose_rate(&self.widths),
+            format_args!(
+                "choose a learning rate for a net {} (--hidden)",
+                dashed(&self.widths)
+            ),
+        )?;
         let net = self.net();
         let config = &mut self.settings.training;
         let chosen = choose_rate(net.view(), &self.splits.train, config, &mut workspace);
@@ -173,7 +185,7 @@ impl<'a> Setup<'a> {
 
     /// A workspace for the net, on at most `threads` threads, and room for the net.
     pub(crate) fn workspace(&self, threads: usize) -> Result<Workspace, Failure> {
-        self.engine.workspace(&self.widths, threads, 1)
+        self.engine.workspace(&self.widths, threads, 1, "--hidden")
     }
 
     /// The workspace of the training on `threads` threads, with the strategy that the

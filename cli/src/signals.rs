@@ -60,10 +60,10 @@ impl Signals {
             }
             let mut signals = Signals::new(both).map_err(failed)?;
             let shared = own.clone();
-            memory::require(memory::of_threads(1), "begin")?;
+            memory::require(memory::address_space_of_threads(1), "begin")?;
             let (started, has_started) = mpsc::sync_channel(1);
             let exit_at_second_signal = move || {
-                memory::touch();
+                memory::reserve_arena();
                 let _ = started.send(());
                 let mut first = None;
                 for signal in signals.forever() {

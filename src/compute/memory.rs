@@ -75,21 +75,21 @@ impl Buffers {
 
     /// `len` zeros.
     pub(crate) fn zeros<T: Copy + Default>(&mut self, len: usize) -> Vec<T> {
-        vec![T::default(); self.len(len, size_of::<T>())]
+        vec![T::default(); self.count_len(len, size_of::<T>())]
     }
 
     /// No elements yet, with room for `len`.
     pub(crate) fn with_capacity<T>(&mut self, len: usize) -> Vec<T> {
-        Vec::with_capacity(self.len(len, size_of::<T>()))
+        Vec::with_capacity(self.count_len(len, size_of::<T>()))
     }
 
-    /// `len` zeros from a cache line on.
+    /// `len` zeros, aligned to a cache line.
     pub(crate) fn aligned(&mut self, len: usize) -> Aligned {
-        Aligned::zeros(self.len(len, size_of::<f32>()))
+        Aligned::zeros(self.count_len(len, size_of::<f32>()))
     }
 
     /// Counts `len` elements. Returns the number that is to be allocated.
-    fn len(&mut self, len: usize, size: usize) -> usize {
+    fn count_len(&mut self, len: usize, size: usize) -> usize {
         // Whole cache lines.
         let bytes = len.saturating_mul(size).saturating_add(63) & !63;
         self.bytes = self.bytes.saturating_add(bytes);

@@ -38,8 +38,10 @@ impl Workspace {
     }
 }
 
-/// Whether a `usize` can count the bytes of all buffers of a step: none has more elements
-/// than 2¹⁰ for each parameter, since a chunk has 2⁸ examples.
+/// Whether a `usize` can count the bytes of all buffers of a step.
+///
+/// Besides buffers of fixed size none has more elements than 2¹⁰ for each parameter, since a
+/// chunk has 2⁸ examples, and an element has at most 4 bytes: 2¹² = 2¹⁰ · 4 bytes for each.
 fn can_be_counted(widths: &[usize]) -> bool {
     checked_params_len(widths).is_some_and(|len| len <= isize::MAX as usize >> 12)
 }

@@ -63,14 +63,28 @@ pub fn bytes_to_check_gradient(widths: &[usize]) -> usize {
     vector_bytes(widths, 2 + indices)
 }
 
-/// The number of bytes that a [`Monitor`] allocates, besides its workspace: those that it
-/// keeps, and those that it allocates for its start and then releases.
+/// The number of bytes that a [`Monitor`] allocates, besides its workspace.
 ///
 /// [`Monitor`]: crate::training::diagnosis::Monitor
 #[cfg(feature = "std")]
-pub fn bytes_to_monitor(widths: &[usize]) -> (usize, usize) {
-    // The parameters at the last measurement.
-    let kept = vector_bytes(widths, 1);
-    let start = bytes_to_check_gradient(widths).max(bytes_to_choose_rate(widths));
-    (kept, start)
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct MonitorBytes {
+    /// Bytes that the monitor keeps from its start on.
+    pub kept: usize,
+    /// Bytes that it allocates for its start, besides those that it keeps, and then releases.
+    pub start: usize,
+}
+
+/// The number of bytes that a [`Monitor`] of a net with layers of these widths allocates,
+/// besides its workspace.
+///
+/// [`Monitor`]: crate::training::diagnosis::Monitor
+#[cfg(feature = "std")]
+pub fn bytes_to_monitor(widths: &[usize]) -> MonitorBytes {
+    MonitorBytes {
+        // The parameters at the last measurement.
+        kept: vector_bytes(widths, 1),
+        start: bytes_to_check_gradient(widths).max(bytes_to_choose_rate(widths)),
+    }
 }

@@ -26,7 +26,7 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
         ));
         Subset::all(&corpus.test)
     };
-    let mut workspace = engine.workspace(net.widths(), threads, 0)?;
+    let mut workspace = engine.workspace(net.widths(), threads, 0, args.model.display())?;
     let evaluation = workspace.evaluate(net, &test, about.reduction);
     if !evaluation.loss.is_finite() {
         return Err(Failure::new(format!(

@@ -38,7 +38,10 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), Failure> {
     let net = model.net.view();
     // The text, which is built once to be as long, and the rounded weights.
     let numbers = net.params().len();
-    memory::require(numbers * (BYTES_PER_NUMBER + 2), "write the source")?;
+    memory::require(
+        numbers * (BYTES_PER_NUMBER + 2),
+        format_args!("write {}", args.out.display()),
+    )?;
     let mut event = json!({
         "event": "export",
         "file": args.out.display().to_string(),
@@ -48,7 +51,12 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), Failure> {
         None => (source(&model), size_of_val(net.params())),
         Some(Quantize::Int8) => {
             let quantized = Quantized::new(net)?;
-            let cost = Cost::measure(engine, &model, &quantized, args.data.as_deref())?;
+            let cost = Cost::measure(
+                engine,
+                (&model, &args.model),
+                &quantized,
+                args.data.as_deref(),
+            )?;
             event["images"] = json!(cost.images);
             event["correct"] = json!(cost.correct);
             if !args.json {
@@ -81,13 +89,13 @@ struct Cost {
 impl Cost {
     fn measure(
         engine: Engine,
-        model: &Model,
+        (model, file): (&Model, &Path),
         quantized: &Quantized<'_>,
         data: Option<&Path>,
     ) -> Result<Self, Failure> {
         let corpus = setup::load_for(model, data)?;
         let net = model.net.view();
-        let mut workspace = engine.workspace(net.widths(), 1, 0)?;
+        let mut workspace = engine.workspace(net.widths(), 1, 0, file.display())?;
         let all = Subset::all(&corpus.test);
         let evaluation = workspace.evaluate(net, &all, model.metadata.reduction);
         if !evaluation.loss.is_finite() {

@@ -22,7 +22,13 @@ pub(super) fn run(args: GradcheckArgs) -> Result<(), Failure> {
     let setup = Setup::new(settings, &corpus, engine)?;
     let mut workspace = setup.workspace(1)?;
     let bytes = vector_bytes(&setup.widths, 1) + bytes_to_check_gradient(&setup.widths);
-    memory::require(bytes, "check gradients")?;
+    memory::require(
+        bytes,
+        format_args!(
+            "check the gradients of a net {} (--hidden)",
+            dashed(&setup.widths)
+        ),
+    )?;
     let train = &setup.splits.train;
     let batch = &train.indices()[..train.len().min(args.images.get())];
     let checked = check_net(

@@ -16,7 +16,7 @@ use clap::Parser;
 use handwritten::data::Splits;
 use handwritten::files::Corpus;
 use handwritten::training::diagnosis::{Finding, Monitor};
-use handwritten::training::memory::{bytes_to_monitor, vector_bytes};
+use handwritten::training::memory::{bytes_to_train, vector_bytes};
 use handwritten::training::{Control, EpochReport, NonFiniteError, StepReport, TrainingState};
 use handwritten::{Observer, Workspace, train};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -34,9 +34,6 @@ const FILES: [&str; 6] = [
     "tried.svg",
     "runs.csv",
 ];
-
-/// Bytes for drawing the results.
-const PICTURES: usize = 32 << 20;
 
 /// Makes all trainings, prints the report and writes it.
 pub(super) fn run(args: ExplainArgs) -> Result<(), Failure> {
@@ -56,7 +53,7 @@ pub(super) fn run(args: ExplainArgs) -> Result<(), Failure> {
         threads,
     };
     let settings = all_settings(args.seed)?;
-    require_for(&settings, &corpus, threads)?;
+    require_for(&settings, &trainer)?;
     let runs = trainer.train_all(&settings, args.quiet)?;
     if let Some(signal) = signals.caught() {
         let message = format!("stopped by {}: nothing is written", signal.name());
@@ -115,23 +112,25 @@ fn all_settings(seed: u64) -> Result<Vec<(String, Settings)>, Failure> {
 ///
 /// # Errors
 /// Says how much memory they take.
-fn require_for(
-    settings: &[(String, Settings)],
-    corpus: &Corpus,
-    threads: usize,
-) -> Result<(), Failure> {
+fn require_for(settings: &[(String, Settings)], trainer: &Trainer<'_>) -> Result<(), Failure> {
+    let (train, threads) = (&trainer.corpus.train, trainer.threads);
     let mut most = 0;
     for (_, settings) in settings {
-        let widths = settings.widths(corpus.train.features(), corpus.train.classes())?;
-        let (kept, start) = bytes_to_monitor(&widths);
-        // The workspaces of the training and of its diagnosis. The training keeps the net in
-        // one shard: about as much again, and three vectors. The net, the run of it.
-        let training = 3 * Workspace::bytes(&widths, 1) + vector_bytes(&widths, 3 + 1 + 3);
-        most = most.max(training + kept + start);
+        let widths = settings.widths(train.features(), train.classes())?;
+        let workspace = trainer.engine.workspace(&widths, 1, 0, "--hidden")?;
+        let run = bytes_to_train(&workspace, train.len(), &settings.training);
+        let net = vector_bytes(&widths, 1);
+        let training = memory::of_monitored_training(&widths, run, 0)
+            .saturating_add(Workspace::bytes(&widths, 1))
+            .saturating_add(net);
+        most = most.max(training);
     }
     let trainings = threads.saturating_mul(most);
-    let others = memory::of_threads(threads - 1).saturating_add(PICTURES);
-    memory::require(trainings.saturating_add(others), "make the trainings")
+    let others = memory::address_space_of_threads(threads - 1).saturating_add(memory::PICTURES);
+    memory::require(
+        trainings.saturating_add(others),
+        format_args!("make {threads} trainings at a time (--threads)"),
+    )
 }
 
 /// Makes the trainings.

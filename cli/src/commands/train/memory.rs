@@ -1,21 +1,27 @@
 //! Refuses trainings for which there is not enough memory.
 
 use crate::failure::Failure;
-use crate::memory::{of_threads, require};
+use crate::memory::{PICTURES, address_space_of_threads, of_monitored_training, require};
 use crate::output::report::dashed;
 use crate::setup::Setup;
 use handwritten::Workspace;
 use handwritten::training::memory::{
-    bytes_to_choose_rate, bytes_to_monitor, bytes_to_resume, bytes_to_train, vector_bytes,
+    bytes_to_choose_rate, bytes_to_resume, bytes_to_train, vector_bytes,
 };
 
-/// Bytes for drawing the results: pixels of a picture, the text of the others, fonts.
-const PICTURES: usize = 32 << 20;
+/// Vectors of a net in a copy of the run: its net, velocity and best net, and the parameters
+/// that the diagnosis keeps.
+const COPY: usize = 3 + 1;
 
-/// Vectors of a net that are allocated while it is saved. A copy of the run has three and the
-/// state of the diagnosis; this and its part of the file one each, the file all four again.
-/// Another copy may wait until the one before is written.
-const SAVING: usize = (3 + 1) + 1 + 4 + (3 + 1);
+/// Vectors in the part of the file that has the state of the diagnosis.
+const DIAGNOSIS: usize = 1;
+
+/// Vectors in the file: those of a copy.
+const FILE: usize = COPY;
+
+/// Vectors that are allocated while a run is saved. A second copy may wait until the one
+/// before is written.
+const SAVING: usize = COPY + DIAGNOSIS + FILE + COPY;
 
 /// Checks that there is memory for a training with this workspace, which may be that of a run
 /// that has been read.
@@ -34,18 +40,15 @@ pub(super) fn require_for(
         true => bytes_to_resume(workspace, images, config),
         false => bytes_to_train(workspace, images, config),
     };
-    let (kept, start) = bytes_to_monitor(widths);
-    let most = start.max(vector_bytes(widths, SAVING));
-    let training = [run, Workspace::bytes(widths, 1), kept, most];
-    let training = training.into_iter().fold(0, usize::saturating_add);
+    let training = of_monitored_training(widths, run, vector_bytes(widths, SAVING));
     // Before the run, in a workspace of its own and with a net.
     let choice = Workspace::bytes(widths, threads)
         .saturating_add(bytes_to_choose_rate(widths))
         .saturating_add(vector_bytes(widths, 1));
     // Neither the thread that saves nor those of the workspace have been started.
-    let others = of_threads(threads).saturating_add(PICTURES);
+    let others = address_space_of_threads(threads).saturating_add(PICTURES);
     require(
         training.max(choice).saturating_add(others),
-        format_args!("train a net {}", dashed(widths)),
+        format_args!("train a net {} (--hidden, --batch)", dashed(widths)),
     )
 }
