@@ -25,8 +25,8 @@ thread_local! {
 /// The largest product, of which the naive loop takes less than a millisecond.
 const MAX_MULTIPLY_ADDS: usize = 1 << 16;
 
-/// A number of rows, columns or k-indices: most bytes give fewer than `few`, two tiles or so,
-/// the largest 16 some steps more, beyond a block.
+/// A number of rows, columns or k-indices. A byte below 240 gives a number below `few`; the 16
+/// bytes from 240 on give `few` and 1 to 16 times `step` more.
 fn length(byte: u8, few: u8, step: usize) -> usize {
     match byte {
         ..240 => usize::from(byte % few),
@@ -97,6 +97,11 @@ impl Case {
     /// is too large.
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (&[m, k, n, gaps, flags], elements) = bytes.split_first_chunk()?;
+        // Few rows are up to two of the tallest tiles (14) and a rest, few columns up to two of
+        // the widest tiles of several rows (32, with AVX-512) and a rest, few k-indices more
+        // than the run of a cache line (16). Steps of 160 pass every size at which k is cut
+        // (128, 528, 800, 1024), those of 16 rows and 32 columns the sizes at which a product
+        // changes its loops; the limit below keeps the other two lengths small then.
         let m = length(m, 32, 16);
         let k = length(k, 24, 160);
         let n = length(n, 72, 32);

@@ -371,7 +371,8 @@ pub(crate) fn check(bytes: &[u8], isa: Isa) {
     let error = (found - loss.x).abs();
     assert!(
         error <= loss.error,
-        "loss {found} off by {error} from {loss:?}"
+        "{}: loss {found} off by {error} from {loss:?}",
+        isa.name()
     );
     assert_near(workspace.gradient(), &gradient, "gradient", isa);
 
