@@ -136,7 +136,7 @@ struct Import {
     exported: Option<String>,
 }
 
-/// What a file imports, lists of `use` taken apart, and the paths from the crate's root
+/// The imports of a file, lists of `use` taken apart, and the paths from the crate's root
 /// that it writes elsewhere.
 fn imports(code: &str) -> Vec<Import> {
     let mut found = vec![];

@@ -107,7 +107,7 @@ pub fn train(
 /// thread each. Without the feature `rayon` there is one thread.
 ///
 /// # Errors
-/// Those of [`train`], but with the memory that [`memory::bytes_to_resume`] says; and
+/// Returns the errors of [`train`], with the memory that [`memory::bytes_to_resume`] says, and
 /// [`TrainError::StepBeyondEpoch`] if the run was saved in the middle of a longer epoch than
 /// these examples make.
 ///

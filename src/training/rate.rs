@@ -69,14 +69,14 @@ fn best_rate(net: NetRef<'_>) -> f64 {
 pub struct ChosenRate {
     /// The peak of the learning rate, rounded to two significant digits.
     pub rate: f64,
-    /// What decided it.
+    /// The bound or rehearsal that decided it.
     pub bound: RateBound,
     /// The peak above which the first steps overshoot ([`largest_stable_rate`]), for the
     /// reduction of the run.
     pub stable: f64,
 }
 
-/// What decides a learning rate: what bounds it from above, or a rehearsal.
+/// The reason for a learning rate: a bound from above, or a rehearsal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum RateBound {

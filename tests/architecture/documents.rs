@@ -6,11 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Documents besides those in `docs/`.
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 5] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
-    "benches/peers/README.md",
     "data/mnist/README.md",
     "fuzz/README.md",
 ];
@@ -22,17 +21,15 @@ const CODE: [&str; 6] = ["src", "cli", "benches", "tests", "examples", "fuzz"];
 fn documents() -> Vec<(String, String)> {
     let others = DOCUMENTS.iter().map(|file| file.to_string());
     let all = files("docs", ".md").into_iter().chain(others);
-    let exists = all.filter(|file| root().join(file).exists());
-    exists
-        .map(|file| {
-            let text = read(&file);
-            let text = match file == "CHANGELOG.md" {
-                true => of_next_version(&text),
-                false => text,
-            };
-            (file, text)
-        })
-        .collect()
+    all.map(|file| {
+        let text = read(&file);
+        let text = match file == "CHANGELOG.md" {
+            true => of_next_version(&text),
+            false => text,
+        };
+        (file, text)
+    })
+    .collect()
 }
 
 /// The part of the changelog on the version to come, without what was removed and without the
@@ -120,6 +117,46 @@ fn headings(document: &str) -> Vec<(usize, &str)> {
 fn anchor(heading: &str) -> String {
     let lower = heading.to_lowercase().replace(' ', "-");
     lower.chars().filter(|&c| is_word(c) || c == '-').collect()
+}
+
+/// Beginnings of summaries that say nothing on a page of their own.
+const EMPTY_BEGINNINGS: [&str; 3] = ["What ", "The same ", "Those of "];
+
+/// Folders whose summaries are checked, and a file that does not keep the rule.
+const SUMMARIES: [&str; 6] = ["src", "cli/src", "cli/tests", "tests", "examples", "fuzz"];
+const EXEMPT: &str = "src/compute/thread_team/threads.rs";
+
+/// The numbers of the lines with which documentation begins in one of these ways.
+fn empty_summaries(source: &str) -> Vec<usize> {
+    let doc = |line: &str| {
+        let line = line.trim_start().to_string();
+        let text = line.strip_prefix("///").or(line.strip_prefix("//!"))?;
+        Some(text.trim_start().to_string())
+    };
+    let (mut found, mut is_inside) = (vec![], false);
+    for (number, line) in (1..).zip(source.lines()) {
+        let text = doc(line);
+        let begins = |text: &String| EMPTY_BEGINNINGS.iter().any(|empty| text.starts_with(empty));
+        if !is_inside && text.as_ref().is_some_and(begins) {
+            found.push(number);
+        }
+        is_inside = text.is_some();
+    }
+    found
+}
+
+#[test]
+fn summaries_say_something_on_their_own_page() {
+    let source =
+        "//! What it is.\n\n/// Rows.\n/// What they hold.\nfn f() {}\n    /// Those of A.\n";
+    assert_eq!(empty_summaries(source), [1, 6]);
+    let sources = SUMMARIES.iter().flat_map(|folder| files(folder, ".rs"));
+    let mut found = vec![];
+    for source in sources.filter(|source| source != EXEMPT) {
+        let lines = empty_summaries(&read(&source));
+        found.extend(lines.into_iter().map(|line| format!("{source}:{line}")));
+    }
+    report(found);
 }
 
 /// A section that stands twice under one heading was pasted twice.
@@ -408,7 +445,7 @@ fn defined_flags(source: &str) -> BTreeSet<String> {
     found
 }
 
-/// Flags of cargo and of the example `learning_rates`.
+/// Flags of cargo, of `cargo fuzz` and of the example `learning_rates`.
 const FOREIGN_FLAGS: [&str; 15] = [
     "all",
     "all-targets",

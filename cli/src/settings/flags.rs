@@ -26,7 +26,7 @@ pub(crate) struct Flags {
     /// directory, handwritten/mnist in the user's cache folder]
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
-    /// What the bytes of the images mean. auto: pixels that use less than half of the range of a
+    /// Meaning of the bytes of the images. auto: pixels that use less than half of the range of a
     /// byte, such as 0 and 1 or 0 to 16, are stretched to it, and dark digits on a bright ground
     /// are inverted; MNIST's stay as they are. raw: all stay as they are [default: auto]
     #[arg(long, value_name = "RULE", value_parser = PIXELS)]

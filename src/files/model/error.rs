@@ -58,7 +58,7 @@ pub enum ModelError {
     /// A name of a class or of the data set is longer than 255 bytes, or holds control
     /// characters such as line ends, which a terminal would obey.
     Name {
-        /// What is named.
+        /// The owner of the name: a class or the data set.
         what: &'static str,
     },
     /// Two tensors have one name, so that which of them counts is anybody's guess.

@@ -50,7 +50,7 @@ pub struct Monitor {
     pub(super) start: Option<Start>,
 }
 
-/// What is seen before the first step, and may explain later what went wrong.
+/// Measurements before the first step, which may explain later why a net did not learn.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Start {
     /// The learning rate of [`choose_rate`].

@@ -96,7 +96,7 @@ struct Job<'a> {
     classes: Vec<String>,
     source: KnownDataset,
     normalisation: Normalisation,
-    /// What the learning rate was chosen by, if it was not given.
+    /// The choice of the learning rate, if none was given.
     chosen_rate: Option<ChosenRate>,
     identity: Identity,
     folder: &'a Folder,

@@ -1,4 +1,4 @@
-//! What is said at the end of a run that did not learn.
+//! The warning at the end of a run that did not learn.
 
 use super::Job;
 use handwritten::files::KnownDataset;
@@ -42,7 +42,7 @@ impl Job<'_> {
         })
     }
 
-    /// What to try instead.
+    /// A setting to try instead.
     fn advice(&self, run: &Checkpoint, monitor: &Monitor) -> Option<String> {
         if let Some(cause) = monitor.likely_cause(&run.config) {
             return Some(cause.to_string());

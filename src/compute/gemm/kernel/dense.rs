@@ -13,7 +13,7 @@ pub(super) struct DenseTiles<'t> {
     c: PhantomData<&'t mut [f32]>,
 }
 
-/// What [`DenseTiles`] refers to.
+/// The operands that [`DenseTiles`] refers to.
 struct Operands {
     /// As the [contract](super) says, with `rows` rows in each tile and `before_last`
     /// elements of each row before the last vector.
