@@ -6,6 +6,7 @@ pub(crate) mod aligned;
 pub(crate) mod dispatch;
 pub(crate) mod fma;
 pub mod gemm;
+pub(crate) mod gemv;
 pub mod isa;
 pub mod matrix;
 #[cfg(feature = "alloc")]

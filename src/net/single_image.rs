@@ -13,6 +13,7 @@
 //! [`Momentum::step`]: crate::net::optimizer::Momentum::step
 
 use crate::compute::fma;
+use crate::compute::gemv::{self, Input};
 use crate::compute::isa::Isa;
 use crate::compute::matrix::{MatMut, MatRef};
 use crate::compute::vector;
@@ -55,14 +56,12 @@ impl NetRef<'_> {
         if image.len() != features {
             return None;
         }
-        let pixel = |byte: u8| (byte != 0).then(|| vector::scaled(byte));
-        let number = |x: f32| (x != 0.0).then_some(x);
         let (mut below, mut rest, mut params) = (&[][..], activations, self.params());
         for (l, &width) in hidden.iter().enumerate() {
             let (z, above) = rest.split_at_mut_checked(width)?;
             match l {
-                0 => affine(isa, image, pixel, &mut params, z)?,
-                _ => affine(isa, below, number, &mut params, z)?,
+                0 => affine(isa, image, &mut params, z)?,
+                _ => affine(isa, below, &mut params, z)?,
             }
             self.activation().apply(isa, z);
             (below, rest) = (z, above);
@@ -71,8 +70,8 @@ impl NetRef<'_> {
             return None;
         }
         match hidden {
-            [] => affine(isa, image, pixel, &mut params, rest)?,
-            _ => affine(isa, below, number, &mut params, rest)?,
+            [] => affine(isa, image, &mut params, rest)?,
+            _ => affine(isa, below, &mut params, rest)?,
         }
         Some(rest)
     }
@@ -145,25 +144,12 @@ impl NetRef<'_> {
 }
 
 /// Computes z = b + x·W of the layer whose parameters `params` begins with, and leaves
-/// those of the layers after it in `params`. `value` converts an input to a number, or
-/// to `None` if it is zero. Returns `None` if there are too few parameters.
+/// those of the layers after it in `params`. Returns `None` if there are too few parameters.
 #[inline(always)]
-fn affine<T: Copy>(
-    isa: Isa,
-    inputs: &[T],
-    value: impl Fn(T) -> Option<f32>,
-    params: &mut &[f32],
-    z: &mut [f32],
-) -> Option<()> {
-    let mut weights = take(params, inputs.len() * z.len())?;
+fn affine<T: Input>(isa: Isa, inputs: &[T], params: &mut &[f32], z: &mut [f32]) -> Option<()> {
+    let weights = take(params, inputs.len() * z.len())?;
     z.copy_from_slice(take(params, z.len())?);
-    for &input in inputs {
-        let row = take(&mut weights, z.len())?;
-        if let Some(x) = value(input) {
-            fma::axpy(isa, x, row, z);
-        }
-    }
-    Some(())
+    gemv::accumulate(isa, inputs, weights, z)
 }
 
 /// Splits the first `len` elements off `slice`.
