@@ -46,7 +46,7 @@ impl Threads {
         others <= self.handles.len() && !self.shared.has_sleepers(others)
     }
 
-    /// What the threads share, which they own together with this.
+    /// A weak reference to what the threads own together with this.
     #[cfg(test)]
     pub(super) fn shared(&self) -> std::sync::Weak<Shared> {
         Arc::downgrade(&self.shared)
