@@ -50,7 +50,10 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let corpus = setup::load(args.data.as_deref())?;
     let loading_seconds = start.elapsed().as_secs_f64();
     if corpus.train.features() != 784 || corpus.train.classes() != 10 {
-        return Err(Failure::new("the bench needs images like MNIST's"));
+        return Err(Failure::new(format!(
+            "{}: the bench needs images of 28×28 pixels in 10 classes, as MNIST's are",
+            corpus.dir.display()
+        )));
     }
     let settings = Flags::parse(TIMED).map_err(Failure::new)?.resolve()?;
     let setup = Setup::new(settings, &corpus, engine)?;

@@ -99,9 +99,10 @@ impl Cost {
         let all = Subset::all(&corpus.test);
         let evaluation = workspace.evaluate(net, &all, model.metadata.reduction);
         if !evaluation.loss.is_finite() {
-            return Err(Failure::new(
-                "the model's weights are so large that its loss is not finite",
-            ));
+            return Err(Failure::new(format!(
+                "{}: the weights are so large that the loss is not finite",
+                file.display()
+            )));
         }
         Ok(Self {
             images: corpus.test.len(),

@@ -102,7 +102,11 @@ impl Saved {
     /// Restores the state of the diagnosis.
     pub(crate) fn restore(&self, monitor: &mut Monitor) -> Result<(), Failure> {
         let restored = monitor.restore(&self.monitor);
-        restored.ok_or_else(|| Failure::new("the checkpoint's diagnosis makes no sense"))
+        restored.ok_or_else(|| {
+            Failure::new(format!(
+                "{CHECKPOINT}: the state of the diagnosis makes no sense"
+            ))
+        })
     }
 
     /// The run itself, to be resumed with its settings.

@@ -9,7 +9,7 @@ fn the_bench_wants_images_like_mnist() {
     assert_eq!(refused.code, Some(1));
     assert_eq!(
         refused.stderr,
-        "error: the bench needs images like MNIST's\n"
+        "error: data: the bench needs images of 28×28 pixels in 10 classes, as MNIST's are\n"
     );
     let missing = folder.handwritten("bench --data nowhere");
     assert_eq!(missing.code, Some(1));

@@ -114,8 +114,9 @@ pub(crate) fn accumulate<T: Input>(
     Some(())
 }
 
-/// Maximum number of inputs that are listed at once. A list of all pixels of MNIST took as
-/// long: what fewer pieces save goes into clearing a longer list.
+/// Maximum number of inputs that are listed at once, 1 KiB of stack. With 1024, all pixels of
+/// MNIST, one image of 784-H-10 took as long within the noise for H from 30 to 1000 (Xeon with
+/// AVX-512): what fewer pieces save goes into clearing a longer list.
 #[cfg(target_arch = "x86_64")]
 const PIECE: usize = 256;
 
