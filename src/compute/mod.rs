@@ -13,6 +13,8 @@ pub mod matrix;
 pub mod memory;
 pub(crate) mod names;
 pub mod rng;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod simd;
 #[cfg(feature = "alloc")]
 pub(crate) mod thread_team;
 pub mod vector;

@@ -16,7 +16,10 @@ use super::tile::{define_parts, define_tiles, tiles};
 use super::views::{Column, Row, Steps, Tile};
 use super::{DenseTiles, Kernel, RawTiles, SparseK};
 use crate::compute::aligned::CACHE_LINE;
-use core::arch::x86_64::*;
+use crate::compute::simd::avx512::{
+    LANES, Vector, load, load_part, mul_add, splat, store, store_part, zero,
+};
+use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
 pub(super) static KERNEL: Kernel = Kernel {
     lanes: LANES,
@@ -51,8 +54,6 @@ pub(super) static KERNEL: Kernel = Kernel {
     narrow: &narrow::PRODUCTS,
 };
 
-type Vector = __m512;
-const LANES: usize = 16;
 const PARTIAL_LOADS: bool = true;
 const FREE_MASKS: bool = true;
 
@@ -68,27 +69,6 @@ define_sparse! {
     #[target_feature(enable = "avx512f")]
 }
 
-/// Zero in each lane.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn zero() -> Vector {
-    _mm512_setzero_ps()
-}
-
-/// `x` in each lane.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn splat(x: f32) -> Vector {
-    _mm512_set1_ps(x)
-}
-
-/// `a · b + c` in each lane.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
-    _mm512_fmadd_ps(a, b, c)
-}
-
 /// Hints that the cache line of `p` will be read.
 #[allow(unused_unsafe, reason = "unsafe up to Rust 1.89, the oldest supported")]
 #[inline]
@@ -96,43 +76,4 @@ fn mul_add(a: Vector, b: Vector, c: Vector) -> Vector {
 fn prefetch(p: *const f32) {
     // SAFETY: a prefetch reads and writes nothing, wherever `p` points.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) };
-}
-
-/// Loads a whole vector.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn load(from: &[f32; LANES]) -> Vector {
-    // SAFETY: `from` is a whole vector, at any address.
-    unsafe { _mm512_loadu_ps(from.as_ptr()) }
-}
-
-/// Stores a whole vector.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn store(to: &mut [f32; LANES], x: Vector) {
-    // SAFETY: `to` is a whole vector, at any address.
-    unsafe { _mm512_storeu_ps(to.as_mut_ptr(), x) }
-}
-
-/// Loads the first lanes of a vector; the others are zero.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn load_part(from: &[f32]) -> Vector {
-    // SAFETY: the mask names no lanes beyond `from`, and no other is touched.
-    unsafe { _mm512_maskz_loadu_ps(mask(from.len()), from.as_ptr()) }
-}
-
-/// Stores the first lanes of a vector.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn store_part(to: &mut [f32], x: Vector) {
-    // SAFETY: the mask names no lanes beyond `to`, and no other is touched.
-    unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask(to.len()), x) }
-}
-
-/// The first `lanes` of a vector.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn mask(lanes: usize) -> __mmask16 {
-    !(!0 << lanes) as __mmask16
 }
