@@ -1,11 +1,13 @@
 //! The folders of runs: which one to write into, locked against others, and what
 //! is in them.
 
+mod folder;
 mod machine;
 pub(crate) mod model;
 mod saved;
 mod saver;
 
+pub(crate) use folder::Folder;
 pub(crate) use machine::{Clock, Machine};
 pub(crate) use saved::{Identity, Saved};
 pub(crate) use saver::Saver;
@@ -13,12 +15,8 @@ pub(crate) use saver::Saver;
 use crate::args::PlaceArgs;
 use crate::failure::Failure;
 use crate::signals::Signals;
-use handwritten::files;
 use std::ffi::OsStr;
-use std::fmt::Display;
-use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
-use std::mem;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The model file: its presence means that the run is complete.
@@ -58,43 +56,6 @@ pub(crate) fn chosen(place: PlaceArgs, files: &[&str]) -> Result<Option<PathBuf>
     Ok(chosen)
 }
 
-/// A folder that is locked, so that no other process writes a run into it.
-pub(crate) struct Folder {
-    pub(crate) path: PathBuf,
-    _created: Created,
-    /// The system releases the lock when the process ends.
-    _lock: File,
-}
-
-impl Folder {
-    /// Refuses a folder that cannot be written to.
-    pub(crate) fn try_writing(&self) -> Result<(), Failure> {
-        // `files::sweep` removes it if it stays behind.
-        let file = self.path.join(".handwritten-try.tmp");
-        let tried = fs::write(&file, "").and_then(|()| fs::remove_file(&file));
-        tried.map_err(|error| {
-            Failure::new(format!(
-                "cannot write into {}: {error}",
-                self.path.display()
-            ))
-        })
-    }
-}
-
-/// The folders that were created for a run: its own, then its parents. Those that nothing
-/// was left in are removed when this is dropped.
-#[derive(Default)]
-struct Created(Vec<PathBuf>);
-
-impl Drop for Created {
-    fn drop(&mut self) {
-        for folder in &self.0 {
-            // Fails if the folder is not empty, and then it stays.
-            let _ = fs::remove_dir(folder);
-        }
-    }
-}
-
 /// Creates and locks the folder that was chosen, or else a new one among the runs
 /// that is called `name`. A second signal, which ends the process at once, leaves no folder
 /// that was created and has nothing in it either.
@@ -105,66 +66,17 @@ pub(crate) fn open(
     signals: &Signals,
 ) -> Result<Folder, Failure> {
     let mut removed_at_exit = signals.removed_at_exit();
-    let (path, created) = match chosen {
-        Some(path) => create(&path).map(|created| (path, created)),
-        None => create_next(name),
+    let folder = match chosen {
+        Some(path) => Folder::create(&path),
+        None => Folder::create_next(Path::new(RUNS), name),
     }?;
-    removed_at_exit.clone_from(&created.0);
+    removed_at_exit.extend_from_slice(folder.created());
     drop(removed_at_exit);
-    let folder = lock(path, created)?;
     if !force {
         // Another process may have been faster.
         refuse_full(&folder.path)?;
     }
     Ok(folder)
-}
-
-/// Locks the folder of a run that is to be resumed.
-pub(crate) fn reopen(path: PathBuf) -> Result<Folder, Failure> {
-    if !path.is_dir() {
-        return Err(Failure::new(format!(
-            "there is no run in {}",
-            path.display()
-        )));
-    }
-    lock(path, Created::default())
-}
-
-/// Locks a folder, and removes the temporary files of processes that were killed.
-fn lock(path: PathBuf, created: Created) -> Result<Folder, Failure> {
-    let failed =
-        |error: &dyn Display| Failure::new(format!("cannot lock {}: {error}", path.display()));
-    let file = match cfg!(unix) {
-        true => File::open(&path),
-        // Where folders cannot be opened, a file beside the folder is locked instead.
-        false => File::create(lock_file(&path)),
-    };
-    let file = file.map_err(|error| failed(&error))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(Failure::new(format!(
-                "another process is writing a run into {}",
-                path.display()
-            )));
-        }
-        // Some file systems have no locks.
-        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
-        Err(TryLockError::Error(error)) => return Err(failed(&error)),
-    }
-    files::sweep(&path);
-    Ok(Folder {
-        path,
-        _created: created,
-        _lock: file,
-    })
-}
-
-/// The file beside a folder that is locked instead of it.
-fn lock_file(folder: &Path) -> PathBuf {
-    let mut name = folder.file_name().unwrap_or_default().to_os_string();
-    name.push(".lock");
-    folder.with_file_name(name)
 }
 
 /// The folder of the run with this name.
@@ -243,46 +155,6 @@ fn refuse_taken(folder: &Path, files: &[&str]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Creates a folder and its parents. If that fails, none of them stays.
-fn create(folder: &Path) -> Result<Created, Failure> {
-    let missing = folder.ancestors().take_while(|folder| !folder.is_dir());
-    let missing = missing.filter(|folder| !folder.as_os_str().is_empty());
-    let created = Created(missing.map(Path::to_path_buf).collect());
-    fs::create_dir_all(folder).map_err(|error| cannot_create(folder, &error))?;
-    Ok(created)
-}
-
-/// Creates a new folder among the runs: `name`, or from the second one on
-/// `name.2`, `name.3`, …
-fn create_next(name: &str) -> Result<(PathBuf, Created), Failure> {
-    let mut created = create(Path::new(RUNS))?;
-    let mut folder = Path::new(RUNS).join(name);
-    let mut number = 1;
-    loop {
-        match fs::create_dir(&folder) {
-            Ok(()) => {
-                created.0.insert(0, folder.clone());
-                return Ok((folder, created));
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                number += 1;
-                folder.set_file_name(format!("{name}.{number}"));
-            }
-            // A process that left nothing has removed the folder of the runs.
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                // Dropped first, or it would remove the folder that is created again.
-                drop(mem::take(&mut created));
-                created = create(Path::new(RUNS))?;
-            }
-            Err(error) => return Err(cannot_create(&folder, &error)),
-        }
-    }
-}
-
-fn cannot_create(folder: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("cannot create {}: {error}", folder.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,17 +196,6 @@ mod tests {
             let output = Command::new("sh").args(["-c", &script]).output().unwrap();
             let path = output.stdout.strip_prefix(b"./").unwrap_or(&output.stdout);
             assert_eq!(path, folder);
-        }
-    }
-
-    #[test]
-    fn no_two_folders_share_a_lock() {
-        for (folder, file) in [
-            ("runs/mnist-784-10", "runs/mnist-784-10.lock"),
-            ("runs/mnist-784-10.2", "runs/mnist-784-10.2.lock"),
-            ("v1.3", "v1.3.lock"),
-        ] {
-            assert_eq!(lock_file(Path::new(folder)), Path::new(file));
         }
     }
 }

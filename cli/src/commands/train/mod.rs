@@ -44,7 +44,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
             (settings, run_folder::chosen(args.place, &files)?, None)
         }
         Some(path) => {
-            let folder = run_folder::reopen(path)?;
+            let folder = Folder::lock(path)?;
             let saved = Saved::read(&folder.path)?;
             (saved.settings(&flags)?, None, Some((folder, saved)))
         }
