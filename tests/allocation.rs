@@ -1,5 +1,5 @@
-//! A training step allocates nothing. Counts every allocation of the process,
-//! so this is the only test of its program.
+//! A training step allocates nothing, nor do answers for many images. Counts every allocation
+//! of the process, so this is the only test of its program.
 
 #![cfg(feature = "rayon")]
 
@@ -32,6 +32,9 @@ impl Watch for Counting {
 #[global_allocator]
 static ALLOCATOR: Watched<Counting> = Watched(Counting);
 
+/// The pixels of 300 images.
+static PIXELS: &[u8] = &[128; 300 * 784];
+
 /// Number of allocations up to the end of each step.
 struct Counts(Vec<usize>);
 
@@ -44,7 +47,7 @@ impl Observer for Counts {
 }
 
 #[test]
-fn a_step_allocates_nothing() {
+fn a_step_and_an_answer_allocate_nothing() {
     let data = images(2000);
     let all = Subset::all(&data);
     for widths in [&[784, 64, 10][..], &[784, 40, 30, 10]] {
@@ -70,6 +73,15 @@ fn a_step_allocates_nothing() {
                     "{widths:?}, {batch:?}, {threads} threads: {changes} of {} steps",
                     counts.len()
                 );
+
+                let (mut logits, mut classes) = ([0.0; 3000], [0; 300]);
+                let before = COUNT.load(Ordering::Relaxed);
+                for _ in 0..20 {
+                    workspace.logits(net.view(), PIXELS, &mut logits);
+                    workspace.classify(net.view(), PIXELS, &mut classes);
+                }
+                let changes = COUNT.load(Ordering::Relaxed) - before;
+                assert!(changes < 20, "{widths:?}, {threads} threads: {changes}");
             }
         }
     }

@@ -56,6 +56,67 @@ fn pixels(data: &Dataset, count: usize) -> Vec<u8> {
 }
 
 #[test]
+fn answers_to_many_images_are_those_to_each() {
+    for isa in arms() {
+        for widths in NETS {
+            let (params, last) = (random_params(widths), widths[widths.len() - 1]);
+            let net = NetRef::new(widths, Activation::Tanh, &params);
+            // One more than two chunks of 256.
+            let images = pixels(&random_images(513, widths[0], last), 513);
+            let mut activations = vec![0.0; activations_len(widths, 1)];
+            let (mut expected, mut expected_classes) = (vec![], vec![]);
+            for image in images.chunks_exact(widths[0]) {
+                let logits = net.logits(isa, image, &mut activations).unwrap();
+                expected.extend_from_slice(logits);
+                expected_classes.push(vector::argmax(logits));
+            }
+            for threads in [1, 2, 3] {
+                let mut workspace = Workspace::new(widths, threads).with_isa(isa);
+                for count in [0, 1, 5, 6, 7, 255, 256, 257, 513] {
+                    let images = &images[..count * widths[0]];
+                    let (mut logits, mut classes) = (vec![f32::NAN; count * last], vec![99; count]);
+                    workspace.logits(net, images, &mut logits);
+                    workspace.classify(net, images, &mut classes);
+                    assert_eq!(
+                        bits(&logits),
+                        bits(&expected[..count * last]),
+                        "{widths:?}, {}, {count} images on {threads} threads",
+                        isa.name()
+                    );
+                    assert_eq!(classes, expected_classes[..count]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_that_are_not_finite_show_where_all_images_are_zero() {
+    let mut params = random_params(&[4, 3, 2]);
+    params[7] = f32::INFINITY;
+    let net = NetRef::new(&[4, 3, 2], Activation::Sigmoid, &params);
+    let mut logits = [0.0; 4];
+    Workspace::new(net.widths(), 1).logits(net, &[0; 8], &mut logits);
+    assert!(logits.iter().all(|logit| logit.is_nan()));
+}
+
+#[test]
+#[should_panic(expected = "5 bytes of images of 4")]
+fn half_an_image_is_refused() {
+    let params = random_params(&[4, 3, 2]);
+    let net = NetRef::new(&[4, 3, 2], Activation::Sigmoid, &params);
+    Workspace::new(net.widths(), 1).classify(net, &[0; 5], &mut [0]);
+}
+
+#[test]
+#[should_panic(expected = "logits of 2 images")]
+fn logits_of_other_images_are_refused() {
+    let params = random_params(&[4, 3, 2]);
+    let net = NetRef::new(&[4, 3, 2], Activation::Sigmoid, &params);
+    Workspace::new(net.widths(), 1).logits(net, &[0; 8], &mut [0.0; 3]);
+}
+
+#[test]
 fn logits_have_the_bits_of_the_batch() {
     const IMAGES: usize = 9;
     for isa in arms() {

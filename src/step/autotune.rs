@@ -39,6 +39,33 @@ const FIRST_INTERVAL: usize = 250;
 #[cfg(feature = "rayon")]
 const MAX_INTERVAL: usize = 2000;
 
+impl Workspace {
+    /// The strategies among which steps of `batch` examples are tried when a net is trained
+    /// without mistakes: those of the table of [`step`](crate::step) or, if one is pinned,
+    /// that one if it is possible.
+    pub fn strategies(&self, batch: usize) -> Vec<Strategy> {
+        let workload = self.workload(batch, Defects::NONE);
+        let is_possible = |&pinned: &Strategy| workload.check(pinned).is_ok();
+        match self.pinned_strategy() {
+            Some(pinned) => Some(pinned).filter(is_possible).into_iter().collect(),
+            None => workload.tried().collect(),
+        }
+    }
+
+    /// Checks that the pinned strategy, if one is, can make steps of `batch` examples
+    /// with these mistakes.
+    ///
+    /// # Errors
+    /// Returns an error that says what the strategy lacks. [`train`] returns it too.
+    ///
+    /// [`train`]: crate::training::train
+    pub fn check_strategy(&self, batch: usize, defects: Defects) -> Result<(), StrategyError> {
+        let workload = self.workload(batch, defects);
+        self.pinned_strategy()
+            .map_or(Ok(()), |pinned| workload.check(pinned))
+    }
+}
+
 /// Makes the steps of a run, each with the strategy that is tried or the fastest.
 #[derive(Debug)]
 pub(crate) struct Autotuner {

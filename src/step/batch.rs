@@ -71,6 +71,22 @@ impl BatchBuffer {
         }
     }
 
+    /// The job of listing the columns of images that lie side by side already.
+    ///
+    /// # Panics
+    /// Panics if the buffer has no room for so many images.
+    pub(crate) fn list<'a>(&'a mut self, bytes: &'a [u8]) -> ListJob<'a> {
+        let features = self.features;
+        let lists = (bytes.len() / features).div_ceil(self.images_per_list);
+        ListJob {
+            features,
+            images_per_list: self.images_per_list,
+            bytes,
+            columns: &mut self.columns[..lists * features],
+            counts: &mut self.counts[..lists],
+        }
+    }
+
     /// The first `images` images, after they have been gathered.
     pub(crate) fn view(&self, images: usize) -> BatchView<'_> {
         let lists = images.div_ceil(self.images_per_list);
@@ -173,6 +189,53 @@ impl<'a> GatherJob<'a> {
             images_per_list,
             bytes: self.bytes,
             labels: self.labels,
+            columns: self.columns,
+            counts: self.counts,
+        }
+    }
+}
+
+/// Images whose columns are to be listed.
+pub(crate) struct ListJob<'a> {
+    features: usize,
+    images_per_list: usize,
+    /// Image after image.
+    bytes: &'a [u8],
+    columns: &'a mut [u32],
+    counts: &'a mut [u32],
+}
+
+impl<'a> ListJob<'a> {
+    /// The number of images.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() / self.features
+    }
+
+    /// Cuts the job in two, between two lists: the first `left` of `pieces` equal
+    /// pieces, and the rest.
+    pub(crate) fn split(self, left: usize, pieces: usize) -> (Self, Self) {
+        let lists = self.counts.len() * left / pieces;
+        let images = self.len().min(lists * self.images_per_list);
+        split_fields!(self {
+            bytes: self.bytes.split_at(images * self.features),
+            columns: self.columns.split_at_mut(lists * self.features),
+            counts: self.counts.split_at_mut(lists),
+        })
+    }
+
+    /// Lists the columns. The images have no labels.
+    pub(crate) fn run(self, isa: Isa) -> BatchView<'a> {
+        let features = self.features;
+        let bytes = self.bytes.chunks(self.images_per_list * features);
+        let columns = self.columns.chunks_exact_mut(features);
+        for ((bytes, columns), count) in bytes.zip(columns).zip(&mut *self.counts) {
+            *count = zeros::columns(isa, bytes, features, columns) as u32;
+        }
+        BatchView {
+            features,
+            images_per_list: self.images_per_list,
+            bytes: self.bytes,
+            labels: &[],
             columns: self.columns,
             counts: self.counts,
         }

@@ -46,6 +46,7 @@ mod column_parallel;
 mod data_parallel;
 mod evaluation;
 mod gradients;
+mod inference;
 mod loss_sum;
 mod memory;
 mod pass;

@@ -12,10 +12,11 @@ use crate::net::{Net, NetRef, activations_len, assert_widths, params_len};
 use crate::step::batch::BatchBuffer;
 use crate::step::data_parallel::Examples;
 use crate::step::gradients::{GradientInputs, Gradients};
+use crate::step::inference::Images;
 use crate::step::loss_sum::LossSum;
 use crate::step::pass::{CHUNK, Layers, Pass};
 use crate::step::scratch::Scratch;
-use crate::step::strategy::{Strategy, StrategyError, Workload};
+use crate::step::strategy::{Strategy, Workload};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -119,31 +120,6 @@ impl Workspace {
             pinned_strategy: strategy,
             ..self
         }
-    }
-
-    /// The strategies among which steps of `batch` examples are tried when a net is trained
-    /// without mistakes: those of the table of [`step`](crate::step) or, if one is pinned,
-    /// that one if it is possible.
-    pub fn strategies(&self, batch: usize) -> Vec<Strategy> {
-        let workload = self.workload(batch, Defects::NONE);
-        let is_possible = |&pinned: &Strategy| workload.check(pinned).is_ok();
-        match self.pinned_strategy {
-            Some(pinned) => Some(pinned).filter(is_possible).into_iter().collect(),
-            None => workload.tried().collect(),
-        }
-    }
-
-    /// Checks that the pinned strategy, if one is, can make steps of `batch` examples
-    /// with these mistakes.
-    ///
-    /// # Errors
-    /// Returns an error that says what the strategy lacks. [`train`] returns it too.
-    ///
-    /// [`train`]: crate::training::train
-    pub fn check_strategy(&self, batch: usize, defects: Defects) -> Result<(), StrategyError> {
-        let workload = self.workload(batch, defects);
-        self.pinned_strategy
-            .map_or(Ok(()), |pinned| workload.check(pinned))
     }
 
     /// The strategy that was the fastest in the last trial of the last run, or the only
@@ -310,6 +286,35 @@ impl Workspace {
         share_out(team, examples, pieces.min(team.threads()));
         let logits = net.activation_of(net.depth() - 1, &self.activations[..len]);
         sum.add(&self.losses[..rows], logits);
+    }
+
+    /// Passes the images of one chunk through the net, and returns their logits.
+    pub(super) fn chunk_logits(
+        &mut self,
+        team: &mut Team<'_>,
+        net: NetRef<'_>,
+        images: &[u8],
+        is_finite: bool,
+    ) -> &[f32] {
+        let rows = images.len() / self.widths[0];
+        let pieces = self.pieces(rows, WORK_PER_THREAD);
+        let len = activations_len(&self.widths, rows);
+        self.rows = rows;
+        let images = Images {
+            pass: Pass {
+                net,
+                isa: self.isa,
+                defects: Defects::NONE,
+                target: None,
+            },
+            is_finite,
+            images: self.images.list(images),
+            activations: Layers::new(&mut self.activations[..len], &self.widths, rows),
+            scratch: &mut self.scratch,
+        };
+        share_out(team, images, pieces.min(team.threads()));
+        let logits = net.activation_of(net.depth() - 1, &self.activations[..len]);
+        logits.as_slice()
     }
 
     /// Computes the gradient of the chunk that has just been passed through the net,
