@@ -1,11 +1,9 @@
 //! Answers for many images at once: logits and classes.
 
-use crate::compute::thread_team::{WORK_PER_WOKEN_THREAD, Work, split_fields};
+use crate::compute::thread_team::WORK_PER_WOKEN_THREAD;
 use crate::compute::vector;
 use crate::net::NetRef;
-use crate::step::batch::ListJob;
-use crate::step::pass::{Accumulate, CHUNK, Layers, Pass};
-use crate::step::scratch::Scratch;
+use crate::step::pass::CHUNK;
 use crate::step::workspace::Workspace;
 
 impl Workspace {
@@ -87,44 +85,5 @@ impl Workspace {
                 take(this.chunk_logits(team, net, chunk, is_finite));
             }
         });
-    }
-}
-
-/// Images to be passed through the net without losses.
-pub(crate) struct Images<'a> {
-    pub(crate) pass: Pass<'a>,
-    /// Whether all weights of the first layer are finite.
-    pub(crate) is_finite: bool,
-    pub(crate) images: ListJob<'a>,
-    pub(crate) activations: Layers<'a>,
-    /// Scratch memory of each thread.
-    pub(crate) scratch: &'a mut [Scratch],
-}
-
-impl Work for Images<'_> {
-    fn split(self, left: usize, pieces: usize) -> (Self, Self) {
-        let widths = self.pass.net.widths();
-        let halves = self.images.split(left, pieces);
-        let rows = halves.0.len();
-        split_fields!(self {
-            images: halves,
-            activations: self.activations.split(rows, widths),
-            scratch: self.scratch.split_at_mut(left),
-        })
-    }
-
-    fn run(self) {
-        let Self {
-            pass,
-            is_finite,
-            mut activations,
-            ..
-        } = self;
-        let scratch = &mut self.scratch[0];
-        let rows = self.images.len();
-        let images = self.images.run(pass.isa);
-        let a = activations.first();
-        pass.first_layer(images, is_finite, Accumulate::WHOLE, a, scratch);
-        pass.further_layers(&mut activations, rows, scratch);
     }
 }
