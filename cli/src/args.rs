@@ -37,6 +37,12 @@ pub(crate) enum Command {
     Train(Box<TrainArgs>),
     /// Evaluate a trained net on its test images
     Evaluate(EvaluateArgs),
+    /// Train a net again as it was trained, and say whether every bit of it is the same
+    ///
+    /// The model file holds the settings, the seed and the SHA-256 of its data set, and neither
+    /// the number of threads nor the instruction set changes a bit of the result. So whoever has
+    /// the images can prove that a model is what such a training gives.
+    Verify(VerifyArgs),
     /// Write a trained net as Rust source, for programs that cannot read files
     Export(ExportArgs),
     /// Classify images of digits
@@ -183,7 +189,7 @@ impl SettingsArgs {
 
 #[derive(Args)]
 pub(crate) struct EvaluateArgs {
-    /// The model.safetensors of a run
+    /// The folder of a run, or its model.safetensors
     pub(crate) model: PathBuf,
     /// Folder of the four IDX files of a data set [default: as for train]
     #[arg(long, value_name = "DIR")]
@@ -193,8 +199,24 @@ pub(crate) struct EvaluateArgs {
 }
 
 #[derive(Args)]
+pub(crate) struct VerifyArgs {
+    /// The folder of a run, or its model.safetensors
+    #[arg(value_name = "RUN")]
+    pub(crate) model: PathBuf,
+    /// Folder of the four IDX files of the model's data set [default: the folder that the run
+    /// had, else as for train]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Print the result only, no progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Args)]
 pub(crate) struct ExportArgs {
-    /// The model.safetensors of a run
+    /// The folder of a run, or its model.safetensors
     pub(crate) model: PathBuf,
     /// Format of the file
     #[arg(long, value_enum, default_value = "rust")]
@@ -230,7 +252,7 @@ pub(crate) enum Quantize {
 
 #[derive(Args)]
 pub(crate) struct ClassifyArgs {
-    /// The model.safetensors of a run
+    /// The folder of a run, or its model.safetensors
     pub(crate) model: PathBuf,
     /// PNG files of any size, each with one digit in any colour on an even background. The digit
     /// is scaled and centred as in MNIST, unless the image has the size of the net's inputs and

@@ -16,6 +16,7 @@ use handwritten::training::memory::{bytes_to_choose_rate, vector_bytes};
 use handwritten::training::{ChosenRate, choose_rate};
 use handwritten::{Batch, Isa, Net, Strategy, Workspace};
 use std::fmt::Display;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 /// Instruction set and strategy from the environment.
@@ -36,6 +37,15 @@ impl Engine {
         let strategy =
             strategy.map_err(|error| Failure::usage(format!("HANDWRITTEN_STRATEGY: {error}")))?;
         Ok(Self { isa, strategy })
+    }
+
+    /// The engine with an instruction set of this machine whose multiply-adds are fused, or
+    /// are not, as asked for; `None` if it has none.
+    pub(crate) fn with_rounding(self, is_fused: bool) -> Option<Self> {
+        let available: Vec<Isa> = Isa::available().collect();
+        let mut sets = iter::once(self.isa).chain(available.into_iter().rev());
+        let isa = sets.find(|isa| isa.is_fused() == is_fused)?;
+        Some(Self { isa, ..self })
     }
 
     /// A workspace for nets of these widths, on at most `threads` threads, and room for so

@@ -227,6 +227,7 @@ fn a_signal_ends_the_run_in_order_and_it_goes_on() {
             "{machine}"
         );
         assert_same_run(&folder, "whole", name);
+        folder.handwritten(&format!("verify {name}")).ok();
         folder
             .train(&format!("--resume {name}"))
             .fails(1, &["is complete"]);

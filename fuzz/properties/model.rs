@@ -56,7 +56,7 @@ fn model_from(bytes: &[u8]) -> (Net, Metadata) {
         let bytes: Vec<u8> = (0..len).map(|_| next()).collect();
         String::from_utf8_lossy(&bytes).into_owned()
     };
-    let (data, data_sha256) = (text(), text());
+    let (data, data_sha256, settings) = (text(), text(), text());
     let classes = (0..widths[widths.len() - 1]).map(|_| text()).collect();
     let params = (0..params_len(&widths))
         .map(|_| f32::from_le_bytes([(); 4].map(|()| next())))
@@ -69,5 +69,7 @@ fn model_from(bytes: &[u8]) -> (Net, Metadata) {
     (metadata.split, metadata.reduction) = (split, reduction);
     (metadata.seed, metadata.best_epoch) = (seed, best_epoch as usize);
     metadata.val_loss = val_loss;
+    metadata.settings = settings;
+    metadata.is_fused = [None, Some(false), Some(true)][usize::from(next() % 3)];
     (Net::new(&widths, activation, params), metadata)
 }

@@ -8,6 +8,7 @@ mod export;
 mod gradcheck;
 mod info;
 mod train;
+mod verify;
 
 use crate::args::Command;
 use crate::failure::Failure;
@@ -17,6 +18,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Train(args) => train::run(*args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Classify(args) => classify::run(&args),
         Command::Explain(args) => explain::run(args),

@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 
 /// The model file: its presence means that the run is complete.
 pub(crate) const MODEL: &str = "model.safetensors";
+/// All settings of the run.
+pub(crate) const CONFIG: &str = "config.toml";
 /// One row for each epoch so far.
 pub(crate) const HISTORY: &str = "history.csv";
 /// The checkpoint, which is there until the run is complete.
@@ -29,7 +31,7 @@ pub(crate) const CHECKPOINT: &str = "last.ckpt";
 /// The files of a complete run.
 pub(crate) const FILES: [&str; 7] = [
     MODEL,
-    "config.toml",
+    CONFIG,
     HISTORY,
     "loss.svg",
     "loss.png",

@@ -80,6 +80,9 @@ fn commands_succeed_or_say_that_there_is_not_enough_memory() {
     succeeds(&format!(
         "{HANDWRITTEN} export run/model.safetensors {quantized}"
     ));
+    for threads in [1, 3] {
+        succeeds(&format!("{HANDWRITTEN} verify run --threads {threads}"));
+    }
     succeeds(&format!("{HANDWRITTEN} gradcheck --data data --hidden 8"));
     for threads in [1, 2, 4] {
         succeeds(&format!(

@@ -15,6 +15,7 @@ mod pixels;
 mod train;
 mod train_folders;
 mod train_repeated;
+mod verify;
 mod wrong_input;
 
 #[path = "../programs/mod.rs"]

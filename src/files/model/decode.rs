@@ -44,6 +44,8 @@ pub fn decode(bytes: &[u8]) -> Result<Model, ModelError> {
         reduction: named("loss", &written.loss)?,
         best_epoch: written.best_epoch,
         val_loss: written.val_loss,
+        settings: written.settings,
+        is_fused: written.is_fused,
     };
     let widths = written.widths;
     check(&widths, &metadata)?;

@@ -31,6 +31,8 @@ pub fn encode(net: &Net, metadata: &Metadata) -> Result<Vec<u8>, ModelError> {
         loss: metadata.reduction.name().to_string(),
         best_epoch: metadata.best_epoch,
         val_loss: metadata.val_loss,
+        settings: metadata.settings.clone(),
+        is_fused: metadata.is_fused,
     };
     let mut tensors = Vec::new();
     for l in 0..net.depth() {

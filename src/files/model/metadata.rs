@@ -44,6 +44,12 @@ pub struct Metadata {
     pub best_epoch: usize,
     /// The lowest validation loss.
     pub val_loss: f64,
+    /// All settings of the training, in the words of the program that made it; empty if they
+    /// are not known.
+    pub settings: String,
+    /// Whether the training fused multiply-adds ([`Isa::is_fused`]), if it is known. With the
+    /// settings and the data set it decides every bit of the net.
+    pub is_fused: Option<bool>,
 }
 
 impl Metadata {
@@ -63,6 +69,8 @@ impl Metadata {
             reduction: Reduction::Mean,
             best_epoch: 0,
             val_loss: 0.0,
+            settings: String::new(),
+            is_fused: None,
         }
     }
 }
@@ -84,11 +92,17 @@ pub(super) struct WrittenMetadata {
     pub(super) loss: String,
     pub(super) best_epoch: usize,
     pub(super) val_loss: f64,
+    // Files of older versions have neither.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) settings: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) is_fused: Option<bool>,
 }
 
-/// The names of the weights and biases of layer `l`, counted from 0: activations take
-/// a place of their own in `nn.Sequential`.
-pub(super) fn tensor_names(l: usize) -> [String; 2] {
+/// The names of the tensors of layer `l`, counted from 0, in a model file: its weights
+/// (outputs × inputs) and its biases. Activations take a place of their own in
+/// `nn.Sequential`.
+pub fn tensor_names(l: usize) -> [String; 2] {
     [format!("{}.weight", 2 * l), format!("{}.bias", 2 * l)]
 }
 

@@ -31,4 +31,4 @@ mod tests;
 pub use decode::decode;
 pub use encode::encode;
 pub use error::{FormatError, ModelError};
-pub use metadata::{Metadata, Model};
+pub use metadata::{Metadata, Model, tensor_names};

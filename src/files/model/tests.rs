@@ -28,6 +28,8 @@ fn model() -> Model {
             reduction: Reduction::Sum,
             best_epoch: 3,
             val_loss: 0.1,
+            settings: "lr = 0.1\nseed = 3\n".to_string(),
+            is_fused: Some(true),
         },
     }
 }

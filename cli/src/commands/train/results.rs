@@ -6,6 +6,7 @@ use crate::output;
 use crate::output::plot::{LossCurves, confusion_svg, loss_png, loss_svg};
 use crate::output::report::{self, dashed};
 use crate::run_folder::{CHECKPOINT, FILES, Machine};
+use crate::settings::Settings;
 use handwritten::data::Splits;
 use handwritten::files;
 use handwritten::files::model::{self, Metadata};
@@ -30,9 +31,10 @@ impl Job<'_> {
         let history = report::history_csv(&run.history, observations);
         let [svg, png] = self.loss_pictures(run)?;
         let machine = toml::to_string(machine).map_err(Failure::new)?;
+        let metadata = self.metadata(run).map_err(Failure::new)?;
         // In the order of `FILES`.
         let contents = [
-            model::encode(&run.best, &self.metadata(run)).map_err(Failure::caused)?,
+            model::encode(&run.best, &metadata).map_err(Failure::caused)?,
             self.identity.settings.clone().into_bytes(),
             history.into_bytes(),
             svg,
@@ -52,7 +54,7 @@ impl Job<'_> {
         }
     }
 
-    fn metadata(&self, run: &Checkpoint) -> Metadata {
+    fn metadata(&self, run: &Checkpoint) -> Result<Metadata, String> {
         let (settings, images) = (self.settings(), self.setup.splits.train.dataset());
         let best = &run.history[run.best_epoch - 1];
         let image = (images.rows(), images.columns());
@@ -65,7 +67,14 @@ impl Job<'_> {
         metadata.reduction = settings.training.reduction;
         metadata.best_epoch = run.best_epoch;
         metadata.val_loss = best.val_loss;
-        metadata
+        metadata.settings = Settings {
+            // The model is the same wherever the images lie.
+            data: None,
+            ..settings.clone()
+        }
+        .to_toml()?;
+        metadata.is_fused = Some(self.identity.is_fused);
+        Ok(metadata)
     }
 
     fn title(&self) -> String {
