@@ -43,7 +43,7 @@ pub(crate) enum Command {
     /// the number of threads nor the instruction set changes a bit of the result. So whoever has
     /// the images can prove that a model is what such a training gives.
     Verify(VerifyArgs),
-    /// Write a trained net as Rust source, for programs that cannot read files
+    /// Write a trained net as Rust or C source, for programs that cannot read files
     Export(ExportArgs),
     /// Classify images of digits
     Classify(ClassifyArgs),
@@ -224,8 +224,9 @@ pub(crate) struct ExportArgs {
     /// Round the weights, and measure what that costs on all test images
     #[arg(long, value_enum, value_name = "BITS")]
     pub(crate) quantize: Option<Quantize>,
-    /// Write this file, which must be new
-    #[arg(long, value_name = "FILE")]
+    /// Write this file, which must be new; - is stdout. For C it ends in .c, and the header is
+    /// written beside it
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
     pub(crate) out: PathBuf,
     /// Overwrite the file
     #[arg(long)]
@@ -242,6 +243,8 @@ pub(crate) struct ExportArgs {
 pub(crate) enum Format {
     /// A module for the crate `handwritten`, in one file
     Rust,
+    /// C99 without library and heap, and its header
+    C,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]

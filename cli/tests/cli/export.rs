@@ -141,9 +141,9 @@ fn what_cannot_be_exported_is_refused_and_nothing_written() {
             &["int4", "int8"],
         ),
         (
-            format!("{model} --out net.rs --format c"),
+            format!("{model} --out net.rs --format go"),
             2,
-            &["--format", "rust"],
+            &["--format", "rust", "c]"],
         ),
         (
             format!("{model} --out net.rs --data data"),

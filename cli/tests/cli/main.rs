@@ -6,6 +6,7 @@ mod classify;
 mod evaluate;
 mod explain;
 mod export;
+mod export_c;
 mod gradcheck;
 mod info;
 #[cfg(target_os = "linux")]

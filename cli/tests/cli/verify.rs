@@ -151,7 +151,11 @@ fn a_file_that_does_not_tell_how_it_was_made_is_refused() {
         ("settings", "hidden = [8]\n", &["no learning rate"]),
         ("settings", "lr = 0\n", &["cannot be used", "lr"]),
         ("settings", "colour = 1\n", &["cannot be used", "line 1"]),
-        ("normalisation", "1 - pixel / 255", &["are 1 - pixel / 255, where"]),
+        (
+            "normalisation",
+            "1 - pixel / 255",
+            &["are 1 - pixel / 255, where"],
+        ),
     ] {
         rewrite(&folder, "odd", |metadata| metadata[key] = value.into());
         folder.handwritten("verify odd --data data").fails(1, words);

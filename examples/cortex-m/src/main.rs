@@ -1,9 +1,7 @@
 //! Classifies the first hundred test images from flash, then trains a small net
 //! in RAM, and prints all bits over semihosting.
 //!
-//! Lines that begin with `#` are measurements. SysTick counts the processor's
-//! clock; QEMU has no cycles, but with `-icount shift=6` it lets 64 ns pass for
-//! each instruction, 1.6 ticks of the board's 25 MHz.
+//! Lines that begin with `#` are measurements.
 
 #![no_std]
 #![no_main]
@@ -11,12 +9,13 @@
 use core::fmt::Write;
 use core::hint::black_box;
 use core::panic::PanicInfo;
-use cortex_m::peripheral::SYST;
-use cortex_m::peripheral::syst::SystClkSource;
-use cortex_m::{Peripherals, singleton};
+use cortex_m::singleton;
 use cortex_m_semihosting::{debug, hio};
 use embedded::{Batch, COUNT, Trained, classify, classify_all, classify_int8, image};
 use handwritten::Isa;
+use measure::{stack, start_clock, ticks};
+
+mod measure;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -33,11 +32,7 @@ fn report() -> Option<()> {
     let isa = Isa::detect();
     let batch = singleton!(: Batch = Batch::ZERO)?;
     let trained = singleton!(: Trained = Trained::ZERO)?;
-    let mut clock = Peripherals::take()?.SYST;
-    clock.set_clock_source(SystClkSource::Core);
-    clock.set_reload(FULL);
-    clock.clear_current();
-    clock.enable_counter();
+    start_clock()?;
 
     classify_all(isa, &mut out).ok()?;
     batch.compare(isa, &mut out).ok()?;
@@ -58,39 +53,6 @@ fn report() -> Option<()> {
     writeln!(out, "# training instructions {instructions} stack {stack}").ok()?;
     let fused = isa.is_fused();
     writeln!(out, "# fused {fused}").ok()
-}
-
-/// Where the clock, which counts down, begins anew.
-const FULL: u32 = 0x00ff_ffff;
-
-/// Ticks of the clock that a call takes, at most [`FULL`].
-fn ticks<T>(call: impl FnOnce() -> T) -> u32 {
-    let start = SYST::get_current();
-    black_box(call());
-    start.wrapping_sub(SYST::get_current()) & FULL
-}
-
-/// Words below the stack pointer that [`stack`] looks at.
-const FREE: usize = 1024;
-/// Mark of a word that no call has written to.
-const UNUSED: u32 = 0xa5a5_a5a5;
-
-/// Bytes of stack that a call takes, at most those of [`FREE`] words.
-#[inline(never)]
-fn stack<T>(call: impl FnOnce() -> T) -> usize {
-    let top = cortex_m::register::msp::read() as *mut u32;
-    for i in 1..=FREE {
-        // SAFETY: the words below the stack pointer are RAM that nothing uses, and
-        // there are far more than `FREE` of them.
-        unsafe { top.sub(i).write_volatile(UNUSED) };
-    }
-    black_box(call());
-    let mut words = FREE;
-    // SAFETY: the `FREE` words below the stack pointer are RAM that nothing uses.
-    while words > 0 && unsafe { top.sub(words).read_volatile() } == UNUSED {
-        words -= 1;
-    }
-    words * size_of::<u32>()
 }
 
 #[panic_handler]

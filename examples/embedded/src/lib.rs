@@ -182,7 +182,7 @@ const UPDATE: Update = Update {
 };
 
 /// The bits of numbers, to the end of the line.
-fn bits(numbers: &[f32], out: &mut impl Write) -> fmt::Result {
+pub fn bits(numbers: &[f32], out: &mut impl Write) -> fmt::Result {
     for x in numbers {
         write!(out, " {:08x}", x.to_bits())?;
     }
