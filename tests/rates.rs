@@ -128,9 +128,14 @@ fn rates_follow_batch_momentum_schedule_and_reduction() {
         (chosen.rate, chosen.bound)
     };
     assert_eq!(decided(192), (1.8, RateBound::Noise));
-    assert_eq!(decided(384), (1.8, RateBound::LargeBatch));
-    let full = rate(default.with_batch(Batch::Full));
-    assert_eq!((full.rate, full.bound), (1.8, RateBound::LargeBatch));
+    // Too short for a rehearsal: 400 steps take (1000 / 400)^¼ of 1.8, 200 steps (1000 / 200)^¼.
+    for (batch, rate_of_short) in [(Batch::Mini(384), 2.3), (Batch::Full, 2.7)] {
+        let chosen = rate(default.with_batch(batch).with_epochs(200));
+        assert_eq!(
+            (chosen.rate, chosen.bound),
+            (rate_of_short, RateBound::LargeBatch)
+        );
+    }
     assert_eq!(rate(default.with_momentum(0.8)).rate, 1.2);
     assert_eq!(
         rate(default.with_learning_rate(1.0, Schedule::Constant)).rate,
@@ -151,25 +156,85 @@ fn rates_follow_batch_momentum_schedule_and_reduction() {
     assert_eq!(largest_stable_rate(2.0, 0.5), 1.5);
 }
 
-#[test]
-fn long_full_batches_are_rehearsed() {
-    let (few, many) = (noise(8191, 10), noise(8192, 10));
-    let net = net(&[16, 20, 10], Activation::Relu);
-    let config = Config::default().with_batch(Batch::Full).with_epochs(30);
-    let found = [1, 2].map(|threads| {
+/// Images of 4×4 pixels with noise, which the brightness of one pixel labels; then pixels are
+/// divided by a number that depends on the place of the image.
+fn learnable(count: usize, divisor: fn(usize) -> u8) -> Dataset {
+    let data = noise(count, 10);
+    let labels = data.iter().map(|(pixels, _)| pixels[5] / 26).collect();
+    let pixels = data.pixels().iter().enumerate();
+    let pixels = pixels.map(|(i, pixel)| pixel / divisor(i / 16)).collect();
+    Dataset::new(pixels, 4, 4, labels).unwrap()
+}
+
+/// The rates that are chosen for two runs, which no number of threads changes.
+fn chosen(net: &Net, runs: [(&Dataset, Config); 2]) -> [(f64, RateBound); 2] {
+    let found = [1, 2, 3].map(|threads| {
         let mut workspace = Workspace::new(net.widths(), threads);
-        [&few, &many].map(|data| {
+        runs.map(|(data, config)| {
             let chosen = choose_rate(net.view(), &Subset::all(data), &config, &mut workspace);
             (chosen.rate, chosen.bound)
         })
     });
-    assert_eq!(found[0], found[1]);
-    let [(few, bound), (many, other)] = found[0];
-    assert_ne!(bound, RateBound::Rehearsal);
-    assert_eq!(other, RateBound::Rehearsal);
+    assert_eq!(found, [found[0]; 3]);
+    found[0]
+}
+
+#[test]
+fn long_full_batches_are_rehearsed() {
+    let (few, many) = (learnable(8191, |_| 1), learnable(8192, |_| 1));
+    let net = net(&[16, 20, 10], Activation::Relu);
+    // Of 17 epochs a rehearsal of the start would be more than a twentieth.
+    let config = Config::default().with_batch(Batch::Full).with_epochs(17);
+    let config = config.with_momentum(0.0);
+    let [(few, bound), (many, other)] = chosen(&net, [(&few, config), (&many, config)]);
+    assert_eq!((bound, other), (RateBound::Curvature, RateBound::Rehearsal));
     // Both begin from the same images.
     let multiple = many / few;
-    assert!((1.4..3.2).contains(&multiple), "{found:?}");
+    assert!((1.4..3.2).contains(&multiple), "{few} {many}");
+}
+
+#[test]
+fn the_start_of_large_batches_is_rehearsed() {
+    // The curvature is that of the first 512 images, a rehearsal takes the first 200: it finds
+    // a rate too high if they are brighter than the others, and may find it too low if they
+    // are darker.
+    let bright = learnable(1000, |i| if i < 200 { 1 } else { 8 });
+    let dark = learnable(1000, |i| if i < 200 { 8 } else { 1 });
+    let net = net(&[16, 20, 20, 20, 10], Activation::Tanh);
+    // Five or three multiples, 12 steps on 200 images each: a twentieth of these runs, and more
+    // than that of runs that are an epoch shorter.
+    let multiples = [(Batch::Mini(1000), 240), (Batch::Full, 144)].map(|(batch, epochs)| {
+        [&bright, &dark].map(|data| {
+            let config = Config::default().with_batch(batch);
+            let runs = [epochs - 1, epochs].map(|epochs| (data, config.with_epochs(epochs)));
+            let [(rate, bound), (rehearsed, other)] = chosen(&net, runs);
+            assert_eq!(
+                (bound, other),
+                (RateBound::LargeBatch, RateBound::Rehearsal)
+            );
+            rehearsed / rate
+        })
+    });
+    let [[lower, higher], [full_lower, unchanged]] = multiples;
+    assert!(lower < 0.75 && full_lower < 0.75, "{multiples:?}");
+    assert!(higher > 1.3, "{multiples:?}");
+    // Rates have two digits, and that of the longer run is lower by the fourth root of 143/144.
+    assert!((0.98..=1.0).contains(&unchanged), "{multiples:?}");
+}
+
+#[test]
+fn a_rehearsal_leaves_the_rate_where_all_losses_are_alike() {
+    // Labels at random: eight layers of sigmoids stay at the loss of guessing.
+    let data = noise(1000, 10);
+    let widths = [vec![16], vec![20; 8], vec![10]].concat();
+    let config = Config::default().with_batch(Batch::Full);
+    let runs = [143, 144].map(|epochs| (&data, config.with_epochs(epochs)));
+    let [(rate, _), (rehearsed, bound)] = chosen(&net(&widths, Activation::Sigmoid), runs);
+    assert_eq!(bound, RateBound::Rehearsal);
+    assert!(
+        (0.98..=1.0).contains(&(rehearsed / rate)),
+        "{rate} {rehearsed}"
+    );
 }
 
 #[test]

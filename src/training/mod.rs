@@ -19,6 +19,7 @@ mod observer;
 mod order;
 mod outcome;
 mod rate;
+mod rehearsal;
 mod report;
 
 use crate::compute::memory::check_available;

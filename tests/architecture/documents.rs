@@ -445,7 +445,7 @@ fn defined_flags(source: &str) -> BTreeSet<String> {
 }
 
 /// Flags of cargo, of `cargo fuzz` and of the example `learning_rates`.
-const FOREIGN_FLAGS: [&str; 15] = [
+const FOREIGN_FLAGS: [&str; 16] = [
     "all",
     "all-targets",
     "batches",
@@ -459,6 +459,7 @@ const FOREIGN_FLAGS: [&str; 15] = [
     "no-trace-compares",
     "path",
     "release",
+    "seeds",
     "test",
     "workspace",
 ];
