@@ -161,11 +161,15 @@ impl Pass<'_> {
                         true => Start::Row(&layer.biases[units.clone()]),
                         false => Start::C,
                     });
-                if stretch.apply_activation && net.depth() > 1 {
+                let (is_hidden, whole) = (net.depth() > 1, units.len() == width);
+                if stretch.apply_activation && is_hidden && !whole {
                     z = z.epilogue(&sigma);
                 }
-                let mut a = MatMut::new(a, rows, width);
-                z.compute(a.block(0..rows, units.clone()), ctx);
+                z.compute(MatMut::new(a, rows, width).block(0..rows, units.clone()), ctx);
+                if stretch.apply_activation && is_hidden && whole {
+                    // Of all images of the list at once: rows end within a vector.
+                    net.activation().apply(isa, a);
+                }
             }
         }
     }
