@@ -620,9 +620,10 @@ mod disk {
         assert!(matches!(error, IoError::Read { .. }), "{error}");
         check_message(&error, &missing);
 
-        let file = dir.path().join(FILES[0]);
+        let file = dir.path().join("notes");
+        fs::write(&file, "no data").unwrap();
         let error = files::load(&file).unwrap_err();
-        assert!(matches!(error, IoError::NotAFolder { .. }), "{error}");
+        assert!(matches!(error, IoError::Csv { .. }), "{error}");
         check_message(&error, &file);
     }
 

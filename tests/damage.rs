@@ -10,11 +10,13 @@ use allocator::{Watch, Watched};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use handwritten::compute::rng::{Stream, generator};
+use handwritten::data::Dataset;
 use handwritten::data::idx::{self, IdxError, Kind};
+use handwritten::files::formats::{Elements, Npz, NpzError, read_csv, read_npy, to_npz};
 use handwritten::files::{ReadError, read_idx};
 use rand_core::Rng;
 use std::cell::Cell;
-use std::io::{self, BufRead, ErrorKind, Read, Write};
+use std::io::{self, BufRead, Cursor, ErrorKind, Read, Write};
 
 /// Counts the bytes that each thread holds, and refuses allocations above the thread's
 /// limit.
@@ -317,5 +319,85 @@ fn every_read_may_fail() {
             println!("{faults} reads failed");
             assert!(faults >= file.len() / 100);
         }
+    }
+}
+
+/// The maximum of memory held while something is done.
+fn peak_of(work: impl FnOnce()) -> usize {
+    let before = HELD.get();
+    PEAK.set(before);
+    work();
+    (PEAK.get() - before) as usize
+}
+
+#[test]
+fn promises_of_arrays_and_archives_take_no_memory() {
+    for shape in [
+        "(4000000000, 28, 28)",
+        "(1, 4000000000)",
+        "(9223372036854775807,)",
+    ] {
+        let text = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n");
+        let mut array = b"\x93NUMPY\x01\x00".to_vec();
+        array.extend((text.len() as u16).to_le_bytes());
+        array.extend(text.as_bytes());
+        array.extend([7; 1000]);
+        let peak = peak_of(|| {
+            let found = read_npy(&array[..], array.len() as u64, Elements::Pixels);
+            one_line(&found.unwrap_err());
+        });
+        assert!(peak <= DECODER + 16 * array.len(), "{peak} bytes");
+    }
+    let data = Dataset::new(vec![9; 400], 2, 2, vec![1; 100]).unwrap();
+    let archive = to_npz(Some(&data), None);
+    // The sizes of the first file, in the list at the end: the header of the array counts.
+    let list = archive
+        .windows(4)
+        .position(|bytes| bytes == b"PK\x01\x02")
+        .unwrap();
+    for field in [16, 20, 24] {
+        let mut archive = archive.clone();
+        archive[list + field..][..4].fill(0xfe);
+        let peak = peak_of(|| {
+            let mut archive = Npz::open(Cursor::new(archive)).unwrap();
+            let found = archive.read("x_train", Elements::Pixels);
+            let error = found.unwrap_err();
+            assert!(
+                matches!(error, ReadError::Npz(NpzError::Damaged { .. })),
+                "{error}"
+            );
+        });
+        assert!(peak <= 4 * DECODER, "{peak} bytes");
+    }
+}
+
+/// A table grows as it arrives: at most three times its pixels are held, while a buffer
+/// grows.
+#[test]
+fn tables_take_memory_in_proportion() {
+    let line = format!("7{}\n", ",0".repeat(784));
+    let table = line.repeat(8000);
+    let packed = gz(table.as_bytes());
+    let pixels = 8000 * 784;
+    for (file, is_packed) in [(table.as_bytes(), false), (&packed, true)] {
+        let peak = peak_of(|| {
+            let len = file.len() as u64;
+            let found = match is_packed {
+                true => read_csv(flate2::read::GzDecoder::new(file), len),
+                false => read_csv(file, len),
+            };
+            assert_eq!(found.unwrap().pixels.len(), pixels);
+        });
+        let most = if is_packed {
+            3 * pixels
+        } else {
+            pixels + pixels / 8
+        };
+        // The piece of the file that is parsed, the decoder, and what is found to be
+        // available after a large allocation.
+        assert!(
+            peak <= most + (2 << 20),
+            "{peak} bytes, packed: {is_packed}"
+        );
     }
 }

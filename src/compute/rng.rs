@@ -17,12 +17,15 @@ pub enum Stream {
     Split,
     /// The order of the examples in each epoch.
     Shuffle,
+    /// Taking test images out of a data set that has none.
+    TestPart,
 }
 
 named! { Stream, "stream":
     Weights = "weights",
     Split = "split",
     Shuffle = "shuffle",
+    TestPart = "test part",
 }
 
 /// A generator of random numbers: xoshiro256++ (Blackman and Vigna, *Scrambled Linear

@@ -133,6 +133,69 @@ impl Dataset {
         &mut self.pixels
     }
 
+    /// Exchanges rows and columns of each image.
+    pub fn transpose(&mut self) {
+        let (rows, columns) = (self.rows, self.columns);
+        let mut image = vec![0; rows * columns];
+        for pixels in self.pixels.chunks_exact_mut(rows * columns) {
+            image.copy_from_slice(pixels);
+            for (k, pixel) in pixels.iter_mut().enumerate() {
+                *pixel = image[k % rows * columns + k / rows];
+            }
+        }
+        (self.rows, self.columns) = (columns, rows);
+    }
+
+    /// Replaces each label by another.
+    pub fn map_labels(&mut self, map: impl Fn(u8) -> u8) {
+        for label in &mut self.labels {
+            *label = map(*label);
+        }
+        let largest = self.labels.iter().copied().max().unwrap_or(0);
+        self.classes = usize::from(largest) + 1;
+    }
+
+    /// Takes the images with these indices out, into a data set of their own. Both keep the
+    /// order of the images.
+    ///
+    /// # Panics
+    /// Panics unless the indices ascend, are below the number of images, and are at least one
+    /// of them but not all.
+    pub fn take_out(&mut self, indices: &[u32]) -> Self {
+        let (count, features) = (self.len(), self.features());
+        let is_ascending = indices.windows(2).all(|pair| pair[0] < pair[1]);
+        let last = indices.last().map_or(count, |&last| last as usize);
+        assert!(
+            is_ascending && last < count && indices.len() < count,
+            "cannot take {} images up to {last} out of {count}",
+            indices.len()
+        );
+        let mut pixels = Vec::with_capacity(indices.len() * features);
+        let mut labels = Vec::with_capacity(indices.len());
+        let (mut kept, mut next) = (0, indices.iter().map(|&i| i as usize).peekable());
+        for i in 0..count {
+            let image = i * features..(i + 1) * features;
+            if next.next_if_eq(&i).is_some() {
+                pixels.extend_from_slice(&self.pixels[image]);
+                labels.push(self.labels[i]);
+            } else {
+                self.pixels.copy_within(image, kept * features);
+                self.labels[kept] = self.labels[i];
+                kept += 1;
+            }
+        }
+        self.pixels.truncate(kept * features);
+        self.labels.truncate(kept);
+        self.map_labels(|label| label);
+        let mut taken = Self {
+            pixels,
+            labels,
+            ..*self
+        };
+        taken.map_labels(|label| label);
+        taken
+    }
+
     /// Iterates over the images in order: `features` pixels and the label of each.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], u8)> {
         let images = self.pixels.chunks_exact(self.features());

@@ -12,6 +12,8 @@ pub mod idx;
 #[cfg(feature = "alloc")]
 mod normalisation;
 #[cfg(feature = "alloc")]
+mod orientation;
+#[cfg(feature = "alloc")]
 mod split;
 #[cfg(feature = "alloc")]
 mod splits;
@@ -21,6 +23,7 @@ pub use {
     dataset::{Dataset, Subset},
     error::DatasetError,
     normalisation::{Normalisation, ParseNormalisationError},
+    orientation::Orientation,
     split::Split,
     splits::{Splits, stratified_split},
 };

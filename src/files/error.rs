@@ -2,6 +2,7 @@
 
 use crate::data::DatasetError;
 use crate::data::idx::{IdxError, Kind};
+use crate::files::formats::{CsvError, IntLabelsError, NpyError, NpzError};
 use crate::files::idx_names::idx_names;
 use crate::files::read::ReadError;
 use std::fmt;
@@ -27,9 +28,51 @@ pub enum IoError {
         /// The names that the file may have.
         names: [String; 4],
     },
-    /// The path of a data folder is not a folder.
-    NotAFolder {
-        /// The path that was to be read.
+    /// Nothing in a folder, or one or two levels down, is a data set.
+    NothingFound {
+        /// The folder.
+        dir: PathBuf,
+        /// The names of some of the files that are there.
+        found: Vec<String>,
+    },
+    /// A folder holds several data sets, or files of one place that differ.
+    Ambiguous {
+        /// The folder.
+        dir: PathBuf,
+        /// A file of each data set, some of them.
+        found: Vec<String>,
+        /// The first of these files.
+        first: PathBuf,
+    },
+    /// A data set has images without labels, or labels without images.
+    Unpaired {
+        /// The data folder.
+        dir: PathBuf,
+        /// The words that the names of the files share.
+        set: String,
+        /// The kind of file that is missing.
+        kind: Kind,
+    },
+    /// A file is no data at all.
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// The kind of file that it is instead.
+        what: &'static str,
+    },
+    /// Images that have to have labels have none.
+    Unlabelled {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A data set has no training images.
+    NoTraining {
+        /// The folder or the file.
+        path: PathBuf,
+    },
+    /// A data set has a single image, and none to test.
+    NoTest {
+        /// The folder or the file.
         path: PathBuf,
     },
     /// The path of a file is a folder, a pipe or a device.
@@ -62,6 +105,34 @@ pub enum IoError {
         path: PathBuf,
         /// The cause.
         source: IdxError,
+    },
+    /// The content is no IDX file of labels that are integers.
+    IntLabels {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: IntLabelsError,
+    },
+    /// The content is no table of images.
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: CsvError,
+    },
+    /// The content is no array of images or labels.
+    Npy {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: NpyError,
+    },
+    /// The content is no archive of images and labels.
+    Npz {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: NpzError,
     },
     /// Images and labels do not make a data set.
     Data {
@@ -97,7 +168,17 @@ impl IoError {
             ReadError::System(source) => Self::Read { path, source },
             ReadError::Gz(source) => Self::Gz { path, source },
             ReadError::Idx(source) => Self::Idx { path, source },
+            ReadError::IntLabels(source) => Self::IntLabels { path, source },
+            ReadError::Csv(source) => Self::Csv { path, source },
+            ReadError::Npy(source) => Self::Npy { path, source },
+            ReadError::Npz(source) => Self::Npz { path, source },
         }
+    }
+
+    /// The content of `path` is not the array that its name says.
+    pub(super) fn npy(path: &Path, source: NpyError) -> Self {
+        let path = path.into();
+        Self::Npy { path, source }
     }
 
     /// The content of `path` is not the IDX file that its name says.
@@ -110,6 +191,7 @@ impl IoError {
 }
 
 impl fmt::Display for IoError {
+    // Long: an arm for each error.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoData { looked } => {
@@ -138,7 +220,45 @@ impl fmt::Display for IoError {
                     dir.display()
                 )
             }
-            Self::NotAFolder { path } => write!(f, "{} is not a folder", path.display()),
+            Self::NothingFound { dir, found } => {
+                let [name, ..] = idx_names("train", Kind::Images);
+                write!(f, "no data in {}: found ", dir.display())?;
+                match &found[..] {
+                    [] => f.write_str("nothing")?,
+                    found => f.write_str(&found.join(", "))?,
+                }
+                write!(
+                    f,
+                    "; looked for IDX files such as {name}, train.csv, mnist.npz, train_images.npy"
+                )
+            }
+            Self::Ambiguous { dir, found, first } => write!(
+                f,
+                "several data sets in {}: {}; name one by a file of it, such as {}",
+                dir.display(),
+                found.join(", "),
+                first.display()
+            ),
+            Self::Unpaired { dir, set, kind } => {
+                let set = if set.is_empty() { "the data set" } else { set };
+                write!(f, "{} lacks the {kind} of {set}", dir.display())
+            }
+            Self::Foreign { path, what } => write!(f, "{} is {what}", path.display()),
+            Self::Unlabelled { path } => write!(
+                f,
+                "{} has images without labels, which can be classified only",
+                path.display()
+            ),
+            Self::NoTraining { path } => {
+                write!(
+                    f,
+                    "{} has test images, but none to train on",
+                    path.display()
+                )
+            }
+            Self::NoTest { path } => {
+                write!(f, "{} has a single image, and none to test", path.display())
+            }
             Self::NotAFile { path } => write!(f, "{} is not a regular file", path.display()),
             Self::BrokenLink { path } => {
                 write!(f, "{} is a link to nothing", path.display())
@@ -146,6 +266,21 @@ impl fmt::Display for IoError {
             Self::Read { path, .. } => write!(f, "cannot read {}", path.display()),
             Self::Gz { path, .. } => write!(f, "{} is damaged gz", path.display()),
             Self::Idx { path, .. } => write!(f, "{} is not the IDX file expected", path.display()),
+            Self::IntLabels { path, .. } => {
+                write!(
+                    f,
+                    "{} is not the IDX file of labels expected",
+                    path.display()
+                )
+            }
+            Self::Csv { path, .. } => write!(f, "{} is no table of images", path.display()),
+            Self::Npy { path, .. } => write!(f, "{} is not the array expected", path.display()),
+            Self::Npz { path, .. } => {
+                write!(f, "{} is no archive of images and labels", path.display())
+            }
+            Self::Data { images, labels, .. } if images == labels => {
+                write!(f, "{} makes no data set", images.display())
+            }
             Self::Data { images, labels, .. } => write!(
                 f,
                 "{} and {} make no data set",
@@ -164,10 +299,20 @@ impl std::error::Error for IoError {
                 Some(source)
             }
             Self::Idx { source, .. } => Some(source),
+            Self::IntLabels { source, .. } => Some(source),
+            Self::Csv { source, .. } => Some(source),
+            Self::Npy { source, .. } => Some(source),
+            Self::Npz { source, .. } => Some(source),
             Self::Data { source, .. } => Some(source),
             Self::NoData { .. }
             | Self::Missing { .. }
-            | Self::NotAFolder { .. }
+            | Self::NothingFound { .. }
+            | Self::Ambiguous { .. }
+            | Self::Unpaired { .. }
+            | Self::Foreign { .. }
+            | Self::Unlabelled { .. }
+            | Self::NoTraining { .. }
+            | Self::NoTest { .. }
             | Self::NotAFile { .. }
             | Self::BrokenLink { .. } => None,
         }

@@ -3,7 +3,7 @@
 use crate::compute::names::named;
 use std::fmt::Write as _;
 
-/// A data set, recognised by the content of its four files.
+/// A data set, recognised by the content of its four files, or of two of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KnownDataset {
@@ -16,12 +16,20 @@ pub enum KnownDataset {
 }
 
 impl KnownDataset {
-    /// The data set whose files have these hashes, in the order of [`MNIST`].
-    pub(super) fn of(hashes: &[Hash; 4]) -> Self {
-        let hashes = hashes.each_ref().map(hex);
-        if hashes == MNIST {
+    /// The data set whose parts have these hashes, training images and labels, test images
+    /// and labels. Either part may be missing.
+    pub(super) fn of(parts: [Option<[Hash; 2]>; 2]) -> Self {
+        let is = |known: &[&str; 4]| {
+            let halves = known.chunks(2).zip(&parts);
+            halves
+                .filter_map(|(known, part)| Some((known, part.as_ref()?)))
+                .all(|(known, part)| part.each_ref().map(hex) == known)
+        };
+        if parts == [None, None] {
+            Self::Unknown
+        } else if is(&MNIST) {
             Self::Mnist
-        } else if hashes == FASHION_MNIST {
+        } else if is(&FASHION_MNIST) {
             Self::FashionMnist
         } else {
             Self::Unknown

@@ -2,6 +2,7 @@
 
 use crate::compute::memory::check_available;
 use crate::data::idx::{IdxError, Kind};
+use crate::files::formats::{CsvError, IntLabelsError, NpyError, NpzError};
 use flate2::bufread::MultiGzDecoder;
 use std::fmt;
 use std::io::{self, BufRead, ErrorKind, Read};
@@ -81,7 +82,7 @@ pub fn read_idx(mut file: impl BufRead, len: u64, kind: Kind) -> Result<Vec<u8>,
 }
 
 /// Reserves memory for so many bytes more.
-fn reserve(bytes: &mut Vec<u8>, more: u64) -> Result<(), ReadError> {
+pub(super) fn reserve(bytes: &mut Vec<u8>, more: u64) -> Result<(), ReadError> {
     let more = usize::try_from(more).unwrap_or(usize::MAX);
     let reserved = bytes.try_reserve_exact(more);
     reserved.map_err(|error| ReadError::System(error.into()))?;
@@ -91,7 +92,7 @@ fn reserve(bytes: &mut Vec<u8>, more: u64) -> Result<(), ReadError> {
     check_available(SMALL_THINGS).map_err(|_| ReadError::System(ErrorKind::OutOfMemory.into()))
 }
 
-/// The error of [`read_idx`].
+/// The error of reading a file of a data set.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum ReadError {
@@ -101,6 +102,14 @@ pub enum ReadError {
     Gz(io::Error),
     /// The header is not that of the kind of IDX file asked for.
     Idx(IdxError),
+    /// The content is no IDX file of labels that are integers.
+    IntLabels(IntLabelsError),
+    /// The content is no table of images.
+    Csv(CsvError),
+    /// The content is no array of numbers.
+    Npy(NpyError),
+    /// The content is no archive of arrays.
+    Npz(NpzError),
 }
 
 impl fmt::Display for ReadError {
@@ -109,6 +118,10 @@ impl fmt::Display for ReadError {
             Self::System(_) => f.write_str("cannot read"),
             Self::Gz(_) => f.write_str("damaged gz"),
             Self::Idx(error) => error.fmt(f),
+            Self::IntLabels(error) => error.fmt(f),
+            Self::Csv(error) => error.fmt(f),
+            Self::Npy(error) => error.fmt(f),
+            Self::Npz(error) => error.fmt(f),
         }
     }
 }
@@ -117,7 +130,8 @@ impl std::error::Error for ReadError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::System(source) | Self::Gz(source) => Some(source),
-            Self::Idx(error) => error.source(),
+            Self::Npz(error) => error.source(),
+            Self::Idx(_) | Self::IntLabels(_) | Self::Csv(_) | Self::Npy(_) => None,
         }
     }
 }

@@ -181,7 +181,7 @@ fn data_that_are_not_there_or_damaged_are_named() {
     for (data, words) in [
         ("missing", ["missing", ""]),
         ("empty", ["empty", "train-images-idx3-ubyte"]),
-        ("file", ["file", "folder"]),
+        ("file", ["file is no table of images", "no comma"]),
         ("cut", ["cut/t10k-images-idx3-ubyte.gz", ""]),
         ("short", ["short/t10k-images-idx3-ubyte", "offset"]),
         ("unlabelled", ["unlabelled", "t10k-labels-idx1-ubyte"]),
