@@ -8,6 +8,8 @@ use std::path::Path;
 mod checkpoint;
 #[path = "../../fuzz/properties/config.rs"]
 mod config;
+#[path = "../../fuzz/properties/csv.rs"]
+mod csv;
 #[path = "../../fuzz/properties/gemm.rs"]
 mod gemm;
 #[path = "../../fuzz/properties/gz.rs"]
@@ -16,6 +18,10 @@ mod gz;
 mod idx;
 #[path = "../../fuzz/properties/model.rs"]
 mod model;
+#[path = "../../fuzz/properties/npy.rs"]
+mod npy;
+#[path = "../../fuzz/properties/npz.rs"]
+mod npz;
 #[path = "../../fuzz/properties/step.rs"]
 mod step;
 
@@ -56,6 +62,21 @@ fn compressed_files() {
 #[test]
 fn idx_files() {
     replay("idx", idx::check);
+}
+
+#[test]
+fn tables() {
+    replay("csv", csv::check);
+}
+
+#[test]
+fn arrays() {
+    replay("npy", npy::check);
+}
+
+#[test]
+fn archives() {
+    replay("npz", npz::check);
 }
 
 #[test]
