@@ -1,6 +1,10 @@
 //! The command line: all subcommands and their flags. The settings of a training
 //! are in [`crate::settings`].
 
+mod data;
+
+pub(crate) use data::{ConvertArgs, DataArgs, DataFormat, DataTask, ShowArgs};
+
 use crate::failure::Failure;
 use crate::settings::{Flags, Settings, recipes};
 use clap::error::ErrorKind;
@@ -59,6 +63,8 @@ pub(crate) enum Command {
     Info(InfoArgs),
     /// Measure how fast this machine trains; takes some fifteen seconds
     Bench(BenchArgs),
+    /// Show what a data set is, or write it in another format
+    Data(DataArgs),
 }
 
 /// A parsed command line.
@@ -191,9 +197,12 @@ impl SettingsArgs {
 pub(crate) struct EvaluateArgs {
     /// The folder of a run, or its model.safetensors
     pub(crate) model: PathBuf,
-    /// Folder of the four IDX files of a data set [default: as for train]
-    #[arg(long, value_name = "DIR")]
+    /// A data set: a folder or a file of it [default: as for train]
+    #[arg(long, value_name = "PATH")]
     pub(crate) data: Option<PathBuf>,
+    /// Take the pictures of a folder as they are, as for train
+    #[arg(long)]
+    pub(crate) as_is: bool,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -231,8 +240,8 @@ pub(crate) struct ExportArgs {
     /// Overwrite the file
     #[arg(long)]
     pub(crate) force: bool,
-    /// Folder of the four IDX files that --quantize evaluates on [default: as for train]
-    #[arg(long, value_name = "DIR", requires = "quantize")]
+    /// The data set that --quantize evaluates on, a folder or a file of it [default: as for train]
+    #[arg(long, value_name = "PATH", requires = "quantize")]
     pub(crate) data: Option<PathBuf>,
     /// Print results as JSON lines on stdout
     #[arg(long)]
@@ -269,8 +278,8 @@ pub(crate) struct ClassifyArgs {
 
 #[derive(Args)]
 pub(crate) struct ExplainArgs {
-    /// Folder of the four IDX files of a data set [default: as for train]
-    #[arg(long, value_name = "DIR")]
+    /// A data set: a folder or a file of it [default: as for train]
+    #[arg(long, value_name = "PATH")]
     pub(crate) data: Option<PathBuf>,
     /// Seed of all random numbers
     #[arg(
@@ -322,8 +331,8 @@ pub(crate) struct InfoArgs {
 
 #[derive(Args)]
 pub(crate) struct BenchArgs {
-    /// Folder of the four IDX files of a data set [default: as for train]
-    #[arg(long, value_name = "DIR")]
+    /// A data set: a folder or a file of it [default: as for train]
+    #[arg(long, value_name = "PATH")]
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,

@@ -15,6 +15,7 @@
 mod args;
 mod commands;
 mod failure;
+mod image_folder;
 mod memory;
 mod output;
 mod picture;

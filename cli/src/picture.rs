@@ -307,6 +307,7 @@ fn covered(i: usize, new: usize, old: usize) -> impl Iterator<Item = (usize, f32
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image_folder::Fit;
     use crate::setup;
 
     /// A vertical stroke of ink in an image of that size.
@@ -327,7 +328,7 @@ mod tests {
 
     #[test]
     fn the_images_of_mnist_are_taken_as_they_are() {
-        let Ok(corpus) = setup::load(None) else {
+        let Ok(corpus) = setup::load(None, 1, Fit::as_mnist(false)) else {
             eprintln!("skipped: the published package comes without data");
             return;
         };

@@ -5,13 +5,14 @@
 //! same bits.
 
 use crate::failure::Failure;
+use crate::image_folder::{self, Fit};
 use crate::memory;
 use crate::output::report::dashed;
 use crate::settings::Settings;
 use handwritten::compute::rng::{Stream, generator};
-use handwritten::data::{Normalisation, Split, Splits};
+use handwritten::data::{Dataset, Normalisation, Split, Splits};
 use handwritten::files::model::Model;
-use handwritten::files::{self, Corpus};
+use handwritten::files::{self, Corpus, IoError, KnownDataset, Parts};
 use handwritten::training::memory::{bytes_to_choose_rate, vector_bytes};
 use handwritten::training::{ChosenRate, choose_rate};
 use handwritten::{Batch, Isa, Net, Strategy, Workspace};
@@ -69,7 +70,7 @@ impl Engine {
     }
 }
 
-/// The folder of the data set: the one that is named, or the first that holds one,
+/// The data set: the folder or file that is named, or the first folder that holds one,
 /// beginning with that of the checkout that the program was built in.
 pub(crate) fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("data");
@@ -80,23 +81,38 @@ pub(crate) fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
 /// one of two parts and in the subset.
 const BYTES_PER_IMAGE: usize = 3 * size_of::<u32>();
 
-/// Loads the data set in a folder, or without one the first that is found in the
-/// default folders.
-pub(crate) fn load(folder: Option<&Path>) -> Result<Corpus, Failure> {
-    let folder = find(folder)?;
-    let corpus = files::load(&folder).map_err(Failure::caused)?;
-    let images = corpus.train.len() + corpus.test.len();
+/// Loads the parts of the data set that is named, or of the first that is found in the
+/// default folders. Pictures are brought to one size by `fit`.
+pub(crate) fn load_parts(named: Option<&Path>, fit: Fit) -> Result<Parts, Failure> {
+    let path = find(named)?;
+    let parts = match files::load_parts(&path) {
+        Err(error @ IoError::NothingFound { .. }) => {
+            let pictures = image_folder::load(&path, fit)?;
+            pictures.ok_or_else(|| Failure::caused(error))?
+        }
+        parts => parts.map_err(Failure::caused)?,
+    };
+    let images = [&parts.train, &parts.test].map(|part| part.as_ref().map_or(0, Dataset::len));
+    let images = images[0] + images[1];
     memory::require(
         images * BYTES_PER_IMAGE,
-        format_args!("split {images} images of {}", folder.display()),
+        format_args!("split {images} images of {}", path.display()),
     )?;
-    Ok(corpus)
+    Ok(parts)
+}
+
+/// Loads a data set with training and test images, as [`load_parts`] does. The seed draws test
+/// images where there are none.
+pub(crate) fn load(named: Option<&Path>, seed: u64, fit: Fit) -> Result<Corpus, Failure> {
+    let parts = load_parts(named, fit)?;
+    parts.into_corpus(seed).map_err(Failure::caused)
 }
 
 /// Loads a data set as [`load`] does, and normalises its pixels: as suits the training
 /// images, or not at all if they are to be taken raw.
 pub(crate) fn load_normalised(settings: &Settings) -> Result<(Corpus, Normalisation), Failure> {
-    let mut corpus = load(settings.data.as_deref())?;
+    let fit = Fit::as_mnist(settings.as_is);
+    let mut corpus = load(settings.data.as_deref(), settings.training.seed, fit)?;
     let normalisation = match settings.raw_pixels {
         true => Normalisation::RAW,
         false => Normalisation::of(&corpus.train),
@@ -106,25 +122,100 @@ pub(crate) fn load_normalised(settings: &Settings) -> Result<(Corpus, Normalisat
     Ok((corpus, normalisation))
 }
 
-/// Loads a data set as [`load`] does, with its test images normalised as those that the model
-/// was trained on, and refuses it if its images do not fit the model.
-pub(crate) fn load_for(model: &Model, folder: Option<&Path>) -> Result<Corpus, Failure> {
-    let mut corpus = load(folder)?;
-    let (rows, columns) = model.metadata.image;
-    let classes = model.metadata.classes.len();
-    let test = &corpus.test;
-    if (test.rows(), test.columns()) != (rows, columns) || test.classes() > classes {
+/// The images that a model is evaluated on.
+pub(crate) struct TestImages {
+    /// All test images, with the labels of the model's classes, and normalised as those that
+    /// the model was trained on.
+    pub(crate) images: Dataset,
+    /// The numbers of those that tested the run of the model, if this is its data set.
+    pub(crate) own: Option<Vec<u32>>,
+    pub(crate) source: KnownDataset,
+    pub(crate) dir: PathBuf,
+}
+
+/// Loads the test images of a data set for a model, or all images where nothing says which
+/// are test images, and refuses those that do not fit the model.
+pub(crate) fn load_for(
+    model: &Model,
+    named: Option<&Path>,
+    as_is: bool,
+) -> Result<TestImages, Failure> {
+    let about = &model.metadata;
+    let (rows, columns) = about.image;
+    let fit = Fit {
+        sides: (rows, columns),
+        as_is,
+        is_model: true,
+    };
+    let parts = load_parts(named, fit)?;
+    let (source, dir) = (parts.source, parts.dir.clone());
+    let names = parts.class_names.clone();
+    let is_own = parts.fingerprint == about.data_sha256;
+    let (mut images, own) = if is_own && parts.train.is_some() {
+        let corpus = parts.into_corpus(about.seed).map_err(Failure::caused)?;
+        let test = split(&corpus, about.split, about.seed)?
+            .test
+            .indices()
+            .to_vec();
+        (corpus.test, Some(test))
+    } else {
+        let images = parts.test.or(parts.train);
+        (images.ok_or_else(|| Failure::new("no images"))?, None)
+    };
+    let classes = number_classes(&mut images, &names, &about.classes);
+    if (images.rows(), images.columns()) != (rows, columns) || classes.is_err() {
         return Err(Failure::new(format!(
-            "the model is for {rows}×{columns} images of {classes} classes, \
-             those in {} are {}×{} of {}",
-            corpus.dir.display(),
-            test.rows(),
-            test.columns(),
-            test.classes()
+            "the model is for {rows}×{columns} images of {} classes, \
+             those in {} are {}×{} of {}{}",
+            about.classes.len(),
+            dir.display(),
+            images.rows(),
+            images.columns(),
+            images.classes(),
+            classes.err().unwrap_or_default()
         )));
     }
-    model.metadata.normalisation.apply(&mut corpus.test);
-    Ok(corpus)
+    about.normalisation.apply(&mut images);
+    Ok(TestImages {
+        images,
+        own,
+        source,
+        dir,
+    })
+}
+
+/// Gives images the labels of the model's classes: those of the same names or, where the data
+/// set has numbers alone and the model names, of the same numbers. The error is the end of a
+/// sentence.
+fn number_classes(
+    images: &mut Dataset,
+    names: &[String],
+    classes: &[String],
+) -> Result<(), String> {
+    let mut places = [0; 256];
+    let mut unknown = None;
+    for &label in images.labels() {
+        let name = names.get(usize::from(label));
+        match name.and_then(|name| classes.iter().position(|class| class == name)) {
+            Some(place) => places[usize::from(label)] = place as u8,
+            None => unknown = unknown.or(Some(label)),
+        }
+    }
+    let Some(label) = unknown else {
+        images.map_labels(|label| places[usize::from(label)]);
+        return Ok(());
+    };
+    let are_numbers = (0..)
+        .zip(names)
+        .all(|(number, name)| *name == number.to_string());
+    match are_numbers && images.classes() <= classes.len() {
+        true => Ok(()),
+        false if are_numbers => Err(String::new()),
+        false => {
+            let name = names.get(usize::from(label)).map_or("?", String::as_str);
+            Err(format!(", among them {name}"))
+        }
+    }
 }
 
 /// Splits a data set into training, validation and test images.

@@ -35,6 +35,10 @@ pub struct Corpus {
     /// The names of the classes, one for each label of both parts: those of EMNIST, of the
     /// folders of images, or the labels as they are in the files.
     pub class_names: Vec<String>,
+    /// Whether the images were turned upright, as [`Parts::is_turned`].
+    pub is_turned: bool,
+    /// Whether the test images were taken out of the training images, for want of others.
+    pub is_split: bool,
 }
 
 /// The parts of a data set that a folder or a file has.
@@ -258,6 +262,7 @@ impl Parts {
         let Some(mut train) = self.train else {
             return Err(IoError::NoTraining { path: dir });
         };
+        let is_split = self.test.is_none();
         let test = match self.test {
             Some(test) => test,
             None if train.len() < 2 => return Err(IoError::NoTest { path: dir }),
@@ -276,6 +281,8 @@ impl Parts {
             fingerprint: self.fingerprint,
             dir,
             class_names: self.class_names,
+            is_turned: self.is_turned,
+            is_split,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::args::BenchArgs;
 use crate::failure::Failure;
+use crate::image_folder::Fit;
 use crate::output;
 use crate::output::report::grouped;
 use crate::settings::{Flags, Settings, recipes};
@@ -47,7 +48,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let engine = Engine::from_env()?;
     let threads = args.common.threads()?;
     let start = Instant::now();
-    let corpus = setup::load(args.data.as_deref())?;
+    let corpus = setup::load(args.data.as_deref(), 1, Fit::as_mnist(false))?;
     let loading_seconds = start.elapsed().as_secs_f64();
     if corpus.train.features() != 784 || corpus.train.classes() != 10 {
         return Err(Failure::new(format!(

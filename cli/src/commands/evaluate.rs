@@ -14,17 +14,18 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
     let model = model::read(&args.model)?;
     let (net, about) = (model.net.view(), &model.metadata);
     let threads = args.common.threads()?;
-    let corpus = setup::load_for(&model, args.data.as_deref())?;
-    let test = if corpus.fingerprint == about.data_sha256 {
-        setup::split(&corpus, about.split, about.seed)?.test
-    } else {
-        output::remark(&format!(
-            "the model was trained on other data ({}): evaluating all test images in {} ({})",
-            about.data,
-            corpus.dir.display(),
-            corpus.source
-        ));
-        Subset::all(&corpus.test)
+    let test = setup::load_for(&model, args.data.as_deref(), args.as_is)?;
+    let test = match test.own {
+        Some(own) => Subset::new(&test.images, own),
+        None => {
+            output::remark(&format!(
+                "the model was trained on other data ({}): evaluating all test images in {} ({})",
+                about.data,
+                test.dir.display(),
+                test.source
+            ));
+            Subset::all(&test.images)
+        }
     };
     let mut workspace = engine.workspace(net.widths(), threads, 0, args.model.display())?;
     let evaluation = workspace.evaluate(net, &test, about.reduction);

@@ -2,6 +2,7 @@
 
 mod bench;
 mod classify;
+mod data;
 mod evaluate;
 mod explain;
 mod export;
@@ -25,5 +26,6 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Gradcheck(args) => gradcheck::run(*args),
         Command::Info(args) => info::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Data(args) => data::run(&args),
     }
 }

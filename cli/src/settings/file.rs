@@ -1,7 +1,7 @@
 //! Configuration files: read, and written so that they repeat a run.
 
-use super::Settings;
 use super::flags::{AUTO, BatchSize, Flags, Full, Hidden, Mistakes, RAW};
+use super::{Settings, recipes};
 use crate::failure::Failure;
 use handwritten::Batch;
 use handwritten::net::defects::{Defect, Defects};
@@ -17,28 +17,45 @@ const MAX_FILE: u64 = 1 << 20;
 impl Flags {
     /// Reads a configuration file.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         File::open(path)
-            .and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text))
+            .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
             .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
-        if text.len() as u64 > MAX_FILE {
+        if bytes.len() as u64 > MAX_FILE {
             return Err(Failure::usage(format!(
                 "{} is not a configuration: it has more than {MAX_FILE} bytes",
                 path.display()
             )));
         }
+        let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        let text = String::from_utf8(bytes).map_err(|_| {
+            let what = if is_utf16 {
+                "is UTF-16"
+            } else {
+                "is not UTF-8"
+            };
+            Failure::new(format!("{} {what} text: save it as UTF-8", path.display()))
+        })?;
         Self::parse(&text).map_err(|why| Failure::usage(format!("{}, {why}", path.display())))
     }
 
     /// Parses the text of a configuration file. The error is one line that names
     /// the line of the file.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error| {
+        let parsed: Result<Self, _> = toml::from_str(text);
+        let mut flags = parsed.map_err(|error| {
             let before = &text[..error.span().map_or(0, |span| span.start)];
             let line = before.matches('\n').count() + 1;
             let message = error.message().trim().replace('\n', " ");
             format!("line {line}: {message}")
-        })
+        })?;
+        match flags.recipe.take() {
+            Some(name) => {
+                let recipe = recipes::find(&name).map_err(|why| format!("recipe: {why}"))?;
+                Ok(flags.or(recipe))
+            }
+            None => Ok(flags),
+        }
     }
 }
 
@@ -69,6 +86,9 @@ impl Settings {
         let hidden = hidden.filter_map(|&width| NonZeroUsize::new(width));
         Flags {
             data: self.data.clone(),
+            // Left out where it is false, so that the files of older runs stay as they are.
+            as_is: Some(self.as_is).filter(|&as_is| as_is),
+            recipe: None,
             pixels: Some(if self.raw_pixels { RAW } else { AUTO }.to_string()),
             split: Some(self.split.name().to_string()),
             hidden: Some(Hidden(hidden.collect())),

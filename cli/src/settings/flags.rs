@@ -21,11 +21,20 @@ pub(super) const RAW: &str = "raw";
 #[derive(Args, Clone, Default, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Flags {
-    /// Folder of the four IDX files of a data set, gz or raw [default: the first of these that
-    /// holds any of them: data/mnist where the program was built, data/mnist in the working
-    /// directory, handwritten/mnist in the user's cache folder]
-    #[arg(long, value_name = "DIR")]
+    /// A data set: a folder or a file of it. IDX files, CSV, npz or npy, or a folder of pictures
+    /// for each class [default: the first of these that holds any of MNIST's four files:
+    /// data/mnist where the program was built, data/mnist in the working directory,
+    /// handwritten/mnist in the user's cache folder]
+    #[arg(long, value_name = "PATH")]
     pub(super) data: Option<PathBuf>,
+    /// Take the pictures of a folder as they are, which must all have one size, instead of scaling
+    /// and centring each as classify does
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub(super) as_is: Option<bool>,
+    /// A recipe in a configuration file; the flag of this name is beside these.
+    #[arg(skip)]
+    #[serde(skip_serializing)]
+    pub(super) recipe: Option<String>,
     /// Meaning of the bytes of the images. auto: pixels that use less than half of the range of a
     /// byte, such as 0 and 1 or 0 to 16, are stretched to it, and dark digits on a bright ground
     /// are inverted; MNIST's stay as they are. raw: all stay as they are [default: auto]
@@ -120,6 +129,8 @@ impl Flags {
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
             data: self.data.or(other.data),
+            as_is: self.as_is.or(other.as_is),
+            recipe: self.recipe.or(other.recipe),
             pixels: self.pixels.or(other.pixels),
             split: self.split.or(other.split),
             hidden: self.hidden.or(other.hidden),

@@ -36,6 +36,8 @@ const MAX_PARAMS: usize = 1 << 28;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub(crate) data: Option<PathBuf>,
+    /// Whether pictures of a folder are taken as they are.
+    pub(crate) as_is: bool,
     /// Whether the bytes of the images are taken as they are, whatever their range and
     /// ground.
     pub(crate) raw_pixels: bool,
@@ -85,6 +87,7 @@ impl Flags {
             training: self.training()?,
             split: named("split", self.split)?.unwrap_or(Split::Question),
             hidden: widths(self.hidden)?,
+            as_is: self.as_is.unwrap_or(false),
             data: self.data,
         })
     }

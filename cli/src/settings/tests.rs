@@ -11,6 +11,7 @@ fn what_is_written_is_read_back() {
         "hidden = []\nschedule = \"step:10:0.5\"\npatience = 3\nseed = 18446744073709551615",
         "split = \"standard\"\nnesterov = true\nmomentum = 0.95\nweight_decay = 1e-4\nwarmup = 2",
         "schedule = \"linear\"",
+        "as_is = true\nrecipe = \"quick\"\nlr = 0.25",
         "schedule = \"linear:0.65\"\ninit = \"lecun\"",
         "defects = [\"momentum-on-weights\", \"aliased-best\"]",
         "data = \"elsewhere\"\ninit = \"question\"\nloss = \"sum\"\nbatch = 7",

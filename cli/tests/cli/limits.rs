@@ -84,6 +84,13 @@ fn commands_succeed_or_say_that_there_is_not_enough_memory() {
         succeeds(&format!("{HANDWRITTEN} verify run --threads {threads}"));
     }
     succeeds(&format!("{HANDWRITTEN} gradcheck --data data --hidden 8"));
+    succeeds(&format!("{HANDWRITTEN} data data --sheet sheet.png"));
+    for (flags, data) in [("--format csv", "csv"), ("", "set.npz")] {
+        succeeds(&format!("{HANDWRITTEN} data convert data {data} {flags}"));
+        succeeds(&format!(
+            "{HANDWRITTEN} evaluate run/model.safetensors --data {data}"
+        ));
+    }
     for threads in [1, 2, 4] {
         succeeds(&format!(
             "{TRAIN} {SMALL} --quiet --threads {threads} --out {threads}"

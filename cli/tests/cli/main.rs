@@ -3,6 +3,7 @@
 
 mod bench;
 mod classify;
+mod data_formats;
 mod evaluate;
 mod explain;
 mod export;

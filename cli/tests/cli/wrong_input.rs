@@ -96,7 +96,7 @@ fn what_the_program_does_not_know_is_named() {
             "classify model",
             "arguments were not provided: <IMAGES>...; see",
         ),
-        ("train --data=", "a value is required for '--data <DIR>'"),
+        ("train --data=", "a value is required for '--data <PATH>'"),
     ] {
         folder.handwritten(args).fails(2, &[word]);
         assert_eq!(folder.names(""), ["data"], "{args}");

@@ -6,6 +6,7 @@ mod report;
 
 use crate::args::{ExplainArgs, SettingsArgs};
 use crate::failure::Failure;
+use crate::image_folder::Fit;
 use crate::memory;
 use crate::output;
 use crate::run_folder;
@@ -45,7 +46,7 @@ pub(super) fn run(args: ExplainArgs) -> Result<(), Failure> {
     let folder = run_folder::open(chosen, "explain", force, &signals)?;
     folder.try_writing()?;
     let threads = args.common.threads()?;
-    let corpus = setup::load(args.data.as_deref())?;
+    let corpus = setup::load(args.data.as_deref(), args.seed, Fit::as_mnist(false))?;
     let trainer = Trainer {
         engine,
         corpus: &corpus,

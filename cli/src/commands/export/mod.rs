@@ -178,10 +178,10 @@ impl Cost {
         quantized: &Quantized<'_>,
         data: Option<&Path>,
     ) -> Result<Self, Failure> {
-        let corpus = setup::load_for(model, data)?;
+        let test = setup::load_for(model, data, false)?.images;
         let net = model.net.view();
         let mut workspace = engine.workspace(net.widths(), 1, 0, file.display())?;
-        let all = Subset::all(&corpus.test);
+        let all = Subset::all(&test);
         let evaluation = workspace.evaluate(net, &all, model.metadata.reduction);
         if !evaluation.loss.is_finite() {
             return Err(Failure::new(format!(
@@ -190,10 +190,10 @@ impl Cost {
             )));
         }
         Ok(Self {
-            images: corpus.test.len(),
+            images: test.len(),
             correct: [
                 evaluation.confusion.correct(),
-                quantized.correct(engine.isa, &corpus.test),
+                quantized.correct(engine.isa, &test),
             ],
         })
     }

@@ -18,7 +18,7 @@ use crate::setup::{self, Engine, Setup};
 use crate::signals::{Signal, Signals};
 use follower::Follower;
 use handwritten::data::{Normalisation, Splits};
-use handwritten::files::KnownDataset;
+use handwritten::files::{Corpus, KnownDataset};
 use handwritten::net::params_len;
 use handwritten::training::diagnosis::Monitor;
 use handwritten::training::{ChosenRate, RateBound, TrainError};
@@ -75,8 +75,8 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
     };
     let job = Job {
         setup: &setup,
-        classes: class_names(corpus.source, corpus.train.classes()),
-        source: corpus.source,
+        classes: class_names(&corpus),
+        corpus: &corpus,
         normalisation,
         chosen_rate,
         identity,
@@ -94,7 +94,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
 struct Job<'a> {
     setup: &'a Setup<'a>,
     classes: Vec<String>,
-    source: KnownDataset,
+    corpus: &'a Corpus,
     normalisation: Normalisation,
     /// The choice of the learning rate, if none was given.
     chosen_rate: Option<ChosenRate>,
@@ -224,7 +224,7 @@ impl Job<'_> {
         let event = json!({
             "event": "start",
             "data": self.data().display().to_string(),
-            "data_set": self.source.to_string(),
+            "data_set": self.corpus.source.to_string(),
             "data_sha256": self.identity.data_sha256,
             "images": [train.len(), val.len(), test.len()],
             "widths": self.setup.widths,
@@ -245,12 +245,15 @@ impl Job<'_> {
         let config = &self.settings().training;
         output::remark(&format!(
             "{} from {}: {} images to train, {} to validate, {} to test",
-            self.source,
+            self.corpus.source,
             from_here(self.data()).display(),
             grouped(train.len() as u64),
             grouped(val.len() as u64),
             grouped(test.len() as u64),
         ));
+        notes(self.corpus)
+            .iter()
+            .for_each(|note| output::remark(note));
         let batch = match config.batch {
             Batch::Full => "full batch".to_string(),
             Batch::Mini(size) => format!("mini-batches of {size}"),
@@ -324,9 +327,24 @@ fn folder_name(source: KnownDataset, widths: &[usize]) -> String {
     format!("{data}-{}", dashed(widths))
 }
 
-/// The names of the classes: for Fashion-MNIST those of its authors, otherwise the
-/// labels.
-fn class_names(source: KnownDataset, classes: usize) -> Vec<String> {
+/// Lines on what nobody would expect of a data set.
+fn notes(corpus: &Corpus) -> Vec<String> {
+    let mut notes = vec![];
+    if corpus.is_split {
+        notes.push(format!(
+            "there are no test images: {} images, drawn by the seed, are left out of training",
+            grouped(corpus.test.len() as u64)
+        ));
+    }
+    if corpus.is_turned {
+        notes.push("images are turned upright: EMNIST has rows and columns exchanged".to_string());
+    }
+    notes
+}
+
+/// The names of the classes: for Fashion-MNIST those of its authors, otherwise those of the
+/// data set.
+fn class_names(corpus: &Corpus) -> Vec<String> {
     const FASHION: [&str; 10] = [
         "T-shirt/top",
         "Trouser",
@@ -339,8 +357,8 @@ fn class_names(source: KnownDataset, classes: usize) -> Vec<String> {
         "Bag",
         "Ankle boot",
     ];
-    match source {
+    match corpus.source {
         KnownDataset::FashionMnist => FASHION.map(String::from).to_vec(),
-        _ => (0..classes).map(|class| class.to_string()).collect(),
+        _ => corpus.class_names[..corpus.train.classes()].to_vec(),
     }
 }

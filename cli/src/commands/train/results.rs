@@ -60,7 +60,7 @@ impl Job<'_> {
         let image = (images.rows(), images.columns());
         let mut metadata = Metadata::new(image, self.classes.clone());
         metadata.normalisation = self.normalisation;
-        metadata.data = self.source.to_string();
+        metadata.data = self.corpus.source.to_string();
         metadata.data_sha256.clone_from(&self.identity.data_sha256);
         metadata.split = settings.split;
         metadata.seed = settings.training.seed;
@@ -78,7 +78,7 @@ impl Job<'_> {
     }
 
     fn title(&self) -> String {
-        format!("{}, {}", self.source, dashed(&self.setup.widths))
+        format!("{}, {}", self.corpus.source, dashed(&self.setup.widths))
     }
 
     /// The curves of both losses as SVG and as PNG. They are means even where the

@@ -25,7 +25,7 @@ impl Job<'_> {
                  guessing, ln {classes} = {guess:.3}"
             )
         } else {
-            let linear = linear_accuracy(self.source)?;
+            let linear = linear_accuracy(self.corpus.source)?;
             if best.val_accuracy >= linear {
                 return None;
             }
