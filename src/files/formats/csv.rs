@@ -39,33 +39,34 @@ pub struct Table {
 pub fn read_csv(mut reader: impl Read, len: u64) -> Result<Table, ReadError> {
     let mut piece = Vec::new();
     reserve(&mut piece, PIECE as u64)?;
+    piece.resize(PIECE, 0);
     let mut parser = Parser::new(len);
-    let mut is_end = false;
+    let (mut filled, mut is_end) = (0, false);
     while !is_end {
-        let (begin, room) = (piece.len(), piece.capacity() - piece.len());
-        piece.resize(begin + room, 0);
         let read = loop {
-            match reader.read(&mut piece[begin..]) {
+            match reader.read(&mut piece[filled..]) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 read => break read.map_err(ReadError::System)?,
             }
         };
-        piece.truncate(begin + read);
+        let new = &piece[filled..filled + read];
         is_end = read == 0;
-        let whole = match piece[begin..].iter().rposition(|&byte| byte == b'\n') {
-            _ if is_end => piece.len(),
-            Some(at) => begin + at + 1,
+        let whole = match new.iter().rposition(|&byte| byte == b'\n') {
+            _ if is_end => filled,
+            Some(at) => filled + at + 1,
             None => 0,
         };
+        filled += read;
         parser.parse(&piece[..whole])?;
-        piece.drain(..whole);
-        if piece.len() == piece.capacity() {
-            if piece.len() >= MAX_LINE {
+        piece.copy_within(whole..filled, 0);
+        filled -= whole;
+        if filled == piece.len() {
+            if filled >= MAX_LINE {
                 let line = parser.line + 1;
                 return Err(ReadError::Csv(CsvError::LongLine { line }));
             }
-            let more = piece.len() as u64;
-            reserve(&mut piece, more)?;
+            reserve(&mut piece, filled as u64)?;
+            piece.resize(2 * filled, 0);
         }
     }
     parser.finish().map_err(ReadError::Csv)
