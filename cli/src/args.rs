@@ -269,8 +269,15 @@ pub(crate) struct ClassifyArgs {
     /// PNG files of any size, each with one digit in any colour on an even background. The digit
     /// is scaled and centred as in MNIST, unless the image has the size of the net's inputs and
     /// either its digit is centred already or the net was trained on other data than MNIST
-    #[arg(required = true)]
+    #[arg(required_unless_present = "data")]
     pub(crate) images: Vec<PathBuf>,
+    /// Classify the test images of a data set, which need no labels, or all images of one without
+    /// test images
+    #[arg(long, value_name = "PATH", conflicts_with = "images")]
+    pub(crate) data: Option<PathBuf>,
+    /// Print a table with the number and the class of each image of --data, as Kaggle takes it
+    #[arg(long, requires = "data", conflicts_with_all = ["images", "json"])]
+    pub(crate) csv: bool,
     /// Print results as JSON lines on stdout
     #[arg(long)]
     pub(crate) json: bool,

@@ -11,12 +11,23 @@ use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-/// Names of the folders of the two parts.
-const TRAIN: [&str; 2] = ["train", "training"];
-const TEST: [&str; 3] = ["test", "testing", "t10k"];
+/// Names of the folders of the two parts, in the order in which they are looked for.
+const TRAIN: [&str; 4] = ["train", "training", "trainset", "trainingset"];
+const TEST: [&str; 7] = [
+    "test",
+    "testing",
+    "testset",
+    "t10k",
+    "val",
+    "valid",
+    "validation",
+];
 
 /// Endings of the names of pictures. Other files in the folders are passed over.
 const PICTURES: [&str; 7] = ["png", "jpg", "jpeg", "pgm", "ppm", "bmp", "webp"];
+
+/// Maximum number of folders of which each holds nothing but the next.
+const MAX_DEPTH: usize = 2;
 
 /// Maximum number of classes: a label is a byte.
 const MAX_CLASSES: usize = 256;
@@ -52,15 +63,24 @@ impl Fit {
 type Found = Vec<(PathBuf, String)>;
 
 /// Loads the pictures in the folders at `path`: `train/CLASS` and `test/CLASS`, or `CLASS`
-/// alone. `None` if there are no pictures in such folders.
+/// alone; if it holds nothing but one folder, those in there. `None` if there are no pictures in
+/// such folders.
 pub(crate) fn load(path: &Path, fit: Fit) -> Result<Option<Parts>, Failure> {
+    load_within(path, fit, MAX_DEPTH)
+}
+
+/// Loads pictures as [`load`] does, from at most so many levels below `path`.
+fn load_within(path: &Path, fit: Fit, depth: usize) -> Result<Option<Parts>, Failure> {
     let failed =
         |error: io::Error| Failure::new(format!("cannot read {}: {error}", path.display()));
     let folders = folders(path).map_err(failed)?;
     let part = |names: &[&str]| {
-        let is_part =
-            |folder: &&(PathBuf, String)| names.contains(&folder.1.to_lowercase().as_str());
-        folders.iter().find(is_part).map(|(path, _)| path.as_path())
+        let folder = |name: &&str| {
+            let is_it = |folder: &&(PathBuf, String)| folder.1.to_lowercase() == *name;
+            folders.iter().find(is_it)
+        };
+        let found = names.iter().find_map(folder);
+        found.map(|(path, _)| path.as_path())
     };
     let (train, test) = match (part(&TRAIN), part(&TEST)) {
         (None, None) => (Some(path), None),
@@ -72,7 +92,11 @@ pub(crate) fn load(path: &Path, fit: Fit) -> Result<Option<Parts>, Failure> {
         of(test)?.unwrap_or_default(),
     );
     if train.is_empty() && test.is_empty() {
-        return Ok(None);
+        // A folder that an archive was unpacked into.
+        return match &folders[..] {
+            [(inner, _)] if depth > 0 => load_within(inner, fit, depth - 1),
+            _ => Ok(None),
+        };
     }
     let names: BTreeSet<&String> = train.iter().chain(&test).map(|(_, name)| name).collect();
     let mut names: Vec<String> = names.into_iter().cloned().collect();

@@ -2,10 +2,11 @@
 
 use crate::compute::names::named;
 use crate::compute::rng::{Stream, generator};
+use crate::data::idx::Kind;
 use crate::data::{Dataset, Orientation, stratified_split};
 use crate::files::error::IoError;
 use crate::files::formats::{
-    Emnist, Family, Halves, Part, Reading, both, hashes, load_archives, load_part,
+    Emnist, Family, Halves, Part, Reading, both, hashes, load_archives, load_part, load_unlabelled,
 };
 use crate::files::known::{Hash, KnownDataset, hex};
 use sha2::{Digest, Sha256};
@@ -164,6 +165,33 @@ pub fn load_parts(path: &Path) -> Result<Parts, IoError> {
     let mut parts = Parts::of(path, halves, format);
     parts.name_classes(Emnist::of(&reading.set));
     Ok(parts)
+}
+
+/// Loads the images of the data set at `path`, as [`load`] finds it, to be classified: the test
+/// images or, where there are none, the training images. They need no labels, and all labels
+/// of the result are 0.
+///
+/// # Errors
+/// Everything that [`load`] finds, except for labels and training images that are missing.
+pub fn load_images(path: &Path) -> Result<Dataset, IoError> {
+    let reading = Reading::of(path)?;
+    if let Some(Halves { train, test }) = load_archives(&reading)? {
+        let (mut images, _) = test
+            .or(train)
+            .ok_or(IoError::NoTest { path: path.into() })?;
+        images.map_labels(|_| 0);
+        return Ok(images);
+    }
+    let mut images = match load_unlabelled(&reading, Part::Test)? {
+        Some(images) => images,
+        None => load_unlabelled(&reading, Part::Train)?
+            .ok_or_else(|| reading.missing(Part::Test, Kind::Images))?,
+    };
+    let is_emnist = Emnist::of(&reading.set).is_some();
+    if is_emnist && Orientation::of(&images) != Orientation::Upright {
+        images.transpose();
+    }
+    Ok(images)
 }
 
 impl Parts {

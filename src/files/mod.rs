@@ -18,7 +18,7 @@ mod read;
 pub use atomic::write_atomic;
 #[doc(hidden)]
 pub use atomic::{Disk, Os, sweep, write_atomic_on};
-pub use corpus::{Corpus, Format, Parts, load, load_parts};
+pub use corpus::{Corpus, Format, Parts, load, load_images, load_parts};
 pub use datasets::find;
 pub use error::IoError;
 pub use known::KnownDataset;

@@ -1,5 +1,6 @@
 //! `handwritten classify`: which digit an image shows.
 
+use super::classify_data;
 use crate::args::ClassifyArgs;
 use crate::failure::Failure;
 use crate::output;
@@ -20,6 +21,9 @@ use std::path::Path;
 pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
     let engine = Engine::from_env()?;
     let model = model::read(&args.model)?;
+    if let Some(data) = &args.data {
+        return classify_data::run(args, engine, &model, data);
+    }
     let mut all_classified = true;
     for path in &args.images {
         match probabilities(engine, &model, path) {

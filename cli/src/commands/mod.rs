@@ -2,6 +2,7 @@
 
 mod bench;
 mod classify;
+mod classify_data;
 mod data;
 mod evaluate;
 mod explain;

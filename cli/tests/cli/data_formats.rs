@@ -138,8 +138,8 @@ fn pictures_in_folders_are_a_data_set() {
     folder.train("--config as-is/config.toml --out again").ok();
     assert_same_run(&folder, "as-is", "again");
 
-    // One level, split by the seed.
-    write_pictures(&folder, "flat", 14);
+    // One level, split by the seed, within the folder of an archive.
+    write_pictures(&folder, "flat/unpacked", 14);
     let output = folder
         .train(&format!("--data flat {args} --out flat-run"))
         .ok();
@@ -291,4 +291,61 @@ fn a_data_set_is_shown() {
     assert_eq!(shown[0]["images"][0], serde_json::json!([60, 16]));
     assert_eq!(shown[0]["pixels"]["training"]["most"], 255);
     folder.handwritten("data nowhere").fails(1, &["nowhere"]);
+}
+
+#[test]
+fn images_without_labels_are_classified() {
+    let folder = Folder::new();
+    folder
+        .train(&format!("{SMALL} --epochs 9 --out run").replacen("--epochs 3 ", "", 1))
+        .ok();
+    folder
+        .handwritten("data convert data csv --format csv")
+        .ok();
+    // As Kaggle has them: a header and no labels.
+    let labelled = folder.text("csv/test.csv");
+    let unlabelled: String = labelled
+        .lines()
+        .map(|line| line.split_once(',').unwrap().1.to_string() + "\n")
+        .collect();
+    folder.write("kaggle/test.csv", unlabelled.as_bytes());
+    let expected: Vec<usize> = (0..TEST).map(|n| n % CLASSES).collect();
+    for data in [
+        "kaggle",
+        "kaggle/test.csv",
+        "csv",
+        "data",
+        "data/t10k-images-idx3-ubyte",
+    ] {
+        let args = format!("classify run/model.safetensors --data {data}");
+        let said = folder.handwritten(&format!("{args} --csv")).ok().stdout;
+        let mut lines = said.lines();
+        assert_eq!(lines.next(), Some("ImageId,Label"));
+        let labels: Vec<usize> = (1..)
+            .zip(lines)
+            .map(|(number, line): (usize, &str)| {
+                let (id, label) = line.split_once(',').unwrap();
+                assert_eq!(id, number.to_string());
+                label.parse().unwrap()
+            })
+            .collect();
+        assert_eq!(labels, expected, "{data}");
+        let events = folder.handwritten(&format!("{args} --json")).ok().json();
+        assert_eq!((events.len(), &events[7]["class"]), (TEST, &"2".into()));
+        let text = folder.handwritten(&args).ok().stdout;
+        assert!(text.starts_with("1: 0  ("), "{text}");
+    }
+    folder.write("small.csv", b"1,2,3,4\n");
+    let args = "classify run/model.safetensors --data";
+    let refused = folder.handwritten(&format!("{args} small.csv"));
+    refused.fails(
+        1,
+        &["the model is for 12×12 images, those in small.csv are 2×2"],
+    );
+    folder
+        .handwritten(&format!("{args} csv a.png"))
+        .fails(2, &["--data"]);
+    folder
+        .handwritten("classify run/model.safetensors a.png --csv")
+        .fails(2, &["--csv"]);
 }

@@ -23,11 +23,8 @@ pub(super) fn load(images: &Path, labels: &Path) -> Result<Hashed, IoError> {
         || read_hashed(images, Kind::Images),
         || read_hashed(labels, Kind::Labels),
     );
-    let (mut pixels, images_hash) = pixels?;
-    let parsed = idx::images(&pixels).map_err(|error| IoError::idx(images, error))?;
-    let (rows, columns) = (parsed.rows, parsed.columns);
-    // In place: two copies of the pixels would be the peak memory of a whole run.
-    pixels.drain(..Kind::Images.header_len());
+    let (pixels, images_hash) = pixels?;
+    let (pixels, rows, columns) = parse_images(images, pixels)?;
     let (bytes, labels_hash) = match bytes {
         Ok((mut bytes, hash)) => {
             idx::labels(&bytes).map_err(|error| IoError::idx(labels, error))?;
@@ -47,6 +44,21 @@ pub(super) fn load(images: &Path, labels: &Path) -> Result<Hashed, IoError> {
     })?;
     let labels_hash = labels_hash.unwrap_or_else(|| hashes(&made)[1]);
     Ok((made, [images_hash, labels_hash]))
+}
+
+/// Loads the pixels of a file of images, its rows and columns.
+pub(super) fn images(path: &Path) -> Result<(Vec<u8>, usize, usize), IoError> {
+    let (bytes, _) = read_hashed(path, Kind::Images)?;
+    parse_images(path, bytes)
+}
+
+/// The pixels of an IDX file, its rows and columns.
+fn parse_images(path: &Path, mut bytes: Vec<u8>) -> Result<(Vec<u8>, usize, usize), IoError> {
+    let parsed = idx::images(&bytes).map_err(|error| IoError::idx(path, error))?;
+    let (rows, columns) = (parsed.rows, parsed.columns);
+    // In place: two copies of the pixels would be the peak memory of a whole run.
+    bytes.drain(..Kind::Images.header_len());
+    Ok((bytes, rows, columns))
 }
 
 /// The decompressed content of an IDX file, and its hash.

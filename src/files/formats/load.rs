@@ -1,5 +1,6 @@
 //! The parts of a data set, read from the files of a [`Reading`].
 
+use crate::data::Dataset;
 use crate::data::idx::Kind;
 use crate::files::error::IoError;
 use crate::files::formats::array_errors::{Elements, NpyError, NpzError};
@@ -54,6 +55,41 @@ pub(in crate::files) fn load_part(
             paired(pixels, values, |error| IoError::npy(names.0, error), names).map(Some)
         }
     }
+}
+
+/// Loads the images of a part, whatever their labels are. A part that has no images is none.
+pub(in crate::files) fn load_unlabelled(
+    reading: &Reading,
+    part: Part,
+) -> Result<Option<Dataset>, IoError> {
+    let holds = match reading.family {
+        Family::Csv => Holds::Both,
+        _ => Holds::Images,
+    };
+    let Some(path) = reading.file(part, holds)? else {
+        return Ok(None);
+    };
+    let (pixels, rows, columns) = match reading.family {
+        Family::Csv => {
+            let table = read_table(path)?;
+            (table.pixels, table.side, table.side)
+        }
+        Family::Idx => idx_pair::images(path)?,
+        _ => {
+            let array = read_array(path, Elements::Pixels)?;
+            let sides = array.image_sides();
+            let (rows, columns) = sides.map_err(|error| IoError::npy(path, error))?;
+            (array.bytes, rows, columns)
+        }
+    };
+    let labels = vec![0; pixels.len() / (rows * columns).max(1)];
+    let images = Dataset::new(pixels, rows, columns, labels);
+    let (images_path, labels_path) = (path.into(), path.into());
+    images.map(Some).map_err(|source| IoError::Data {
+        images: images_path,
+        labels: labels_path,
+        source,
+    })
 }
 
 /// Loads the archives of a data set: one that holds all of it, or one for each part. Returns

@@ -32,6 +32,6 @@ pub use write::{to_csv, to_idx, to_npz};
 pub(super) use emnist::Emnist;
 pub(super) use hashed::hashes;
 pub(super) use idx_pair::both;
-pub(super) use load::{Halves, load_archives, load_part};
+pub(super) use load::{Halves, load_archives, load_part, load_unlabelled};
 pub(super) use names::{Family, Part};
 pub(super) use readings::Reading;
