@@ -6,6 +6,7 @@
 mod array_errors;
 mod columns;
 mod content;
+mod convert;
 mod csv;
 mod emnist;
 mod errors;

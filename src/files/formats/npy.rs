@@ -10,8 +10,8 @@
 //! Source: NumPy, `numpy/lib/format.py`.
 
 use crate::files::formats::array_errors::{Elements, MAX_DIMENSIONS, MAX_HEADER, NpyError};
+use crate::files::formats::convert::{Converted, Type};
 use crate::files::formats::int_labels::fill;
-use crate::files::formats::range::{NoPixel, PixelRange};
 use crate::files::read::{ReadError, reserve};
 use std::io::Read;
 
@@ -48,14 +48,6 @@ pub fn read_npy(mut reader: impl Read, len: u64, elements: Elements) -> Result<A
         shape: header.shape,
         bytes,
     })
-}
-
-/// The type of the elements.
-#[derive(Clone, Copy, PartialEq, Debug)]
-struct Type {
-    kind: u8,
-    size: usize,
-    is_big_endian: bool,
 }
 
 struct Header {
@@ -158,13 +150,7 @@ impl Header {
     ) -> Result<Vec<u8>, ReadError> {
         let size = self.element.size;
         let likely = (self.count as u64).min(len.saturating_mul(16));
-        let mut converted = Converted {
-            element: self.element,
-            elements,
-            range: PixelRange::Open,
-            is_wide: false,
-            bytes: Vec::new(),
-        };
+        let mut converted = Converted::new(self.element, elements);
         reserve(&mut converted.bytes, likely)?;
         let mut piece = vec![0; PIECE];
         let mut left = self.count * size;
@@ -187,132 +173,6 @@ impl Header {
             0 => Ok(converted.bytes),
             _ => Err(ReadError::Npy(NpyError::Trailing)),
         }
-    }
-}
-
-impl Type {
-    /// Parses a name such as `<f4`: byte order, kind, bytes.
-    fn parse(name: &str) -> Result<Self, NpyError> {
-        let unknown = || NpyError::Type {
-            found: name.chars().filter(|c| !c.is_control()).take(20).collect(),
-        };
-        let &[order, kind, ref size @ ..] = name.as_bytes() else {
-            return Err(unknown());
-        };
-        let size = match (kind, size) {
-            (b'u' | b'i' | b'b', b"1") => 1,
-            (b'u' | b'i' | b'f', b"2") => 2,
-            (b'u' | b'i' | b'f', b"4") => 4,
-            (b'u' | b'i' | b'f', b"8") => 8,
-            _ => return Err(unknown()),
-        };
-        let is_big_endian = match order {
-            b'>' => true,
-            b'<' | b'|' => false,
-            _ => return Err(unknown()),
-        };
-        Ok(Self {
-            kind,
-            size,
-            is_big_endian,
-        })
-    }
-
-    /// The value of an element.
-    fn value(self, bytes: &[u8]) -> f64 {
-        let mut low = [0; 8];
-        low[..self.size].copy_from_slice(bytes);
-        if self.is_big_endian {
-            low[..self.size].reverse();
-        }
-        let bits = u64::from_le_bytes(low);
-        let unused = 64 - 8 * self.size as u32;
-        match (self.kind, self.size) {
-            (b'f', 2) => half(bits as u16),
-            (b'f', 4) => f64::from(f32::from_bits(bits as u32)),
-            (b'f', _) => f64::from_bits(bits),
-            // The sign is that of the highest bit of the element.
-            (b'i', _) => ((bits << unused) as i64 >> unused) as f64,
-            _ => bits as f64,
-        }
-    }
-}
-
-/// The value of a number of 16 bits with a fraction (IEEE 754 binary16).
-fn half(bits: u16) -> f64 {
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023));
-    let size = match exponent {
-        0 => fraction / 1024.0 * 2f64.powi(-14),
-        31 => f64::NAN,
-        _ => (1.0 + fraction / 1024.0) * 2f64.powi(exponent - 15),
-    };
-    if bits >> 15 == 1 { -size } else { size }
-}
-
-/// The elements read so far, as bytes.
-struct Converted {
-    element: Type,
-    elements: Elements,
-    range: PixelRange,
-    /// Whether pixels are of 16 bits, of which bytes hold a 257th.
-    is_wide: bool,
-    bytes: Vec<u8>,
-}
-
-impl Converted {
-    fn extend(&mut self, piece: &[u8]) -> Result<(), NpyError> {
-        let is_bytes = matches!((self.element.kind, self.element.size), (b'u' | b'b', 1));
-        if is_bytes {
-            // All of them are pixels, and labels too.
-            self.bytes.extend_from_slice(piece);
-            return Ok(());
-        }
-        for element in piece.chunks_exact(self.element.size) {
-            let value = self.element.value(element);
-            let index = self.bytes.len();
-            if self.push(value).is_err() {
-                return Err(NpyError::Element {
-                    index,
-                    value: value.to_string(),
-                    elements: self.elements,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, value: f64) -> Result<(), NoPixel> {
-        let (kind, size) = (self.element.kind, self.element.size);
-        let is_16_bits = kind != b'f' && size == 2 && (256.0..65536.0).contains(&value);
-        match self.elements {
-            Elements::Labels => {
-                let byte = value as u8;
-                let is_whole = f64::from(byte) == value;
-                self.bytes.push(byte);
-                if is_whole { Ok(()) } else { Err(NoPixel) }
-            }
-            Elements::Pixels if self.is_wide => {
-                self.bytes.push(narrowed(value)?);
-                Ok(())
-            }
-            Elements::Pixels if is_16_bits => {
-                self.is_wide = true;
-                for byte in &mut self.bytes {
-                    *byte = narrowed(f64::from(*byte))?;
-                }
-                self.bytes.push(narrowed(value)?);
-                Ok(())
-            }
-            Elements::Pixels => self.range.push(value, &mut self.bytes),
-        }
-    }
-}
-
-/// A pixel of 16 bits as one of 8: 65535 becomes 255.
-fn narrowed(value: f64) -> Result<u8, NoPixel> {
-    match value {
-        0.0..65536.0 => Ok((value / 257.0).round() as u8),
-        _ => Err(NoPixel),
     }
 }
 
