@@ -165,7 +165,10 @@ impl Pass<'_> {
                 if stretch.apply_activation && is_hidden && !whole {
                     z = z.epilogue(&sigma);
                 }
-                z.compute(MatMut::new(a, rows, width).block(0..rows, units.clone()), ctx);
+                z.compute(
+                    MatMut::new(a, rows, width).block(0..rows, units.clone()),
+                    ctx,
+                );
                 if stretch.apply_activation && is_hidden && whole {
                     // Of all images of the list at once: rows end within a vector.
                     net.activation().apply(isa, a);
