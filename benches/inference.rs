@@ -9,16 +9,19 @@
 //! first 1000 test images, and the fastest round counts, since neighbours on the machine only
 //! ever slow one down. *p50* and *p99* are quantiles of single calls, over all rounds; they
 //! include the two readings of the clock, some 0.02 µs. *all, 1 thread* and *all, 2 threads*
-//! are the time of [`Workspace::evaluate`] for the 10 000 test images, divided by their number,
+//! are the time of [`Workspace::logits`] for the 10 000 test images, divided by their number,
 //! the fastest of all rounds.
 //!
 //! The weights are those that a training starts from. The activation is the sigmoid, so that
 //! no activation of the hidden layer is zero; the time does not depend on other values.
+//!
+//! Each net and its logits are written to `target/inference`, for `benches/peers/run_inference`,
+//! which times other programs on the same net once their logits agree.
 
 use handwritten::compute::rng::{Stream, generator};
-use handwritten::data::Subset;
 use handwritten::net::activations_len;
-use handwritten::{Activation, Init, Isa, Net, Reduction, Workspace, files};
+use handwritten::{Activation, Init, Isa, Net, Workspace, files};
+use std::fs;
 use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
@@ -34,6 +37,14 @@ fn micros(start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1e6
 }
 
+/// Writes numbers as little-endian `f32` to a file in `target/inference`.
+fn save(name: &str, numbers: &[f32]) {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/inference"));
+    let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let written = fs::create_dir_all(folder).and_then(|()| fs::write(folder.join(name), bytes));
+    written.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+}
+
 fn main() {
     // `cargo bench` adds `--bench`. Without it this is a test, and one round is enough.
     let is_bench = std::env::args().any(|arg| arg == "--bench");
@@ -42,7 +53,14 @@ fn main() {
     let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/mnist");
     let loaded = files::find(None, &[Path::new(own)]).and_then(|dir| files::load(&dir));
     let data = loaded.expect("MNIST is in the repository").test;
-    let all = Subset::new(&data, (0..data.len() as u32).collect());
+    let images: Vec<u8> = (0..data.len())
+        .flat_map(|i| data.image(i).to_vec())
+        .collect();
+    let mut logits = vec![0.0; 10 * data.len()];
+    if is_bench {
+        let inputs: Vec<f32> = images.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+        save("images", &inputs);
+    }
     println!("{}; µs an image", isa.name());
     println!("   H    mean     p50     p99  all, 1 thread  all, 2 threads");
     for hidden in [30, 128, 500, 1000] {
@@ -73,11 +91,15 @@ fn main() {
             let mut workspace = Workspace::new(&widths, threads).with_isa(isa);
             let times = (0..batch_rounds).map(|_| {
                 let start = Instant::now();
-                black_box(workspace.evaluate(net, &all, Reduction::Mean));
+                workspace.logits(net, black_box(&images), &mut logits);
                 micros(start) / data.len() as f64
             });
             times.fold(f64::INFINITY, f64::min)
         });
+        if is_bench {
+            save(&format!("784-{hidden}-10.params"), net.params());
+            save(&format!("784-{hidden}-10.logits"), &logits);
+        }
         println!("{hidden:4}  {mean:6.3}  {p50:6.3}  {p99:6.3}  {one:13.3}  {two:14.3}");
     }
 }

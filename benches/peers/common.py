@@ -26,16 +26,16 @@ def arguments():
     return args
 
 
-def mnist(numpy):
-    """All training images in [0, 1], 60000×784, and their labels."""
+def mnist(numpy, part="train"):
+    """All images of a part (train or t10k) in [0, 1], each 784 numbers, and their labels."""
     folder = pathlib.Path(__file__).resolve().parents[2] / "data" / "mnist"
 
     def read(name, header):
         with gzip.open(folder / f"{name}-ubyte.gz") as file:
             return numpy.frombuffer(file.read(), numpy.uint8, offset=header)
 
-    pixels = read("train-images-idx3", 16).reshape(-1, 784)
-    return pixels.astype(numpy.float32) / 255, read("train-labels-idx1", 8)
+    pixels = read(f"{part}-images-idx3", 16).reshape(-1, 784)
+    return pixels.astype(numpy.float32) / 255, read(f"{part}-labels-idx1", 8)
 
 
 def start(numpy, hidden):
