@@ -27,7 +27,9 @@ mod signals;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-// Public so that fuzzing can parse configuration files.
+// Public so that fuzzing can parse configuration files and pictures.
+#[doc(hidden)]
+pub use picture::decode::{Pixels, decode as decode_picture};
 #[doc(hidden)]
 pub use settings::Settings;
 

@@ -22,6 +22,8 @@ mod model;
 mod npy;
 #[path = "../../fuzz/properties/npz.rs"]
 mod npz;
+#[path = "../../fuzz/properties/picture.rs"]
+mod picture;
 #[path = "../../fuzz/properties/step.rs"]
 mod step;
 
@@ -82,6 +84,11 @@ fn archives() {
 #[test]
 fn model_files() {
     replay("model", model::check);
+}
+
+#[test]
+fn pictures() {
+    replay("picture", picture::check);
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! `handwritten classify`: which digit an image shows.
+//! `handwritten classify`: which digit a picture shows.
 
 use super::classify_data;
 use crate::args::ClassifyArgs;
 use crate::failure::Failure;
 use crate::output;
-use crate::picture::Picture;
+use crate::picture::{self, Form, decode, files};
 use crate::run_folder::model;
 use crate::setup::Engine;
 use handwritten::compute::vector;
@@ -15,9 +15,9 @@ use handwritten::{Context, MatRef};
 use serde_json::json;
 use std::path::Path;
 
-/// Prints the most probable classes of each image. An image that cannot be
-/// classified is reported on a line of its own, and the others are classified all
-/// the same.
+/// Prints the most probable classes of each picture, one picture in memory at a time. A picture
+/// that cannot be classified is reported on a line of its own, and the others are classified
+/// all the same.
 pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
     let engine = Engine::from_env()?;
     let model = model::read(&args.model)?;
@@ -25,17 +25,21 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
         return classify_data::run(args, engine, &model, data);
     }
     let mut all_classified = true;
-    for path in &args.images {
-        match probabilities(engine, &model, path) {
+    let mut each = |path: &Path, listed: Result<(), String>| -> Result<(), Failure> {
+        match listed.and_then(|()| probabilities(engine, &model, path)) {
             Ok(probs) => output::result(&match args.json {
                 true => json(path, &probs, &model.metadata),
                 false => text(path, &probs, &model.metadata),
             })?,
             Err(why) => {
-                Failure::new(why).report();
+                Failure::new(format!("{}: {why}", path.display())).report();
                 all_classified = false;
             }
         }
+        Ok(())
+    };
+    for argument in &args.images {
+        files::for_each(argument, &mut each)?;
     }
     match all_classified {
         true => Ok(()),
@@ -43,27 +47,34 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
     }
 }
 
-/// The probability of each class. The error names the image.
+/// The probability of each class for the digit in a picture.
 fn probabilities(engine: Engine, model: &Model, path: &Path) -> Result<Vec<f32>, String> {
     let (rows, columns) = model.metadata.image;
-    let as_mnist = model.metadata.data == KnownDataset::Mnist.to_string();
-    let named = |why: &str| format!("{}: {why}", path.display());
-    let full = f32::from(model.metadata.normalisation.largest()) / 255.0;
-    let picture = Picture::read(path, full).map_err(|why| named(&why))?;
-    let input = picture.fitted(rows, columns, as_mnist, full);
+    let form = Form {
+        rows,
+        columns,
+        as_mnist: model.metadata.data == KnownDataset::Mnist.to_string(),
+        full: f32::from(model.metadata.normalisation.largest()) / 255.0,
+    };
+    let pixels = decode::decode(&files::read(path)?)?;
+    forward(engine, model, &picture::input(pixels, form)?)
+}
 
+/// The probability of each class for one image.
+fn forward(engine: Engine, model: &Model, input: &[f32]) -> Result<Vec<f32>, String> {
     let net = model.net.view();
     let mut packing = Context::packing(1);
     let mut ctx = Context::new(1, &mut packing).with_isa(engine.isa);
     let mut activations = vec![0.0; activations_len(net.widths(), 1)];
-    let x = MatRef::new(&input, 1, input.len());
+    let x = MatRef::new(input, 1, input.len());
     let mut probs = net.forward(x, &mut activations, &mut ctx).row(0).to_vec();
     loss::softmax(engine.isa, &mut probs);
     match vector::all_finite(engine.isa, &probs) {
         true => Ok(probs),
-        false => Err(named(
-            "the model's weights are so large that its outputs on this image are not finite",
-        )),
+        false => Err(
+            "the model's weights are so large that its outputs on this image are not finite"
+                .to_string(),
+        ),
     }
 }
 

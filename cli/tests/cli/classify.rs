@@ -185,7 +185,13 @@ fn what_is_no_picture_is_refused_and_the_others_classified() {
     huge[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
     folder.write("huge.png", &huge);
     let before = folder.contents("");
-    let bad = ["missing.png", "text.png", "empty.png", "huge.png", "data"];
+    let bad = [
+        "missing.png",
+        "text.png",
+        "empty.png",
+        "huge.png",
+        "nothing",
+    ];
     for name in bad {
         assert_only_bad_are_refused(&folder, &[(name, "")]);
         folder

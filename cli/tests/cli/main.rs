@@ -4,6 +4,7 @@
 mod bench;
 mod classify;
 mod data_formats;
+mod classify_many;
 mod evaluate;
 mod explain;
 mod export;

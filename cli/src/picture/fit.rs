@@ -1,20 +1,9 @@
-//! Images from PNG files, brought into the form of the training images.
+//! The ink of a picture, brought into the form of the training images.
 
-use crate::memory;
+use super::Form;
+use super::colours::Colours;
 use handwritten::compute::vector;
-use png::{ColorType, Decoder, Limits, Transformations};
-use std::fs::{self, File};
-use std::io::BufReader;
 use std::ops::Range;
-use std::path::Path;
-
-/// Maximum number of pixels of an image, more than any camera's of 32 megapixels; one digit
-/// needs fewer.
-const MAX_PIXELS: u64 = 1 << 25;
-
-/// Rows of an image that the decoder holds at most: read ahead, and each of two rows before
-/// and after it is filtered.
-const DECODED_ROWS: usize = 8;
 
 /// The part of an image's side that a digit fills, and the whole side: MNIST's digits
 /// fit into 20×20 of 28×28 pixels (LeCun et al., *Gradient-Based Learning Applied
@@ -32,80 +21,14 @@ const NOISE: f32 = 3.0;
 /// Share of the ink that may lie apart from the digit at each side, as specks.
 const SPECKS: f32 = 0.02;
 
-/// A grey image: the background is 0, ink is up to 1.
-pub(crate) struct Picture {
-    rows: usize,
-    columns: usize,
-    ink: Vec<f32>,
+/// A grey image: the ground is 0, ink is up to 1.
+pub(super) struct Ink {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) ink: Vec<f32>,
 }
 
-impl Picture {
-    /// Reads a PNG file. Where it is transparent, it is put on white, or on black
-    /// if hardly anything of it differs from white.
-    ///
-    /// `full` is the strongest ink of the images that the model knows, 1 for most: the
-    /// picture may be one of them.
-    pub(crate) fn read(path: &Path, full: f32) -> Result<Self, String> {
-        // Checked before opening: opening a pipe waits for its writer.
-        if !fs::metadata(path)
-            .map_err(|error| error.to_string())?
-            .is_file()
-        {
-            return Err("not a file".to_string());
-        }
-        let file = File::open(path).map_err(|error| error.to_string())?;
-        let bytes = usize::try_from(8 * MAX_PIXELS).unwrap_or(usize::MAX);
-        let mut decoder = Decoder::new_with_limits(BufReader::new(file), Limits { bytes });
-        decoder.set_transformations(Transformations::normalize_to_color8());
-        // Both may be compressed, and unpack to hundreds of megabytes that nobody reads.
-        decoder.set_ignore_text_chunk(true);
-        decoder.set_ignore_iccp_chunk(true);
-        let no_png = |error: png::DecodingError| format!("not a PNG image: {error}");
-        let mut reader = decoder.read_info().map_err(no_png)?;
-        let (width, height) = reader.info().size();
-        if u64::from(width) * u64::from(height) > MAX_PIXELS {
-            return Err(format!("{width}×{height} pixels are too many"));
-        }
-        let size = reader.output_buffer_size();
-        let size = size.ok_or_else(|| format!("{width}×{height} pixels are too many"))?;
-        // The pixels and some rows of the decoder; then the ink twice, on white and on black
-        // or, later, whole and cropped.
-        let rows = reader.info().raw_row_length().saturating_mul(DECODED_ROWS);
-        let inks = 2 * size_of::<f32>() * width as usize * height as usize;
-        let all = size.saturating_add(rows).saturating_add(inks);
-        memory::require(all, format_args!("read {width}×{height} pixels"))
-            .map_err(|failure| failure.to_string())?;
-        let mut bytes = vec![0; size];
-        let frame = reader.next_frame(&mut bytes).map_err(no_png)?;
-        let (channels, colour) = match frame.color_type {
-            ColorType::Grayscale => (1, false),
-            ColorType::GrayscaleAlpha => (2, false),
-            ColorType::Rgb => (3, true),
-            ColorType::Rgba => (4, true),
-            ColorType::Indexed => return Err("a palette without colours".to_string()),
-        };
-        let (rows, columns) = (height as usize, width as usize);
-        let on = |below: f32| {
-            let pixel = |k: usize| {
-                let pixel = &bytes[k * channels..][..channels];
-                let colours = if colour { [0, 1, 2] } else { [0; 3] };
-                let alpha = match channels {
-                    2 | 4 => f32::from(pixel[channels - 1]) / 255.0,
-                    _ => 1.0,
-                };
-                colours.map(|i| alpha * f32::from(pixel[i]) + (1.0 - alpha) * below)
-            };
-            Self::from_pixels(rows, columns, pixel)
-        };
-        let mut picture = on(255.0);
-        if vector::max(&picture.ink) < 0.5 {
-            picture = on(0.0);
-        }
-        picture
-            .cleaned(FAINT * full)
-            .ok_or_else(|| "no ink stands out from the background".to_string())
-    }
-
+impl Ink {
     /// Takes the median of the border as the background, and as ink the distance
     /// from it in the colour that differs most. Colours are from 0 to 255.
     fn from_pixels(rows: usize, columns: usize, pixel: impl Fn(usize) -> [f32; 3]) -> Self {
@@ -117,6 +40,18 @@ impl Picture {
         };
         let ink = (0..rows * columns).map(distance).collect();
         Self { rows, columns, ink }
+    }
+
+    /// The ink of a small picture on an even ground: what differs from the median of the border.
+    ///
+    /// # Errors
+    /// No ink that stands out.
+    pub(super) fn from_border(colours: &Colours, full: f32) -> Result<Self, String> {
+        let planes = &colours.planes;
+        let pixel = |k: usize| [0, 1, 2].map(|c| planes[c % planes.len()][k]);
+        Self::from_pixels(colours.rows, colours.columns, pixel)
+            .cleaned(FAINT * full)
+            .ok_or_else(|| "no ink stands out from the background".to_string())
     }
 
     /// Removes the noise of the background; `None` if nothing else is there that is at least
@@ -140,13 +75,13 @@ impl Picture {
     /// unchanged if its ink is centred already, or if the net was trained on images
     /// that are not centred like MNIST's (`as_mnist` is false). If its ink is no stronger
     /// than `full`, that of the images which the net was trained on, `full` becomes 1.
-    pub(crate) fn fitted(
-        mut self,
-        rows: usize,
-        columns: usize,
-        as_mnist: bool,
-        full: f32,
-    ) -> Vec<f32> {
+    pub(super) fn fitted(mut self, form: Form) -> Vec<f32> {
+        let Form {
+            rows,
+            columns,
+            as_mnist,
+            full,
+        } = form;
         let is_own = (self.rows, self.columns) == (rows, columns);
         if is_own && (!as_mnist || self.lies_as_mnist()) {
             if full < 1.0 && vector::max(&self.ink) <= full {
@@ -248,7 +183,7 @@ impl Picture {
 }
 
 /// Positions of the outermost pixels.
-fn border(rows: usize, columns: usize) -> impl Iterator<Item = usize> {
+pub(super) fn border(rows: usize, columns: usize) -> impl Iterator<Item = usize> {
     (0..rows).flat_map(move |i| {
         let inner = i > 0 && i + 1 < rows;
         let step = if inner { (columns - 1).max(1) } else { 1 };
@@ -257,7 +192,7 @@ fn border(rows: usize, columns: usize) -> impl Iterator<Item = usize> {
 }
 
 /// The median; of an even number of elements, the larger one in the middle.
-fn median(xs: impl Iterator<Item = f32>) -> f32 {
+pub(super) fn median(xs: impl Iterator<Item = f32>) -> f32 {
     let mut xs: Vec<f32> = xs.collect();
     let middle = xs.len() / 2;
     *xs.select_nth_unstable_by(middle, f32::total_cmp).1
@@ -294,7 +229,7 @@ fn centre(lines: &[f32]) -> f32 {
 
 /// The old pixels that new pixel `i` of `new` covers, each with its share of the
 /// area.
-fn covered(i: usize, new: usize, old: usize) -> impl Iterator<Item = (usize, f32)> {
+pub(super) fn covered(i: usize, new: usize, old: usize) -> impl Iterator<Item = (usize, f32)> {
     let scale = old as f32 / new as f32;
     let (from, to) = (i as f32 * scale, (i + 1) as f32 * scale);
     let last = (to.ceil() as usize).clamp(from as usize + 1, old);
@@ -310,8 +245,15 @@ mod tests {
     use crate::image_folder::Fit;
     use crate::setup;
 
+    const FORM: Form = Form {
+        rows: 28,
+        columns: 28,
+        as_mnist: true,
+        full: 1.0,
+    };
+
     /// A vertical stroke of ink in an image of that size.
-    fn stroke(rows: usize, columns: usize, ink: impl Fn(usize, usize) -> bool) -> Picture {
+    fn stroke(rows: usize, columns: usize, ink: impl Fn(usize, usize) -> bool) -> Ink {
         let pixel = |k: usize| {
             if ink(k / columns, k % columns) {
                 1.0
@@ -319,7 +261,7 @@ mod tests {
                 0.0
             }
         };
-        Picture {
+        Ink {
             rows,
             columns,
             ink: (0..rows * columns).map(pixel).collect(),
@@ -336,10 +278,10 @@ mod tests {
         for i in 0..test.len() {
             let image = test.image(i);
             let expected: Vec<f32> = image.iter().map(|&byte| f32::from(byte) / 255.0).collect();
-            let light = Picture::from_pixels(28, 28, |k| [f32::from(image[k]); 3]);
-            let dark = Picture::from_pixels(28, 28, |k| [255.0 - f32::from(image[k]); 3]);
+            let light = Ink::from_pixels(28, 28, |k| [f32::from(image[k]); 3]);
+            let dark = Ink::from_pixels(28, 28, |k| [255.0 - f32::from(image[k]); 3]);
             for picture in [light, dark] {
-                let input = picture.cleaned(FAINT).unwrap().fitted(28, 28, true, 1.0);
+                let input = picture.cleaned(FAINT).unwrap().fitted(FORM);
                 assert!(input == expected, "{i}");
             }
         }
@@ -357,14 +299,16 @@ mod tests {
         let expected = of(4, 1.0).ink;
         let close = |xs: &[f32]| xs.iter().zip(&expected).all(|(x, y)| (x - y).abs() < 1e-5);
         for (top, ink) in [(4, 1.0), (0, 1.0), (8, 1.0), (4, 0.5)] {
+            assert!(close(&of(top, ink).fitted(FORM)), "{top} {ink}");
             assert!(
-                close(&of(top, ink).fitted(28, 28, true, 1.0)),
-                "{top} {ink}"
+                of(top, ink).fitted(Form {
+                    as_mnist: false,
+                    ..FORM
+                }) == of(top, ink).ink
             );
-            assert!(of(top, ink).fitted(28, 28, false, 1.0) == of(top, ink).ink);
         }
         let short = stroke(28, 28, |i, j| (9..19).contains(&i) && (13..15).contains(&j));
-        assert!(short.fitted(28, 28, true, 1.0)[4 * 28 + 13] > 0.9);
+        assert!(short.fitted(FORM)[4 * 28 + 13] > 0.9);
     }
 
     #[test]
@@ -372,7 +316,7 @@ mod tests {
         let picture = stroke(200, 150, |i, j| {
             (10..110).contains(&i) && (5..15).contains(&j)
         });
-        let input = picture.fitted(28, 28, true, 1.0);
+        let input = picture.fitted(FORM);
         for i in 0..28 {
             for j in 0..28 {
                 let inside = (4..24).contains(&i) && (13..15).contains(&j);
@@ -390,7 +334,7 @@ mod tests {
             ([0.25, 0.75], [0.0, 0.25, 0.75, 0.0]),
         ] {
             let (rows, columns, ink) = (2, 1, ink.to_vec());
-            let picture = Picture { rows, columns, ink };
+            let picture = Ink { rows, columns, ink };
             assert_eq!(picture.centred(4, 1), expected);
         }
     }
