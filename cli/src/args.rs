@@ -266,11 +266,12 @@ pub(crate) enum Quantize {
 pub(crate) struct ClassifyArgs {
     /// The folder of a run, or its model.safetensors
     pub(crate) model: PathBuf,
-    /// Pictures of any size, each with one digit in any colour on an even background: PNG, JPEG,
-    /// PGM, PPM, BMP or WebP, as their content says. A folder stands for all files in it, @LIST
-    /// for the paths on the lines of the file LIST, - for a picture on stdin. The digit is scaled
-    /// and centred as in MNIST, unless the image has the size of the net's inputs and either its
-    /// digit is centred already or the net was trained on other data than MNIST
+    /// Pictures of any size: PNG, JPEG, PGM, PPM, BMP or WebP, as their content says. A folder
+    /// stands for all files in it, @LIST for the paths on the lines of the file LIST, - for a
+    /// picture on stdin. Light, paper and ink may be any; of a model of MNIST's digits a picture
+    /// may show several side by side. Digits are scaled and centred as in MNIST, unless the
+    /// picture has the size of the net's inputs and either its digit is centred already or the
+    /// net was trained on other data than MNIST
     #[arg(required_unless_present = "data")]
     pub(crate) images: Vec<PathBuf>,
     /// Classify the test images of a data set, which need no labels, or all images of one without

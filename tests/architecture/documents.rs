@@ -457,6 +457,7 @@ const FOREIGN_FLAGS: [&str; 16] = [
     "lib",
     "locked",
     "no-default-features",
+    "nocapture",
     "no-trace-compares",
     "path",
     "release",

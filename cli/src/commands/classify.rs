@@ -1,10 +1,10 @@
-//! `handwritten classify`: which digit a picture shows.
+//! `handwritten classify`: which digits pictures show.
 
 use super::classify_data;
 use crate::args::ClassifyArgs;
 use crate::failure::Failure;
 use crate::output;
-use crate::picture::{self, Form, decode, files};
+use crate::picture::{self, Digit, Form, decode, files};
 use crate::run_folder::model;
 use crate::setup::Engine;
 use handwritten::compute::vector;
@@ -15,9 +15,9 @@ use handwritten::{Context, MatRef};
 use serde_json::json;
 use std::path::Path;
 
-/// Prints the most probable classes of each picture, one picture in memory at a time. A picture
-/// that cannot be classified is reported on a line of its own, and the others are classified
-/// all the same.
+/// Prints the most probable classes of each digit in each picture, one picture in memory at a
+/// time. A picture that cannot be classified is reported on a line of its own, and the others
+/// are classified all the same.
 pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
     let engine = Engine::from_env()?;
     let model = model::read(&args.model)?;
@@ -27,10 +27,19 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
     let mut all_classified = true;
     let mut each = |path: &Path, listed: Result<(), String>| -> Result<(), Failure> {
         match listed.and_then(|()| probabilities(engine, &model, path)) {
-            Ok(probs) => output::result(&match args.json {
-                true => json(path, &probs, &model.metadata),
-                false => text(path, &probs, &model.metadata),
-            })?,
+            Ok(digits) => {
+                for (i, probs) in digits.iter().enumerate() {
+                    let place = Place {
+                        path,
+                        digit: i + 1,
+                        digits: digits.len(),
+                    };
+                    output::result(&match args.json {
+                        true => json(place, probs, &model.metadata),
+                        false => text(place, probs, &model.metadata),
+                    })?;
+                }
+            }
             Err(why) => {
                 Failure::new(format!("{}: {why}", path.display())).report();
                 all_classified = false;
@@ -47,8 +56,18 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
     }
 }
 
-/// The probability of each class for the digit in a picture.
-fn probabilities(engine: Engine, model: &Model, path: &Path) -> Result<Vec<f32>, String> {
+/// Where a digit is.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    path: &'a Path,
+    /// Its number in the picture, counted from 1 at the left.
+    digit: usize,
+    /// The number of digits in the picture.
+    digits: usize,
+}
+
+/// The probability of each class, for each digit in a picture.
+fn probabilities(engine: Engine, model: &Model, path: &Path) -> Result<Vec<Vec<f32>>, String> {
     let (rows, columns) = model.metadata.image;
     let form = Form {
         rows,
@@ -57,7 +76,17 @@ fn probabilities(engine: Engine, model: &Model, path: &Path) -> Result<Vec<f32>,
         full: f32::from(model.metadata.normalisation.largest()) / 255.0,
     };
     let pixels = decode::decode(&files::read(path)?)?;
-    forward(engine, model, &picture::input(pixels, form)?)
+    let classified = |digit: &Digit| {
+        let probs = forward(engine, model, &digit.input)?;
+        match vector::max(&probs) < digit.least_probability {
+            true => Err(picture::TWO.to_string()),
+            false => Ok(probs),
+        }
+    };
+    picture::digits(pixels, form)?
+        .iter()
+        .map(classified)
+        .collect()
 }
 
 /// The probability of each class for one image.
@@ -78,25 +107,31 @@ fn forward(engine: Engine, model: &Model, input: &[f32]) -> Result<Vec<f32>, Str
     }
 }
 
-fn json(path: &Path, probs: &[f32], about: &Metadata) -> String {
+fn json(place: Place<'_>, probs: &[f32], about: &Metadata) -> String {
     let event = json!({
         "event": "class",
-        "image": path.display().to_string(),
+        "image": place.path.display().to_string(),
+        "digit": place.digit,
+        "digits": place.digits,
         "class": about.classes[vector::argmax(probs)],
         "probabilities": probs,
     });
     event.to_string()
 }
 
-fn text(path: &Path, probs: &[f32], about: &Metadata) -> String {
+fn text(place: Place<'_>, probs: &[f32], about: &Metadata) -> String {
     let names = &about.classes;
     let mut order: Vec<usize> = (0..probs.len()).collect();
     order.sort_by(|&i, &j| probs[j].total_cmp(&probs[i]));
     let share = |&i: &usize| format!("{} {:.1} %", names[i], 100.0 * probs[i]);
     let likely: Vec<String> = order.iter().take(3).map(share).collect();
+    let which = match place.digits {
+        1 => String::new(),
+        digits => format!(", digit {} of {digits}", place.digit),
+    };
     format!(
-        "{}: {}  ({})",
-        path.display(),
+        "{}{which}: {}  ({})",
+        place.path.display(),
         names[vector::argmax(probs)],
         likely.join(", ")
     )

@@ -52,8 +52,11 @@ impl Colours {
 
 /// The transposed plane.
 pub(super) fn transposed<T: Copy>(plane: &[T], rows: usize, columns: usize) -> Vec<T> {
-    let column = |j: usize| (0..rows).map(move |i| plane[i * columns + j]);
-    (0..columns).flat_map(column).collect()
+    let mut transposed = Vec::with_capacity(plane.len());
+    for j in 0..columns {
+        transposed.extend((0..rows).map(|i| plane[i * columns + j]));
+    }
+    transposed
 }
 
 /// The alpha of a pixel, from 0 to 1.

@@ -21,6 +21,9 @@ const NOISE: f32 = 3.0;
 /// Share of the ink that may lie apart from the digit at each side, as specks.
 const SPECKS: f32 = 0.02;
 
+/// Distance of the centre of the ink from the middle, in pixels, that counts as none.
+const CENTRED: f32 = 0.1;
+
 /// A grey image: the ground is 0, ink is up to 1.
 pub(super) struct Ink {
     pub(super) rows: usize,
@@ -169,7 +172,10 @@ impl Ink {
     /// than a pixel below and to the right of it.
     fn centred(&self, rows: usize, columns: usize) -> Vec<f32> {
         let shift = |lines: &[f32], whole: usize| {
-            let first = (whole as f32 / 2.0 - centre(lines)).ceil().max(0.0) as usize;
+            // Noise moves the centre of ink that lies in the middle: that is no reason to move it.
+            let first = (whole as f32 / 2.0 - centre(lines) - CENTRED)
+                .ceil()
+                .max(0.0) as usize;
             first.min(whole - lines.len())
         };
         let [by_row, by_column] = self.lines(0.0);

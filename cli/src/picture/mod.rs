@@ -4,19 +4,26 @@ mod colours;
 pub(crate) mod decode;
 pub(crate) mod files;
 mod fit;
+mod ground;
+mod lines;
+mod marks;
 
 use crate::memory;
 use colours::Colours;
 use decode::Pixels;
 use fit::Ink;
+pub(crate) use marks::TWO;
 
 /// Longest side, in pixels, of a picture in which ink is looked for; a larger one is scaled down.
 /// A digit of a tenth of the side has 80 pixels, four times those that MNIST's have.
 const LONGEST: usize = 800;
 
-/// Bytes for each pixel of such a picture: three planes of colours and their ink, whole and
-/// cropped.
-const BYTES_PER_PIXEL: usize = 24;
+/// Bytes for each pixel of such a picture: three planes of colours and a fourth, and about as
+/// many of the ground, its margins and the parts of the ink.
+const BYTES_PER_PIXEL: usize = 96;
+
+/// Shortest side of a picture in which the ground is looked for pixel by pixel.
+const SHORTEST: usize = 32;
 
 /// The images that a net was trained on.
 #[derive(Clone, Copy)]
@@ -31,16 +38,44 @@ pub(crate) struct Form {
     pub(crate) full: f32,
 }
 
-/// The inputs of a net for the digit in a picture.
+/// A digit of a picture.
+#[derive(Debug)]
+pub(crate) struct Digit {
+    /// The inputs of a net.
+    pub(crate) input: Vec<f32>,
+    /// The probability that a class must have: with a lower one it may be [`TWO`].
+    pub(crate) least_probability: f32,
+}
+
+/// The digits in a picture, from left to right.
 ///
 /// # Errors
-/// No ink, and too little memory.
-pub(crate) fn input(pixels: Pixels, form: Form) -> Result<Vec<f32>, String> {
+/// No ink, or ink that is no row of digits, and too little memory.
+pub(crate) fn digits(pixels: Pixels, form: Form) -> Result<Vec<Digit>, String> {
     let longest = LONGEST.max(form.rows).max(form.columns);
     let most = (pixels.rows * pixels.columns).min(longest * longest);
     memory::require(BYTES_PER_PIXEL * most, "look for ink")
         .map_err(|failure| failure.to_string())?;
     let colours = Colours::new(&pixels, longest);
     drop(pixels);
-    Ok(Ink::from_border(&colours, form.full)?.fitted(form))
+    let (rows, columns) = (colours.rows, colours.columns);
+    let is_own = (rows, columns) == (form.rows, form.columns);
+    if is_own || rows.min(columns) < SHORTEST {
+        let ink = Ink::from_border(&colours, form.full)?;
+        return Ok(vec![Digit {
+            input: ink.fitted(form),
+            least_probability: 0.0,
+        }]);
+    }
+    let ink = ground::ink(&colours);
+    drop(colours);
+    let found = marks::digits(Ink { rows, columns, ink }, !form.as_mnist)?;
+    let digit = |digit: marks::Digit| Digit {
+        input: digit.ink.fitted(form),
+        least_probability: digit.least_probability,
+    };
+    Ok(found.into_iter().map(digit).collect())
 }
+
+#[cfg(test)]
+mod tests;

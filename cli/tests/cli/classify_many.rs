@@ -3,7 +3,9 @@
 use crate::SMALL;
 use crate::pictures::{formats, png, shape};
 use crate::programs::*;
+use handwritten::files;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 /// A trained run, and the shape of each class as `CLASS.png`.
@@ -15,6 +17,11 @@ fn folder() -> Folder {
         folder.write(&format!("{class}.png"), &png(&shape(class), SIDE, 1));
     }
     folder
+}
+
+/// The folder of MNIST.
+fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/mnist")
 }
 
 /// Runs the command with these bytes on stdin.
@@ -138,6 +145,59 @@ fn bad_pictures_and_lists_are_told_and_the_others_classified() {
     for (error, start) in errors.iter().zip(starts) {
         assert!(error.starts_with(start), "{error}");
     }
+}
+
+/// Bars of one digit's size, as a model of MNIST reads them; a model of other data takes all ink
+/// for one image.
+#[test]
+fn several_digits_are_read_from_left_to_right() {
+    if files::find(None, &[&data()]).is_err() {
+        eprintln!("skipped: the published package comes without data");
+        return;
+    }
+    let folder = Folder::new();
+    let flags = format!(
+        "--data {} --recipe quick --epochs 1 --quiet --out run",
+        data().display()
+    );
+    folder.train(&flags).ok();
+    let side = 120;
+    let ink = |k: usize| {
+        let (i, j) = (k / side, k % side);
+        (30..90).contains(&i) && [30, 60, 90].iter().any(|x| (*x..x + 8).contains(&j))
+    };
+    let pixels: Vec<u8> = (0..side * side)
+        .map(|k| if ink(k) { 30 } else { 220 })
+        .collect();
+    folder.write("ones.png", &png(&pixels, side, 1));
+    let output = folder
+        .handwritten("classify run/model.safetensors ones.png")
+        .ok();
+    let expected = [1, 2, 3].map(|n| (format!("ones.png, digit {n} of 3"), "1".to_string()));
+    assert_eq!(told(&output), expected);
+    let events = folder
+        .handwritten("classify run/model.safetensors ones.png --json")
+        .ok()
+        .json();
+    for (i, event) in events.iter().enumerate() {
+        assert_eq!(
+            (&event["digit"], &event["digits"]),
+            (&(i + 1).into(), &3.into())
+        );
+        assert_eq!(
+            (&event["image"], &event["class"]),
+            (&"ones.png".into(), &"1".into())
+        );
+    }
+    assert_eq!(events.len(), 3);
+
+    // Of a picture with ink as wide as two digits there is no result.
+    let wide: Vec<u8> = (0..side * side)
+        .map(|k| 30 + 190 * u8::from(!(50..70).contains(&(k / side)) || k % side < 20))
+        .collect();
+    folder.write("wide.png", &png(&wide, side, 1));
+    let refused = folder.handwritten("classify run/model.safetensors wide.png");
+    refused.fails(1, &["wide.png: it has ink as wide as two digits"]);
 }
 
 /// Neither is waited for or read to its end.
