@@ -8,6 +8,8 @@
 mod dataset;
 #[cfg(feature = "alloc")]
 mod error;
+#[cfg(feature = "alloc")]
+mod framing;
 pub mod idx;
 #[cfg(feature = "alloc")]
 mod normalisation;
@@ -22,6 +24,7 @@ mod splits;
 pub use {
     dataset::{Dataset, Subset},
     error::DatasetError,
+    framing::{Centre, Framing},
     normalisation::{Normalisation, ParseNormalisationError},
     orientation::Orientation,
     split::Split,

@@ -48,6 +48,11 @@ impl Normalisation {
         self.largest
     }
 
+    /// Whether bright pixels become small inputs.
+    pub fn is_inverted(self) -> bool {
+        self.is_inverted
+    }
+
     /// The normalisation that suits the images of a training file; [`Normalisation::RAW`]
     /// for MNIST.
     ///

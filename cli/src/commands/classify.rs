@@ -8,6 +8,7 @@ use crate::picture::{self, Digit, Form, decode, files};
 use crate::run_folder::model;
 use crate::setup::Engine;
 use handwritten::compute::vector;
+use handwritten::data::Framing;
 use handwritten::files::KnownDataset;
 use handwritten::files::model::{Metadata, Model};
 use handwritten::net::{activations_len, loss};
@@ -68,14 +69,8 @@ struct Place<'a> {
 
 /// The probability of each class, for each digit in a picture.
 fn probabilities(engine: Engine, model: &Model, path: &Path) -> Result<Vec<Vec<f32>>, String> {
-    let (rows, columns) = model.metadata.image;
-    let form = Form {
-        rows,
-        columns,
-        as_mnist: model.metadata.data == KnownDataset::Mnist.to_string(),
-        full: f32::from(model.metadata.normalisation.largest()) / 255.0,
-    };
     let pixels = decode::decode(&files::read(path)?)?;
+    let form = form(&model.metadata);
     let classified = |digit: &Digit| {
         let probs = forward(engine, model, &digit.input)?;
         match vector::max(&probs) < digit.least_probability {
@@ -87,6 +82,19 @@ fn probabilities(engine: Engine, model: &Model, path: &Path) -> Result<Vec<Vec<f
         .iter()
         .map(classified)
         .collect()
+}
+
+/// The images that the net of a model was trained on.
+fn form(about: &Metadata) -> Form {
+    let (rows, columns) = about.image;
+    let is_mnist = about.data == KnownDataset::Mnist.to_string();
+    Form {
+        rows,
+        columns,
+        framing: is_mnist.then_some(Framing::MNIST),
+        is_row: is_mnist,
+        full: f32::from(about.normalisation.largest()) / 255.0,
+    }
 }
 
 /// The probability of each class for one image.

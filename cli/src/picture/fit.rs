@@ -1,12 +1,13 @@
 //! The ink of a picture, brought into the form of the training images.
 
 use super::Form;
-use super::colours::Colours;
+use super::colours::{Colours, transposed};
 use handwritten::compute::vector;
+use handwritten::data::{Centre, Framing};
 use std::ops::Range;
 
-/// The part of an image's side that a digit fills, and the whole side: MNIST's digits
-/// fit into 20×20 of 28×28 pixels (LeCun et al., *Gradient-Based Learning Applied
+/// The part of an image's side that a digit fills where the framing is not known, and the whole
+/// side: MNIST's digits fit into 20×20 of 28×28 pixels (LeCun et al., *Gradient-Based Learning Applied
 /// to Document Recognition*, 1998, section III.A).
 const FILLED: (usize, usize) = (20, 28);
 
@@ -73,50 +74,78 @@ impl Ink {
         Some(self)
     }
 
-    /// The inputs of a net for `rows × columns` images: the ink is stretched to full
-    /// strength, scaled and centred as in MNIST. An image of that size is returned
-    /// unchanged if its ink is centred already, or if the net was trained on images
-    /// that are not centred like MNIST's (`as_mnist` is false). If its ink is no stronger
-    /// than `full`, that of the images which the net was trained on, `full` becomes 1.
-    pub(super) fn fitted(mut self, form: Form) -> Vec<f32> {
+    /// The inputs of a net: the ink is stretched to full strength, scaled and centred as in the
+    /// images that the net was trained on. An image of their size is left where it is if its ink
+    /// lies as in them, or if that is not known.
+    pub(super) fn fitted(self, form: Form) -> Vec<f32> {
+        let (rows, columns) = (form.rows, form.columns);
+        let mut input = self.placed(form);
+        let Some(framing) = form.framing else {
+            return input;
+        };
+        if framing.is_transposed {
+            input = transposed(&input, rows, columns);
+        }
+        let (largest, is_inverted) = (framing.pixels.largest(), framing.pixels.is_inverted());
+        if is_inverted {
+            input.iter_mut().for_each(|x| *x = 1.0 - *x);
+        }
+        if largest < u8::MAX {
+            let full = f32::from(largest) / 255.0;
+            input.iter_mut().for_each(|x| *x *= full);
+        }
+        input
+    }
+
+    /// The ink in its place, upright, 0 on the ground. If the ink of an image that stays where it
+    /// is is no stronger than that of the images which the net was trained on, full ink becomes 1.
+    fn placed(mut self, form: Form) -> Vec<f32> {
         let Form {
             rows,
             columns,
-            as_mnist,
+            framing,
             full,
+            ..
         } = form;
         let is_own = (self.rows, self.columns) == (rows, columns);
-        if is_own && (!as_mnist || self.lies_as_mnist()) {
+        if is_own && framing.is_none_or(|framing| self.lies_as(framing)) {
             if full < 1.0 && vector::max(&self.ink) <= full {
                 self.ink.iter_mut().for_each(|x| *x /= full);
             }
             return self.ink;
         }
         let digit = self.cropped();
-        let (filled, whole) = FILLED;
-        let (box_rows, box_columns) = (rows * filled / whole, columns * filled / whole);
+        let (box_rows, box_columns) = match framing {
+            Some(framing) => (framing.filled, framing.filled),
+            None => (rows * FILLED.0 / FILLED.1, columns * FILLED.0 / FILLED.1),
+        };
         let scale =
             (box_rows as f32 / digit.rows as f32).min(box_columns as f32 / digit.columns as f32);
         let side = |pixels: usize, most: usize| {
             ((pixels as f32 * scale).round() as usize).clamp(1, most.max(1))
         };
+        let centre = framing.map_or(Centre::Mass, |framing| framing.centre);
         digit
             .resized(side(digit.rows, rows), side(digit.columns, columns))
-            .centred(rows, columns)
+            .centred(rows, columns, centre)
     }
 
-    /// Whether the ink has what each of MNIST's 70 000 images has: a strongest value
-    /// of at least 254 of 255, a longer side of 19 or 20 pixels, a centre within a
-    /// pixel of the middle.
-    fn lies_as_mnist(&self) -> bool {
+    /// Whether the ink has what each image of that framing has, as each of MNIST's 70 000: a
+    /// strongest value of at least 254 of 255, a longer side of that many pixels or one less, a
+    /// centre within a pixel of the middle.
+    fn lies_as(&self, framing: Framing) -> bool {
         let lines = self.lines(0.0);
-        let longest = lines.each_ref().map(|lines| extent(lines, 0.0).len());
-        let filled = FILLED.0;
+        let boxes = lines.each_ref().map(|lines| extent(lines, 0.0));
+        let filled = framing.filled;
+        let middle = |n: usize| match framing.centre {
+            Centre::Box => (boxes[n].start + boxes[n].end) as f32 / 2.0,
+            _ => centre(&lines[n]),
+        };
         vector::max(&self.ink) >= 254.0 / 255.0
-            && (filled - 1..=filled).contains(&longest[0].max(longest[1]))
-            && lines
+            && (filled - 1..=filled).contains(&boxes[0].len().max(boxes[1].len()))
+            && [0, 1]
                 .iter()
-                .all(|lines| (centre(lines) - lines.len() as f32 / 2.0).abs() <= 1.0)
+                .all(|&n| (middle(n) - lines[n].len() as f32 / 2.0).abs() <= 1.0)
     }
 
     /// The bounding box of the digit, with its strongest ink scaled to 1. Anything
@@ -170,8 +199,11 @@ impl Ink {
 
     /// Moves the centre of the ink to that of a larger image or, as in MNIST, less
     /// than a pixel below and to the right of it.
-    fn centred(&self, rows: usize, columns: usize) -> Vec<f32> {
+    fn centred(&self, rows: usize, columns: usize, of: Centre) -> Vec<f32> {
         let shift = |lines: &[f32], whole: usize| {
+            if of == Centre::Box {
+                return (whole - lines.len()) / 2;
+            }
             // Noise moves the centre of ink that lies in the middle: that is no reason to move it.
             let first = (whole as f32 / 2.0 - centre(lines) - CENTRED)
                 .ceil()
@@ -254,7 +286,8 @@ mod tests {
     const FORM: Form = Form {
         rows: 28,
         columns: 28,
-        as_mnist: true,
+        framing: Some(Framing::MNIST),
+        is_row: true,
         full: 1.0,
     };
 
@@ -308,7 +341,7 @@ mod tests {
             assert!(close(&of(top, ink).fitted(FORM)), "{top} {ink}");
             assert!(
                 of(top, ink).fitted(Form {
-                    as_mnist: false,
+                    framing: None,
                     ..FORM
                 }) == of(top, ink).ink
             );
@@ -341,7 +374,7 @@ mod tests {
         ] {
             let (rows, columns, ink) = (2, 1, ink.to_vec());
             let picture = Ink { rows, columns, ink };
-            assert_eq!(picture.centred(4, 1), expected);
+            assert_eq!(picture.centred(4, 1, Centre::Mass), expected);
         }
     }
 

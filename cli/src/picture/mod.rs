@@ -12,6 +12,7 @@ use crate::memory;
 use colours::Colours;
 use decode::Pixels;
 use fit::Ink;
+use handwritten::data::Framing;
 pub(crate) use marks::TWO;
 
 /// Longest side, in pixels, of a picture in which ink is looked for; a larger one is scaled down.
@@ -32,9 +33,11 @@ pub(crate) struct Form {
     pub(crate) rows: usize,
     /// Columns of an image.
     pub(crate) columns: usize,
-    /// Whether ink lies in them as in MNIST's.
-    pub(crate) as_mnist: bool,
-    /// The strongest ink, 1 for most.
+    /// How ink lies in them, if it lies alike in all.
+    pub(crate) framing: Option<Framing>,
+    /// Whether a picture may show a row of them, as of digits.
+    pub(crate) is_row: bool,
+    /// The strongest ink before pixels were normalised, 1 for most.
     pub(crate) full: f32,
 }
 
@@ -69,7 +72,7 @@ pub(crate) fn digits(pixels: Pixels, form: Form) -> Result<Vec<Digit>, String> {
     }
     let ink = ground::ink(&colours);
     drop(colours);
-    let found = marks::digits(Ink { rows, columns, ink }, !form.as_mnist)?;
+    let found = marks::digits(Ink { rows, columns, ink }, !form.is_row)?;
     let digit = |digit: marks::Digit| Digit {
         input: digit.ink.fitted(form),
         least_probability: digit.least_probability,

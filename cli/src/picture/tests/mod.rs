@@ -11,7 +11,7 @@ use super::{Form, LONGEST, TWO, digits};
 use crate::setup;
 use handwritten::compute::rng::{Generator, Stream, generator};
 use handwritten::compute::vector;
-use handwritten::data::{Dataset, Split, Splits};
+use handwritten::data::{Dataset, Framing, Split, Splits};
 use handwritten::files::Corpus;
 use handwritten::net::{activations_len, loss};
 use handwritten::{Activation, Config, Context, Init, Isa, MatRef, Net, Workspace, train};
@@ -23,7 +23,8 @@ use std::thread;
 const FORM: Form = Form {
     rows: 28,
     columns: 28,
-    as_mnist: true,
+    framing: Some(Framing::MNIST),
+    is_row: true,
     full: 1.0,
 };
 
