@@ -268,10 +268,10 @@ pub(crate) struct ClassifyArgs {
     pub(crate) model: PathBuf,
     /// Pictures of any size: PNG, JPEG, PGM, PPM, BMP or WebP, as their content says. A folder
     /// stands for all files in it, @LIST for the paths on the lines of the file LIST, - for a
-    /// picture on stdin. Light, paper and ink may be any; of a model of MNIST's digits a picture
-    /// may show several side by side. Digits are scaled and centred as in MNIST, unless the
-    /// picture has the size of the net's inputs and either its digit is centred already or the
-    /// net was trained on other data than MNIST
+    /// picture on stdin. Light, paper and ink may be any; for a model of digits that are centred
+    /// as MNIST's a picture may show several side by side. Digits are scaled and centred as in the
+    /// images that the net was trained on, unless the picture has their size and either its ink
+    /// lies as in them or it lies differently in each of them
     #[arg(required_unless_present = "data")]
     pub(crate) images: Vec<PathBuf>,
     /// Classify the test images of a data set, which need no labels, or all images of one without

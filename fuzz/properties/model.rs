@@ -2,7 +2,7 @@
 //! and read again. Any net with any metadata: it is refused, or reading the written file
 //! gives it again to the last bit.
 
-use handwritten::data::Split;
+use handwritten::data::{Centre, Framing, Split};
 use handwritten::files::model::{Metadata, ModelError, decode, encode};
 use handwritten::net::params_len;
 use handwritten::{Activation, Net, Reduction};
@@ -71,5 +71,13 @@ fn model_from(bytes: &[u8]) -> (Net, Metadata) {
     metadata.val_loss = val_loss;
     metadata.settings = settings;
     metadata.is_fused = [None, Some(false), Some(true)][usize::from(next() % 3)];
+    if rows == columns && next() % 2 == 1 {
+        let mut framing = Framing::MNIST;
+        framing.filled = 1 + usize::from(next()) % rows;
+        framing.centre = Centre::ALL[usize::from(next()) % Centre::ALL.len()];
+        framing.is_transposed = next() % 2 == 1;
+        framing.pixels = metadata.normalisation;
+        metadata.framing = Some(framing);
+    }
     (Net::new(&widths, activation, params), metadata)
 }

@@ -73,7 +73,8 @@ impl Framing {
     };
 
     /// Measures the framing of a data set. `None` if fewer than 19 of 20 images have the same
-    /// size of ink, up to a pixel, in the middle, or if the images are not square.
+    /// size of ink, up to a pixel, in the middle, if most are filled by it in both directions, or
+    /// if the images are not square.
     pub fn of(data: &Dataset) -> Option<Self> {
         if data.rows() != data.columns() {
             return None;
@@ -93,6 +94,11 @@ impl Framing {
         let most = |count: usize| 100 * count >= MOST * all.len();
         let count = |is_so: &dyn Fn(&Extent) -> bool| all.iter().filter(|(x, _)| is_so(x)).count();
 
+        // Noise fills images, and hides where the ink lies in them.
+        let fills = |extent: &Extent| extent.rows.len().min(extent.columns.len()) == data.rows();
+        if 2 * count(&fills) > all.len() {
+            return None;
+        }
         let mut sizes = vec![0; data.rows() + 2];
         all.iter()
             .for_each(|(extent, _)| sizes[extent.longest()] += 1);
@@ -229,6 +235,8 @@ mod tests {
             .map(|n| (0..81).map(|k| (k * n % 7 / 6) as u8).collect())
             .collect();
         assert_eq!(Framing::of(&data(&noise)), None);
+        let grounds = vec![(0..81).map(|k| 1 + (k * 7 % 5) as u8).collect::<Vec<u8>>(); 20];
+        assert_eq!(Framing::of(&data(&grounds)), None);
         let flat = Dataset::new(vec![9; 8], 2, 4, vec![0]).unwrap();
         assert_eq!(Framing::of(&flat), None);
     }

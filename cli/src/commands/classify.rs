@@ -8,7 +8,7 @@ use crate::picture::{self, Digit, Form, decode, files};
 use crate::run_folder::model;
 use crate::setup::Engine;
 use handwritten::compute::vector;
-use handwritten::data::Framing;
+use handwritten::data::{Centre, Framing};
 use handwritten::files::KnownDataset;
 use handwritten::files::model::{Metadata, Model};
 use handwritten::net::{activations_len, loss};
@@ -84,15 +84,20 @@ fn probabilities(engine: Engine, model: &Model, path: &Path) -> Result<Vec<Vec<f
         .collect()
 }
 
-/// The images that the net of a model was trained on.
+/// The images that the net of a model was trained on. Files of versions that do not say how
+/// ink lies in them have the name of the data set.
 fn form(about: &Metadata) -> Form {
     let (rows, columns) = about.image;
     let is_mnist = about.data == KnownDataset::Mnist.to_string();
+    let framing = about.framing.or(is_mnist.then_some(Framing::MNIST));
+    let digits = (0..10).map(|digit| digit.to_string());
     Form {
         rows,
         columns,
-        framing: is_mnist.then_some(Framing::MNIST),
-        is_row: is_mnist,
+        framing,
+        // Characters of other scripts have parts side by side, and no mass in the middle.
+        is_row: framing.is_some_and(|framing| framing.centre == Centre::Mass)
+            && about.classes.iter().cloned().eq(digits),
         full: f32::from(about.normalisation.largest()) / 255.0,
     }
 }

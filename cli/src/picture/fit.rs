@@ -313,6 +313,8 @@ mod tests {
             eprintln!("skipped: the published package comes without data");
             return;
         };
+        assert_eq!(Framing::of(&corpus.train), Some(Framing::MNIST));
+        assert_eq!(Framing::of(&corpus.test), Some(Framing::MNIST));
         let test = corpus.test;
         for i in 0..test.len() {
             let image = test.image(i);

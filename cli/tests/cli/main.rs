@@ -3,12 +3,13 @@
 
 mod bench;
 mod classify;
-mod data_formats;
 mod classify_many;
+mod data_formats;
 mod evaluate;
 mod explain;
 mod export;
 mod export_c;
+mod framing;
 mod gradcheck;
 mod info;
 #[cfg(target_os = "linux")]

@@ -1,5 +1,6 @@
 //! Reading model files.
 
+use crate::data::Framing;
 use crate::files::model::error::{KEY, ModelError, VERSION};
 use crate::files::model::metadata::{
     Metadata, Model, WrittenMetadata, check, check_finite, tensor_names,
@@ -33,9 +34,18 @@ pub fn decode(bytes: &[u8]) -> Result<Model, ModelError> {
     }
     let activation = &written.activation;
     let activation = named("activation", activation)?;
+    let framing = written.framing.map(|framing| {
+        Ok(Framing {
+            filled: framing.filled,
+            centre: named("centre of the ink", &framing.centre)?,
+            is_transposed: framing.transposed,
+            pixels: named("normalisation", &framing.pixels)?,
+        })
+    });
     let metadata = Metadata {
         image: written.image,
         normalisation: named("normalisation", &written.normalisation)?,
+        framing: framing.transpose()?,
         classes: written.classes,
         data: written.data,
         data_sha256: written.data_sha256,

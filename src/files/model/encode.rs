@@ -1,7 +1,9 @@
 //! Writing model files.
 
 use crate::files::model::error::{KEY, ModelError, VERSION};
-use crate::files::model::metadata::{Metadata, WrittenMetadata, check, check_finite, tensor_names};
+use crate::files::model::metadata::{
+    Metadata, WrittenFraming, WrittenMetadata, check, check_finite, tensor_names,
+};
 use crate::net::Net;
 use safetensors::serialize;
 use safetensors::tensor::{Dtype, TensorView};
@@ -23,6 +25,12 @@ pub fn encode(net: &Net, metadata: &Metadata) -> Result<Vec<u8>, ModelError> {
         activation: net.activation().name().to_string(),
         image: metadata.image,
         normalisation: metadata.normalisation.to_string(),
+        framing: metadata.framing.map(|framing| WrittenFraming {
+            filled: framing.filled,
+            centre: framing.centre.name().to_string(),
+            transposed: framing.is_transposed,
+            pixels: framing.pixels.to_string(),
+        }),
         classes: metadata.classes.clone(),
         data: metadata.data.clone(),
         data_sha256: metadata.data_sha256.clone(),

@@ -55,6 +55,16 @@ pub enum ModelError {
         /// The inputs of the net.
         inputs: usize,
     },
+    /// The framing of the training images makes no sense: an image that is not square, or ink
+    /// that has no pixels or does not fit into the image.
+    Framing {
+        /// The longer side of the box around the ink.
+        filled: usize,
+        /// The rows of an image.
+        rows: usize,
+        /// The columns of an image.
+        columns: usize,
+    },
     /// A name of a class or of the data set is longer than 255 bytes, or holds control
     /// characters such as line ends, which a terminal would obey.
     Name {
@@ -130,6 +140,14 @@ impl fmt::Display for ModelError {
                 columns,
                 inputs,
             } => write!(f, "{rows}×{columns} pixels do not make {inputs} inputs"),
+            Self::Framing {
+                filled,
+                rows,
+                columns,
+            } => write!(
+                f,
+                "ink of {filled} pixels cannot be framed by {rows}×{columns}"
+            ),
             Self::Classes { classes, outputs } => {
                 write!(f, "{classes} classes for {outputs} outputs")
             }

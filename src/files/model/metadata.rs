@@ -2,7 +2,7 @@
 
 use crate::compute::isa::Isa;
 use crate::compute::vector;
-use crate::data::{Normalisation, Split};
+use crate::data::{Framing, Normalisation, Split};
 use crate::files::model::error::{MAX_NAME, ModelError};
 use crate::net::loss::Reduction;
 use crate::net::{Net, are_widths};
@@ -26,6 +26,9 @@ pub struct Metadata {
     pub image: (usize, usize),
     /// How the bytes of an image become inputs.
     pub normalisation: Normalisation,
+    /// How ink lies in the training images, once normalised; `None` if it does not lie alike in
+    /// most, or in a file of an older version, which does not say.
+    pub framing: Option<Framing>,
     /// The names of the classes, one for each output.
     pub classes: Vec<String>,
     /// The name of the data set.
@@ -55,12 +58,13 @@ pub struct Metadata {
 impl Metadata {
     /// Metadata of a net for images of `rows` by `columns` pixels and these classes, of whose
     /// training nothing is known: names are empty, numbers are 0, split and reduction are
-    /// the default and [`Reduction::Mean`], and pixels are taken raw. What is known is assigned
-    /// to the fields.
+    /// the default and [`Reduction::Mean`], pixels are taken raw, and the framing is unknown.
+    /// What is known is assigned to the fields.
     pub fn new((rows, columns): (usize, usize), classes: Vec<String>) -> Self {
         Self {
             image: (rows, columns),
             normalisation: Normalisation::RAW,
+            framing: None,
             classes,
             data: String::new(),
             data_sha256: String::new(),
@@ -84,6 +88,8 @@ pub(super) struct WrittenMetadata {
     pub(super) activation: String,
     pub(super) image: (usize, usize),
     pub(super) normalisation: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) framing: Option<WrittenFraming>,
     pub(super) classes: Vec<String>,
     pub(super) data: String,
     pub(super) data_sha256: String,
@@ -97,6 +103,15 @@ pub(super) struct WrittenMetadata {
     pub(super) settings: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) is_fused: Option<bool>,
+}
+
+/// A framing as it is written in JSON.
+#[derive(Serialize, Deserialize)]
+pub(super) struct WrittenFraming {
+    pub(super) filled: usize,
+    pub(super) centre: String,
+    pub(super) transposed: bool,
+    pub(super) pixels: String,
 }
 
 /// The names of the tensors of layer `l`, counted from 0, in a model file: its weights
@@ -120,6 +135,15 @@ pub(super) fn check(widths: &[usize], metadata: &Metadata) -> Result<(), ModelEr
             rows,
             columns,
             inputs,
+        });
+    }
+    if let Some(Framing { filled, .. }) = metadata.framing
+        && (rows != columns || !(1..=rows).contains(&filled))
+    {
+        return Err(ModelError::Framing {
+            filled,
+            rows,
+            columns,
         });
     }
     let classes = metadata.classes.len();

@@ -1,7 +1,7 @@
 //! Model files: what is written is read, and what is damaged is refused.
 
 use crate::compute::rng::{Stream, generator};
-use crate::data::{Normalisation, Split};
+use crate::data::{Centre, Framing, Normalisation, Split};
 use crate::files::model::decode::{decode, floats};
 use crate::files::model::encode::encode;
 use crate::files::model::error::{KEY, ModelError};
@@ -19,6 +19,7 @@ fn model() -> Model {
         net: Net::random(&[6, 4, 3], Activation::Tanh, Init::Question, &mut rng),
         metadata: Metadata {
             normalisation: Normalisation::RAW,
+            framing: None,
             image: (2, 3),
             classes: ["a", "b", "c"].map(String::from).to_vec(),
             data: "letters".to_string(),
@@ -44,6 +45,39 @@ fn what_is_encoded_is_decoded() {
     let bytes = encoded(&model);
     assert_eq!(decode(&bytes).unwrap(), model);
     assert_eq!(encoded(&model), bytes);
+}
+
+#[test]
+fn the_framing_is_kept_and_may_be_missing() {
+    let mut model = model();
+    model.metadata.framing = Some(Framing {
+        filled: 2,
+        centre: Centre::Box,
+        is_transposed: true,
+        pixels: "1 - pixel / 16".parse().unwrap(),
+    });
+    let refused = |model: &Model| encode(&model.net, &model.metadata).unwrap_err();
+    assert!(matches!(
+        refused(&model),
+        ModelError::Framing { filled: 2, .. }
+    ));
+    let mut rng = generator(1, Stream::Weights);
+    model.net = Net::random(&[9, 3], Activation::Tanh, Init::Question, &mut rng);
+    model.metadata.image = (3, 3);
+    let bytes = encoded(&model);
+    assert_eq!(decode(&bytes).unwrap(), model);
+    for filled in [0, 4, usize::MAX] {
+        model.metadata.framing = Some(Framing {
+            filled,
+            ..Framing::MNIST
+        });
+        assert!(matches!(refused(&model), ModelError::Framing { .. }));
+    }
+    // Files of versions before this field do not have it.
+    model.metadata.framing = None;
+    let older = encoded(&model);
+    assert!(!String::from_utf8_lossy(&older).contains("framing"));
+    assert_eq!(decode(&older).unwrap(), model);
 }
 
 #[test]

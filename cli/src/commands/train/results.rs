@@ -7,7 +7,7 @@ use crate::output::plot::{LossCurves, confusion_svg, loss_png, loss_svg};
 use crate::output::report::{self, dashed};
 use crate::run_folder::{CHECKPOINT, FILES, Machine};
 use crate::settings::Settings;
-use handwritten::data::Splits;
+use handwritten::data::{Framing, Splits};
 use handwritten::files;
 use handwritten::files::model::{self, Metadata};
 use handwritten::training::EpochReport;
@@ -60,6 +60,7 @@ impl Job<'_> {
         let image = (images.rows(), images.columns());
         let mut metadata = Metadata::new(image, self.classes.clone());
         metadata.normalisation = self.normalisation;
+        metadata.framing = Framing::of(images);
         metadata.data = self.corpus.source.to_string();
         metadata.data_sha256.clone_from(&self.identity.data_sha256);
         metadata.split = settings.split;
