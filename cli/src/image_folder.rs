@@ -2,13 +2,12 @@
 
 use crate::failure::Failure;
 use crate::memory;
-use crate::picture::Picture;
-use handwritten::data::Dataset;
+use crate::picture::{self, Form, decode};
+use handwritten::data::{Dataset, Framing};
 use handwritten::files::Parts;
-use png::{ColorType, Decoder, Limits, Transformations};
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Names of the folders of the two parts, in the order in which they are looked for.
@@ -31,9 +30,6 @@ const MAX_DEPTH: usize = 2;
 
 /// Maximum number of classes: a label is a byte.
 const MAX_CLASSES: usize = 256;
-
-/// Maximum number of bytes of a picture that is taken as it is, decoded.
-const MAX_BYTES: usize = 1 << 26;
 
 /// How pictures become images of one size.
 #[derive(Clone, Copy)]
@@ -199,53 +195,23 @@ fn dataset(
 /// Rows and columns of an image, and its pixels.
 type Image = ((usize, usize), Vec<u8>);
 
-/// A picture scaled and centred as `classify` does.
+/// A picture scaled and centred as `classify` does for MNIST.
 fn fitted(path: &Path, (rows, columns): (usize, usize)) -> Result<Image, String> {
-    let ink = Picture::read(path, 1.0)?.fitted(rows, columns, true, 1.0);
+    let form = Form {
+        rows,
+        columns,
+        framing: ((rows, columns) == (28, 28)).then_some(Framing::MNIST),
+        is_row: false,
+        full: 1.0,
+    };
+    let pixels = decode::decode(&picture::files::read(path)?)?;
+    let digits = picture::digits(pixels, form)?;
+    let ink = digits.first().map_or(&[][..], |digit| &digit.input);
     let pixels = ink.iter().map(|ink| (255.0 * ink).round() as u8);
     Ok(((rows, columns), pixels.collect()))
 }
 
-/// The grey values of a PNG image; what is transparent is black.
+/// The grey values of a picture.
 fn grey(path: &Path) -> Result<Image, String> {
-    if !path.is_file() {
-        return Err("not a file".to_string());
-    }
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let limits = Limits { bytes: MAX_BYTES };
-    let mut decoder = Decoder::new_with_limits(BufReader::new(file), limits);
-    decoder.set_transformations(Transformations::normalize_to_color8());
-    decoder.set_ignore_text_chunk(true);
-    decoder.set_ignore_iccp_chunk(true);
-    let no_png = |error: png::DecodingError| format!("not a PNG image: {error}");
-    let mut reader = decoder.read_info().map_err(no_png)?;
-    let (width, height) = reader.info().size();
-    let size = reader
-        .output_buffer_size()
-        .filter(|&size| size <= MAX_BYTES);
-    let size = size.ok_or_else(|| format!("{width}×{height} pixels are too many"))?;
-    memory::require(2 * size, format_args!("read {width}×{height} pixels"))
-        .map_err(|failure| failure.to_string())?;
-    let mut bytes = vec![0; size];
-    let frame = reader.next_frame(&mut bytes).map_err(no_png)?;
-    // The weights of ITU-R BT.601.
-    let luma = |rgb: &[u8]| {
-        let [r, g, b] = [rgb[0], rgb[1], rgb[2]].map(u32::from);
-        ((299 * r + 587 * g + 114 * b + 500) / 1000) as u8
-    };
-    let over_black = |grey: u8, alpha: u8| ((u32::from(grey) * u32::from(alpha) + 127) / 255) as u8;
-    let pixels = match frame.color_type {
-        ColorType::Grayscale => bytes,
-        ColorType::GrayscaleAlpha => bytes
-            .chunks_exact(2)
-            .map(|p| over_black(p[0], p[1]))
-            .collect(),
-        ColorType::Rgb => bytes.chunks_exact(3).map(luma).collect(),
-        ColorType::Rgba => bytes
-            .chunks_exact(4)
-            .map(|p| over_black(luma(p), p[3]))
-            .collect(),
-        ColorType::Indexed => return Err("a palette without colours".to_string()),
-    };
-    Ok(((height as usize, width as usize), pixels))
+    picture::grey(&decode::decode(&picture::files::read(path)?)?)
 }

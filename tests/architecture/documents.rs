@@ -446,7 +446,7 @@ fn defined_flags(source: &str) -> BTreeSet<String> {
 }
 
 /// Flags of cargo, of `cargo fuzz` and of the example `learning_rates`.
-const FOREIGN_FLAGS: [&str; 16] = [
+const FOREIGN_FLAGS: [&str; 17] = [
     "all",
     "all-targets",
     "batches",

@@ -23,6 +23,9 @@ const LONGEST: usize = 800;
 /// many of the ground, its margins and the parts of the ink.
 const BYTES_PER_PIXEL: usize = 96;
 
+/// Bytes for each pixel of a picture that turns grey: three planes, a turned one, and the values.
+const BYTES_PER_GREY: usize = 17;
+
 /// Shortest side of a picture in which the ground is looked for pixel by pixel.
 const SHORTEST: usize = 32;
 
@@ -78,6 +81,29 @@ pub(crate) fn digits(pixels: Pixels, form: Form) -> Result<Vec<Digit>, String> {
         least_probability: digit.least_probability,
     };
     Ok(found.into_iter().map(digit).collect())
+}
+
+/// Rows and columns of a picture as it is shown, and its grey values, row after row.
+///
+/// # Errors
+/// Too little memory.
+pub(crate) fn grey(pixels: &Pixels) -> Result<((usize, usize), Vec<u8>), String> {
+    let bytes = BYTES_PER_GREY * pixels.rows * pixels.columns;
+    memory::require(bytes, "turn a picture grey").map_err(|failure| failure.to_string())?;
+    let colours = Colours::new(pixels, usize::MAX);
+    let values = match &colours.planes[..] {
+        // The weights of ITU-R BT.601.
+        [red, green, blue] => {
+            let colours = red.iter().zip(green).zip(blue);
+            let grey = colours.map(|((r, g), b)| 0.299 * r + 0.587 * g + 0.114 * b);
+            grey.map(|grey| grey.round() as u8).collect()
+        }
+        planes => {
+            let grey = planes.iter().flatten();
+            grey.map(|grey| grey.round() as u8).collect()
+        }
+    };
+    Ok(((colours.rows, colours.columns), values))
 }
 
 #[cfg(test)]

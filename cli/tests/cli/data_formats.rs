@@ -157,7 +157,7 @@ fn pictures_that_cannot_be_used_are_named() {
     folder.write("bad/train/bar/9.png", b"none");
     folder
         .train("--data bad --out run")
-        .fails(1, &["bad/train/bar/9.png: not a PNG image"]);
+        .fails(1, &["bad/train/bar/9.png: no image of a known format"]);
     folder.write("bad/train/bar/9.png", &png(&[0; 9], 3, 1));
     let refused = folder.train("--data bad --as-is --out run");
     refused.fails(

@@ -8,6 +8,7 @@ use super::colours::Colours;
 use super::decode::Pixels;
 use super::fit::Ink;
 use super::{Form, LONGEST, TWO, digits};
+use crate::image_folder::Fit;
 use crate::setup;
 use handwritten::compute::rng::{Generator, Stream, generator};
 use handwritten::compute::vector;
@@ -49,7 +50,7 @@ struct Counts {
 fn trained() -> Option<&'static (Corpus, Net)> {
     static TRAINED: OnceLock<Option<(Corpus, Net)>> = OnceLock::new();
     let trained = TRAINED.get_or_init(|| {
-        let corpus = setup::load(None).ok()?;
+        let corpus = setup::load(None, 1, Fit::as_mnist(false)).ok()?;
         let mut rng = generator(1, Stream::Split);
         let splits = Splits::new(&corpus.train, &corpus.test, Split::Question, &mut rng).unwrap();
         let widths = [784, 128, 10];
