@@ -1,8 +1,10 @@
 //! The command line: all subcommands and their flags. The settings of a training
 //! are in [`crate::settings`].
 
+mod convert;
 mod data;
 
+pub(crate) use convert::{ConvertModelArgs, OnnxInput, OnnxOutput};
 pub(crate) use data::{ConvertArgs, DataArgs, DataFormat, DataTask, ShowArgs};
 
 use crate::failure::Failure;
@@ -47,6 +49,8 @@ pub(crate) enum Command {
     /// the number of threads nor the instruction set changes a bit of the result. So whoever has
     /// the images can prove that a model is what such a training gives.
     Verify(VerifyArgs),
+    /// Read a net of any program, and write it for another: safetensors, npz or ONNX
+    Convert(ConvertModelArgs),
     /// Write a trained net as Rust or C source, for programs that cannot read files
     Export(ExportArgs),
     /// Classify images of digits

@@ -3,15 +3,24 @@
 //! gives it again to the last bit.
 
 use handwritten::data::{Centre, Framing, Split};
-use handwritten::files::model::{Metadata, ModelError, decode, encode};
+use handwritten::files::model::{
+    Foreign, Metadata, ModelError, decode, encode, encode_npz, import,
+};
 use handwritten::net::params_len;
 use handwritten::{Activation, Net, Reduction};
 
 pub(crate) fn check(bytes: &[u8]) {
-    if let Ok(model) = decode(bytes) {
-        let written = encode(&model.net, &model.metadata).expect("what is read can be written");
-        assert_eq!(decode(&written).as_ref(), Ok(&model));
-        assert_eq!(encode(&model.net, &model.metadata), Ok(written));
+    let mut about = Foreign::default();
+    about.activation = Some(Activation::Tanh);
+    for model in [decode(bytes), import(bytes, &about)].into_iter().flatten() {
+        let (net, metadata) = (&model.net, &model.metadata);
+        let written = encode(net, metadata).expect("what is read can be written");
+        let archive = encode_npz(net, metadata).expect("what is read can be written");
+        for written in [&written, &archive] {
+            let read = decode(written).expect("what is written can be read");
+            assert_eq!((&read.net, &read.metadata), (net, metadata));
+        }
+        assert_eq!(encode(net, metadata), Ok(written));
     }
     let (net, metadata) = model_from(bytes);
     match encode(&net, &metadata) {

@@ -3,6 +3,7 @@
 mod bench;
 mod classify;
 mod classify_data;
+mod convert;
 mod data;
 mod evaluate;
 mod explain;
@@ -20,6 +21,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Train(args) => train::run(*args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Classify(args) => classify::run(&args),

@@ -3,8 +3,9 @@
 use super::{CHECKPOINT, MODEL, resume_command};
 use crate::failure::{Failure, chain};
 use crate::memory;
+use crate::output;
 use handwritten::files::IoError;
-use handwritten::files::model::{Model, decode};
+use handwritten::files::model::{Model, ModelError, decode};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -32,27 +33,52 @@ pub(crate) fn path_of(named: &Path) -> Result<PathBuf, Failure> {
 /// Reads a model file, or that of a run's folder.
 pub(crate) fn read(named: &Path) -> Result<Model, Failure> {
     let path = &path_of(named)?;
+    let model = decode(&bytes_of(path)?).map_err(|why| {
+        let failure = Failure::new(format!(
+            "{} is not a model of this program: {}",
+            path.display(),
+            chain(&why)
+        ));
+        match why {
+            ModelError::NoMetadata => failure.and("`handwritten convert` makes one of it"),
+            _ => failure,
+        }
+    })?;
+    remark_on_type(&model, path);
+    Ok(model)
+}
+
+/// Says if the numbers of a model are not stored as this program does.
+pub(crate) fn remark_on_type(model: &Model, path: &Path) {
+    let what = match model.stored {
+        "F32" => return,
+        "F64" => "rounded to F32",
+        _ => "widened to F32 without a change",
+    };
+    output::remark(&format!(
+        "the numbers in {} are {}, {what}",
+        path.display(),
+        model.stored
+    ));
+}
+
+/// The bytes of a model file, for which there is memory when they are decoded.
+pub(crate) fn bytes_of(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |error| Failure::new(format!("cannot read {}: {error}", path.display()));
     // A pipe or a device may never end.
     if !fs::metadata(path).map_err(failed)?.is_file() {
         return Err(Failure::new(IoError::NotAFile { path: path.into() }));
     }
     let bytes = fs::read(path).map_err(failed)?;
-    // Decoded, the file is the net, and while it is decoded the numbers of its layers and of
-    // one layer. Of the header, names become strings several times as long.
+    // Decoded, the file is tensors, then the net; numbers of 16 bits take twice their bytes. Of
+    // the header, names become strings several times as long.
     let header = bytes
         .first_chunk()
         .map_or(0, |&len| u64::from_le_bytes(len));
     let header = usize::try_from(header)
         .unwrap_or(usize::MAX)
         .min(bytes.len());
-    let decoded = 3 * bytes.len() + BYTES_PER_BYTE_OF_HEADER * header;
+    let decoded = 5 * bytes.len() + BYTES_PER_BYTE_OF_HEADER * header;
     memory::require(decoded, format_args!("read {}", path.display()))?;
-    decode(&bytes).map_err(|why| {
-        Failure::new(format!(
-            "{} is not a model of this program: {}",
-            path.display(),
-            chain(&why)
-        ))
-    })
+    Ok(bytes)
 }

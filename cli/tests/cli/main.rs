@@ -4,6 +4,7 @@
 mod bench;
 mod classify;
 mod classify_many;
+mod convert;
 mod data_formats;
 mod evaluate;
 mod explain;

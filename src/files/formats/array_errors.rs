@@ -18,6 +18,18 @@ pub enum Elements {
     Pixels,
     /// Labels: whole numbers from 0 to 255.
     Labels,
+    /// Any numbers: each becomes an `f32`, four bytes, the lowest first.
+    Numbers,
+}
+
+impl Elements {
+    /// The bytes that each element becomes.
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::Pixels | Self::Labels => 1,
+            Self::Numbers => size_of::<f32>(),
+        }
+    }
 }
 
 /// The error of parsing an array.

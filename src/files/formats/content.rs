@@ -82,7 +82,7 @@ pub(super) fn start_of(path: &Path) -> Result<Vec<u8>, IoError> {
 
 /// Says what a file is that begins with these bytes and is no data: what a failed download
 /// left in its place, and formats of other programs.
-pub(super) fn foreign(start: &[u8]) -> Option<&'static str> {
+pub(in crate::files) fn foreign(start: &[u8]) -> Option<&'static str> {
     const BY_START: [(&[u8], &str); 18] = [
         (
             b"version https://git-lfs",

@@ -42,7 +42,7 @@ impl Type {
 }
 
 /// The value of a number of 16 bits with a fraction (IEEE 754 binary16).
-fn half(bits: u16) -> f64 {
+pub(in crate::files) fn half(bits: u16) -> f64 {
     let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023));
     let size = match exponent {
         0 => fraction / 1024.0 * 2f64.powi(-14),
@@ -83,10 +83,11 @@ impl Converted {
         } = self.element;
         match (kind, size) {
             // All of them are pixels, and labels too.
-            (b'u' | b'b', 1) => {
+            (b'u' | b'b', 1) if self.elements != Elements::Numbers => {
                 self.bytes.extend_from_slice(piece);
                 Ok(())
             }
+            (b'u' | b'b', 1) => self.extend_by(piece, |[byte]| f64::from(byte)),
             (b'i', 1) => self.extend_by(piece, |[byte]| f64::from(byte as i8)),
             (b'u', 2) => self.extend_by(piece, |bytes| {
                 f64::from(u16::from_le_bytes(in_order(bytes, is_big_endian)))
@@ -126,7 +127,7 @@ impl Converted {
     ) -> Result<(), NpyError> {
         for &element in piece.as_chunks().0 {
             let value = value(element);
-            let index = self.bytes.len();
+            let index = self.bytes.len() / self.elements.bytes();
             if self.push(value).is_err() {
                 return Err(NpyError::Element {
                     index,
@@ -146,6 +147,10 @@ impl Converted {
                 let is_whole = f64::from(byte) == value;
                 self.bytes.push(byte);
                 if is_whole { Ok(()) } else { Err(NoPixel) }
+            }
+            Elements::Numbers => {
+                self.bytes.extend((value as f32).to_le_bytes());
+                Ok(())
             }
             Elements::Pixels if self.is_wide => {
                 self.bytes.push(narrowed(value)?);

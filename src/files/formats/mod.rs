@@ -28,8 +28,14 @@ pub use errors::{CsvError, IntLabelsError};
 pub use int_labels::read_int_labels;
 pub use npy::{Array, read_npy};
 pub use npz::Npz;
+#[cfg(feature = "model")]
+pub(super) use write::{BYTES, zip_of_arrays};
 pub use write::{to_csv, to_idx, to_npz};
 
+#[cfg(feature = "model")]
+pub(super) use content::foreign;
+#[cfg(feature = "model")]
+pub(super) use convert::half;
 pub(super) use emnist::Emnist;
 pub(super) use hashed::hashes;
 pub(super) use idx_pair::both;

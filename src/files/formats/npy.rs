@@ -42,7 +42,7 @@ pub fn read_npy(mut reader: impl Read, len: u64, elements: Elements) -> Result<A
     let header = Header::read(&mut reader)?;
     let mut bytes = header.read_elements(&mut reader, len, elements)?;
     if header.is_fortran {
-        bytes = in_order_of_c(&bytes, &header.shape)?;
+        bytes = in_order_of_c(&bytes, elements.bytes(), &header.shape)?;
     }
     Ok(Array {
         shape: header.shape,
@@ -149,7 +149,11 @@ impl Header {
         elements: Elements,
     ) -> Result<Vec<u8>, ReadError> {
         let size = self.element.size;
-        let likely = (self.count as u64).min(len.saturating_mul(16));
+        let width = elements.bytes();
+        let Some(most) = self.count.checked_mul(width) else {
+            return Err(ReadError::Npy(NpyError::TooLarge));
+        };
+        let likely = (most as u64).min(len.saturating_mul(16));
         let mut converted = Converted::new(self.element, elements);
         reserve(&mut converted.bytes, likely)?;
         let mut piece = vec![0; PIECE];
@@ -162,9 +166,10 @@ impl Header {
                 return Err(ReadError::Npy(NpyError::Truncated { missing }));
             }
             let bytes = &mut converted.bytes;
-            if bytes.capacity() - bytes.len() < wanted / size {
-                let more = bytes.len().max(wanted / size) as u64;
-                reserve(bytes, more.min((left / size) as u64))?;
+            let needed = wanted / size * width;
+            if bytes.capacity() - bytes.len() < needed {
+                let more = bytes.len().max(needed) as u64;
+                reserve(bytes, more.min((left / size * width) as u64))?;
             }
             converted.extend(&piece[..wanted]).map_err(ReadError::Npy)?;
             left -= wanted;
@@ -176,9 +181,9 @@ impl Header {
     }
 }
 
-/// Elements that lie in the order of Fortran, where the first index changes fastest, in
+/// Elements of `width` bytes that lie in the order of Fortran, where the first index changes fastest, in
 /// the order of C.
-fn in_order_of_c(bytes: &[u8], shape: &[usize]) -> Result<Vec<u8>, ReadError> {
+fn in_order_of_c(bytes: &[u8], width: usize, shape: &[usize]) -> Result<Vec<u8>, ReadError> {
     let mut ordered = Vec::new();
     reserve(&mut ordered, bytes.len() as u64)?;
     let mut lengths = [1; MAX_DIMENSIONS];
@@ -188,7 +193,8 @@ fn in_order_of_c(bytes: &[u8], shape: &[usize]) -> Result<Vec<u8>, ReadError> {
         for x in 0..a {
             for y in 0..b {
                 for z in 0..c {
-                    ordered.push(bytes[i + n * (x + a * (y + b * z))]);
+                    let at = width * (i + n * (x + a * (y + b * z)));
+                    ordered.extend_from_slice(&bytes[at..at + width]);
                 }
             }
         }

@@ -124,7 +124,7 @@ impl<R: Read + Seek> Npz<R> {
     }
 
     /// The shape of the array with this name.
-    pub(super) fn shape(&mut self, name: &str) -> Result<Vec<usize>, ReadError> {
+    pub(in crate::files) fn shape(&mut self, name: &str) -> Result<Vec<usize>, ReadError> {
         let entry = self.entry(name)?;
         let content = self.content(&entry)?;
         read_shape(content).map_err(|error| in_file(&entry, error))

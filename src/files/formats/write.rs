@@ -50,27 +50,35 @@ pub fn to_csv(data: &Dataset) -> Vec<u8> {
 /// An archive of the arrays `x_train`, `y_train`, `x_test` and `y_test`, as Keras has them:
 /// bytes, not compressed. A part that is `None` is left out.
 pub fn to_npz(train: Option<&Dataset>, test: Option<&Dataset>) -> Vec<u8> {
-    let (mut archive, mut list, mut count) = (Vec::new(), Vec::new(), 0_u16);
+    let mut arrays = vec![];
     for (part, data) in [("train", train), ("test", test)] {
         let Some(data) = data else { continue };
-        let images = (data.len(), data.rows(), data.columns());
-        for (name, shape, body) in [
-            (
-                format!("x_{part}.npy"),
-                format!("{images:?}"),
-                data.pixels(),
-            ),
-            (
-                format!("y_{part}.npy"),
-                format!("({},)", data.len()),
-                data.labels(),
-            ),
-        ] {
-            let header = npy_header(&shape);
-            add_stored(&mut archive, &mut list, &name, [&header, body]);
-            count += 1;
-        }
+        let shape = vec![data.len(), data.rows(), data.columns()];
+        arrays.push((format!("x_{part}"), BYTES, shape, data.pixels()));
+        arrays.push((format!("y_{part}"), BYTES, vec![data.len()], data.labels()));
     }
+    zip_of_arrays(&arrays)
+}
+
+/// The type of bytes in the header of an array.
+pub(in crate::files) const BYTES: &str = "|u1";
+
+/// Name, type, shape and bytes of an array.
+pub(in crate::files) type ArrayOf<'a> = (String, &'a str, Vec<usize>, &'a [u8]);
+
+/// A zip archive of arrays, not compressed.
+pub(in crate::files) fn zip_of_arrays(arrays: &[ArrayOf<'_>]) -> Vec<u8> {
+    let (mut archive, mut list) = (Vec::new(), Vec::new());
+    for (name, kind, shape, body) in arrays {
+        let header = npy_header(kind, shape);
+        add_stored(
+            &mut archive,
+            &mut list,
+            &format!("{name}.npy"),
+            [&header, body],
+        );
+    }
+    let count = arrays.len() as u16;
     let (offset, len) = (archive.len() as u32, list.len() as u32);
     archive.extend(list);
     archive.extend(b"PK\x05\x06\0\0\0\0");
@@ -82,9 +90,14 @@ pub fn to_npz(train: Option<&Dataset>, test: Option<&Dataset>) -> Vec<u8> {
     archive
 }
 
-/// The header of an array of bytes, filled up to a multiple of 64 as NumPy does.
-fn npy_header(shape: &str) -> Vec<u8> {
-    let mut text = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}");
+/// The header of an array, filled up to a multiple of 64 as NumPy does.
+fn npy_header(kind: &str, shape: &[usize]) -> Vec<u8> {
+    let lengths: String = shape.iter().map(|len| format!("{len}, ")).collect();
+    let lengths = match shape {
+        [len] => format!("{len},"),
+        _ => lengths.trim_end_matches(", ").to_string(),
+    };
+    let mut text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({lengths}), }}");
     while !(10 + text.len() + 1).is_multiple_of(64) {
         text.push(' ');
     }

@@ -1,10 +1,9 @@
 //! Writing model files.
 
-use crate::files::model::error::{KEY, ModelError, VERSION};
-use crate::files::model::metadata::{
-    Metadata, WrittenFraming, WrittenMetadata, check, check_finite, tensor_names,
-};
-use crate::net::Net;
+use crate::files::model::error::{KEY, ModelError};
+use crate::files::model::metadata::{Metadata, check_finite, tensor_names};
+use crate::files::model::written::to_json;
+use crate::net::{Net, NetRef};
 use safetensors::serialize;
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -18,36 +17,29 @@ use safetensors::tensor::{Dtype, TensorView};
 /// [`decode`] would refuse.
 pub fn encode(net: &Net, metadata: &Metadata) -> Result<Vec<u8>, ModelError> {
     let net = net.view();
-    check(net.widths(), metadata)?;
-    let written = WrittenMetadata {
-        version: VERSION,
-        widths: net.widths().to_vec(),
-        activation: net.activation().name().to_string(),
-        image: metadata.image,
-        normalisation: metadata.normalisation.to_string(),
-        framing: metadata.framing.map(|framing| WrittenFraming {
-            filled: framing.filled,
-            centre: framing.centre.name().to_string(),
-            transposed: framing.is_transposed,
-            pixels: framing.pixels.to_string(),
-        }),
-        classes: metadata.classes.clone(),
-        data: metadata.data.clone(),
-        data_sha256: metadata.data_sha256.clone(),
-        split: metadata.split.name().to_string(),
-        seed: metadata.seed,
-        loss: metadata.reduction.name().to_string(),
-        best_epoch: metadata.best_epoch,
-        val_loss: metadata.val_loss,
-        settings: metadata.settings.clone(),
-        is_fused: metadata.is_fused,
-    };
+    let metadata = to_json(net, metadata)?;
+    let tensors = tensors_of(net)?;
+    let mut views = Vec::new();
+    for (name, shape, bytes) in &tensors {
+        views.push((
+            name,
+            TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(ModelError::safetensors)?,
+        ));
+    }
+    let metadata = [(KEY.to_string(), metadata)].into();
+    serialize(views, Some(metadata)).map_err(ModelError::safetensors)
+}
+
+/// Name, shape and bytes of a tensor.
+type Encoded = (String, Vec<usize>, Vec<u8>);
+
+/// The tensors of a net, as PyTorch has them: weights outputs×inputs.
+pub(super) fn tensors_of(net: NetRef<'_>) -> Result<Vec<Encoded>, ModelError> {
     let mut tensors = Vec::new();
     for l in 0..net.depth() {
         let layer = net.layer(l);
         let (inputs, outputs) = (layer.weights.rows(), layer.weights.cols());
         let [weight, bias] = tensor_names(l);
-        // PyTorch's weights are outputs×inputs.
         let weights = (0..outputs).flat_map(|j| (0..inputs).map(move |i| layer.weights.at(i, j)));
         let biases = layer.biases.iter().copied();
         for (name, shape, values) in [
@@ -59,14 +51,5 @@ pub fn encode(net: &Net, metadata: &Metadata) -> Result<Vec<u8>, ModelError> {
             tensors.push((name, shape, bytes));
         }
     }
-    let mut views = Vec::new();
-    for (name, shape, bytes) in &tensors {
-        views.push((
-            name,
-            TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(ModelError::safetensors)?,
-        ));
-    }
-    let metadata = serde_json::to_string(&written).map_err(ModelError::json)?;
-    let metadata = [(KEY.to_string(), metadata)].into();
-    serialize(views, Some(metadata)).map_err(ModelError::safetensors)
+    Ok(tensors)
 }

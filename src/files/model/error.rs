@@ -1,5 +1,6 @@
 //! Errors of model files.
 
+use crate::files::read::ReadError;
 use safetensors::SafeTensorError;
 use std::error::Error;
 use std::fmt;
@@ -21,6 +22,33 @@ pub enum ModelError {
     Safetensors {
         /// The cause.
         source: FormatError,
+    },
+    /// The bytes are something else, such as what a failed download left.
+    Foreign {
+        /// Its kind, and what may help.
+        what: &'static str,
+    },
+    /// The file ends before its last tensor does.
+    Truncated {
+        /// The bytes of the file.
+        found: u64,
+        /// The bytes that its header asks for, at least.
+        expected: u64,
+    },
+    /// The bytes are no archive of arrays that could be read.
+    Npz {
+        /// The cause.
+        source: FormatError,
+    },
+    /// A tensor that the widths ask for is not there.
+    NoTensor {
+        /// The name of the tensor.
+        name: String,
+    },
+    /// The tensors of another program's file do not make a net.
+    NoNet {
+        /// The contradiction, with all tensors of the file.
+        why: String,
     },
     /// The metadata have no key `handwritten`: a safetensors file of another program.
     NoMetadata,
@@ -105,6 +133,11 @@ impl ModelError {
         Self::Safetensors { source }
     }
 
+    pub(super) fn npz(error: ReadError) -> Self {
+        let source = FormatError(Arc::new(error));
+        Self::Npz { source }
+    }
+
     pub(super) fn json(error: serde_json::Error) -> Self {
         let source = FormatError(Arc::new(error));
         Self::Json { source }
@@ -127,7 +160,13 @@ impl ModelError {
 impl fmt::Display for ModelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Safetensors { source } => source.fmt(f),
+            Self::Safetensors { source } | Self::Npz { source } => source.fmt(f),
+            Self::Foreign { what } => write!(f, "it is {what}"),
+            Self::Truncated { found, expected } => {
+                write!(f, "it is truncated: {found} of {expected} bytes")
+            }
+            Self::NoTensor { name } => write!(f, "it has no tensor {name}"),
+            Self::NoNet { why } => f.write_str(why),
             Self::NoMetadata => write!(f, "its metadata have no \"{KEY}\""),
             Self::Json { .. } => f.write_str("its metadata cannot be read"),
             Self::Version { found } => {
@@ -169,7 +208,7 @@ impl fmt::Display for ModelError {
 impl Error for ModelError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Safetensors { source } => source.source(),
+            Self::Safetensors { source } | Self::Npz { source } => source.source(),
             Self::Json { source } => Some(source),
             _ => None,
         }

@@ -6,7 +6,6 @@ use crate::data::{Framing, Normalisation, Split};
 use crate::files::model::error::{MAX_NAME, ModelError};
 use crate::net::loss::Reduction;
 use crate::net::{Net, are_widths};
-use serde::{Deserialize, Serialize};
 
 /// A trained net and its metadata.
 #[derive(Clone, PartialEq, Debug)]
@@ -16,6 +15,10 @@ pub struct Model {
     pub net: Net,
     /// The metadata of the net.
     pub metadata: Metadata,
+    /// The type of the numbers in the file in the words of safetensors: F32, or another that
+    /// some program has converted it to. F16 and BF16 are widened without a change, F64 is
+    /// rounded to the nearest `f32`.
+    pub stored: &'static str,
 }
 
 /// The metadata of a trained net: what it classifies and how it was trained.
@@ -77,41 +80,6 @@ impl Metadata {
             is_fused: None,
         }
     }
-}
-
-/// The metadata as they are written in JSON.
-#[derive(Serialize, Deserialize)]
-pub(super) struct WrittenMetadata {
-    pub(super) version: u32,
-    /// Widths of the layers, from the inputs to the classes.
-    pub(super) widths: Vec<usize>,
-    pub(super) activation: String,
-    pub(super) image: (usize, usize),
-    pub(super) normalisation: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) framing: Option<WrittenFraming>,
-    pub(super) classes: Vec<String>,
-    pub(super) data: String,
-    pub(super) data_sha256: String,
-    pub(super) split: String,
-    pub(super) seed: u64,
-    pub(super) loss: String,
-    pub(super) best_epoch: usize,
-    pub(super) val_loss: f64,
-    // Files of older versions have neither.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub(super) settings: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) is_fused: Option<bool>,
-}
-
-/// A framing as it is written in JSON.
-#[derive(Serialize, Deserialize)]
-pub(super) struct WrittenFraming {
-    pub(super) filled: usize,
-    pub(super) centre: String,
-    pub(super) transposed: bool,
-    pub(super) pixels: String,
 }
 
 /// The names of the tensors of layer `l`, counted from 0, in a model file: its weights

@@ -24,11 +24,21 @@
 mod decode;
 mod encode;
 mod error;
+mod import;
 mod metadata;
+mod npz;
+mod onnx;
+mod tensors;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod travel_tests;
+mod written;
 
 pub use decode::decode;
 pub use encode::encode;
 pub use error::{FormatError, ModelError};
+pub use import::{Foreign, import};
 pub use metadata::{Metadata, Model, tensor_names};
+pub use npz::encode_npz;
+pub use onnx::{OnnxForm, encode_onnx};

@@ -2,10 +2,11 @@
 
 use crate::compute::rng::{Stream, generator};
 use crate::data::{Centre, Framing, Normalisation, Split};
-use crate::files::model::decode::{decode, floats};
+use crate::files::model::decode::decode;
 use crate::files::model::encode::encode;
 use crate::files::model::error::{KEY, ModelError};
 use crate::files::model::metadata::{Metadata, Model};
+use crate::files::model::tensors::Tensors;
 use crate::net::Net;
 use crate::net::activation::Activation;
 use crate::net::init::Init;
@@ -32,6 +33,7 @@ fn model() -> Model {
             settings: "lr = 0.1\nseed = 3\n".to_string(),
             is_fused: Some(true),
         },
+        stored: "F32",
     }
 }
 
@@ -84,11 +86,11 @@ fn the_framing_is_kept_and_may_be_missing() {
 fn weights_lie_as_pytorch_has_them() {
     let model = model();
     let bytes = encoded(&model);
-    let tensors = SafeTensors::deserialize(&bytes).unwrap();
-    let weight = floats(&tensors, "2.weight", &[3, 4]).unwrap();
+    let tensors = Tensors::read(&bytes).unwrap();
+    let weight = tensors.floats("2.weight", &[3, 4]).unwrap();
     let layer = model.net.view().layer(1);
     assert_eq!(weight[4 * 2 + 1], layer.weights.at(1, 2));
-    assert_eq!(floats(&tensors, "2.bias", &[3]).unwrap(), layer.biases);
+    assert_eq!(tensors.floats("2.bias", &[3]).unwrap(), layer.biases);
 }
 
 #[test]
@@ -189,6 +191,7 @@ fn names_that_no_terminal_should_see_are_refused() {
     let mut bytes = encoded(&Model {
         net: model.net.clone(),
         metadata,
+        stored: "F32",
     });
     let at = bytes
         .windows(9)
