@@ -8,7 +8,7 @@ pub(crate) use convert::{ConvertModelArgs, OnnxInput, OnnxOutput};
 pub(crate) use data::{ConvertArgs, DataArgs, DataFormat, DataTask, ShowArgs};
 
 use crate::failure::Failure;
-use crate::settings::{Flags, Settings, recipes};
+use crate::settings::{Flags, recipes};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use std::env;
@@ -184,11 +184,6 @@ pub(crate) struct SettingsArgs {
 }
 
 impl SettingsArgs {
-    /// Reads the file if there is one, checks all settings and fills in the defaults.
-    pub(crate) fn resolve(self) -> Result<Settings, Failure> {
-        self.flags()?.resolve()
-    }
-
     /// The settings that are given by flags, file or recipe.
     pub(crate) fn flags(self) -> Result<Flags, Failure> {
         let file = self.config.as_deref().map(Flags::read).transpose()?;
@@ -220,6 +215,10 @@ pub(crate) struct VerifyArgs {
     /// had, else as for train]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// The model that the training started from, if it did from a trained net [default: the file
+    /// that the run had]
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) from: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
     /// Print the result only, no progress

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::image_folder::{self, Fit};
 use crate::memory;
 use crate::output::report::dashed;
-use crate::settings::Settings;
+use crate::settings::{Settings, Start};
 use handwritten::compute::rng::{Stream, generator};
 use handwritten::data::{Dataset, Normalisation, Split, Splits};
 use handwritten::files::model::Model;
@@ -231,6 +231,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) splits: Splits<'a>,
     /// Widths of the layers of the net, from the pixels to the classes.
     pub(crate) widths: Vec<usize>,
+    start: Option<Start>,
 }
 
 impl<'a> Setup<'a> {
@@ -247,7 +248,17 @@ impl<'a> Setup<'a> {
             engine,
             splits,
             widths,
+            start: None,
         })
+    }
+
+    /// The training, starting from a trained net if one is given.
+    pub(crate) fn starting_from(mut self, start: Option<Start>) -> Result<Self, Failure> {
+        if let Some(start) = &start {
+            start.refuse_other_images(&self.widths)?;
+        }
+        self.start = start;
+        Ok(self)
     }
 
     /// The net with its initial weights.
@@ -259,7 +270,11 @@ impl<'a> Setup<'a> {
             ..
         } = &self.settings;
         let mut rng = generator(training.seed, Stream::Weights);
-        Net::random(&self.widths, *activation, *init, &mut rng)
+        let random = Net::random(&self.widths, *activation, *init, &mut rng);
+        match &self.start {
+            Some(start) => start.net(random),
+            None => random,
+        }
     }
 
     /// Chooses the learning rate if the settings leave it open. Returns what it was

@@ -16,10 +16,11 @@ use serde_json::json;
 /// on the first of its training images.
 pub(super) fn run(args: GradcheckArgs) -> Result<(), Failure> {
     let engine = Engine::from_env()?;
-    let settings = args.settings.resolve()?;
+    let (flags, start) = args.settings.flags()?.with_start()?;
+    let settings = flags.resolve()?;
     let objective = settings.training.objective();
     let (corpus, _) = setup::load_normalised(&settings)?;
-    let setup = Setup::new(settings, &corpus, engine)?;
+    let setup = Setup::new(settings, &corpus, engine)?.starting_from(start)?;
     let mut workspace = setup.workspace(1)?;
     let bytes = vector_bytes(&setup.widths, 1) + bytes_to_check_gradient(&setup.widths);
     memory::require(

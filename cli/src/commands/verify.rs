@@ -6,7 +6,7 @@ use crate::memory;
 use crate::output;
 use crate::output::report::{dashed, grouped};
 use crate::run_folder::{CONFIG, model};
-use crate::settings::{Flags, Settings};
+use crate::settings::{Flags, Settings, Start};
 use crate::setup::{self, Engine, Setup};
 use crate::signals::Signals;
 use handwritten::data::{Normalisation, Splits};
@@ -28,10 +28,10 @@ pub(super) fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let path = model::path_of(&args.model)?;
     let model = model::read(&path)?;
     let engine = engine_for(&model.metadata, &path)?;
-    let mut settings = settings_of(&model.metadata, &path)?;
+    let (mut settings, start) = settings_of(&model.metadata, &path, args.from.as_deref())?;
     let threads = args.common.threads()?;
     let (corpus, normalisation) = load(&mut settings, args.data.as_deref(), &model, &path)?;
-    let setup = Setup::new(settings, &corpus, engine)?;
+    let setup = Setup::new(settings, &corpus, engine)?.starting_from(start)?;
     refuse_contradictions(&setup, normalisation, &model, &path)?;
     let started = Instant::now();
     let again = train_again(&setup, threads, args.quiet || args.common.json, &signals)?;
@@ -131,9 +131,13 @@ fn refuse_another(
     Ok(())
 }
 
-/// The settings of the training: those in the model file, or in a file of an older version those
-/// in the config.toml beside it.
-fn settings_of(about: &Metadata, path: &Path) -> Result<Settings, Failure> {
+/// The settings of the training, and the net that it started from: those in the model file, or in
+/// a file of an older version those in the config.toml beside it. `named` is the file of that net.
+fn settings_of(
+    about: &Metadata,
+    path: &Path,
+    named: Option<&Path>,
+) -> Result<(Settings, Option<Start>), Failure> {
     let beside = path.with_file_name(CONFIG);
     let unusable = |from: &Path, why: String| {
         Failure::new(format!(
@@ -141,7 +145,12 @@ fn settings_of(about: &Metadata, path: &Path) -> Result<Settings, Failure> {
             from.display()
         ))
     };
-    let flags = match (&about.settings[..], beside.is_file()) {
+    let config = || {
+        let text = fs::read_to_string(&beside);
+        let flags = text.map_err(|error| error.to_string());
+        flags.and_then(|text| Flags::of_saved_run(&text))
+    };
+    let (flags, from) = match (&about.settings[..], beside.is_file()) {
         ("", false) => {
             return Err(Failure::new(format!(
                 "{} does not hold the settings of its training, and there is no {} either",
@@ -149,18 +158,16 @@ fn settings_of(about: &Metadata, path: &Path) -> Result<Settings, Failure> {
                 beside.display()
             )));
         }
-        ("", true) => {
-            let text = fs::read_to_string(&beside);
-            let flags = text.map_err(|error| error.to_string());
-            let flags = flags.and_then(|text| Flags::of_saved_run(&text));
-            flags.map_err(|why| unusable(&beside, why))?
-        }
-        (text, _) => Flags::of_saved_run(text).map_err(|why| unusable(path, why))?,
+        ("", true) => (config(), &*beside),
+        (text, _) => (Flags::of_saved_run(text), path),
     };
-    let from = if about.settings.is_empty() {
-        &beside
-    } else {
-        path
+    let flags = flags.map_err(|why| unusable(from, why))?;
+    // Where files were: a model does not say that.
+    let before = config().ok().and_then(|flags| flags.resolve().ok());
+    let named = named.or(before.as_ref().and_then(|before| before.from.as_deref()));
+    let (flags, start) = match flags.starts_from_a_net() {
+        true => flags.starting_from(named).with_start()?,
+        false => (flags, None),
     };
     let mut settings = flags
         .resolve()
@@ -168,14 +175,8 @@ fn settings_of(about: &Metadata, path: &Path) -> Result<Settings, Failure> {
     if settings.rate_is_open {
         return Err(unusable(from, "they name no learning rate".to_string()));
     }
-    if settings.data.is_none() {
-        // Where the images were: a model file does not say that.
-        let config = Flags::read(&beside)
-            .ok()
-            .and_then(|flags| flags.resolve().ok());
-        settings.data = config.and_then(|config| config.data);
-    }
-    Ok(settings)
+    settings.data = settings.data.or(before.and_then(|before| before.data));
+    Ok((settings, start))
 }
 
 /// Loads the data set that the model was trained on, normalised as its settings say: from the

@@ -64,14 +64,17 @@ impl Settings {
     /// settings.
     ///
     /// # Errors
-    /// A data folder whose path is not UTF-8, which TOML cannot express.
+    /// Paths that are not UTF-8, which TOML cannot express.
     pub fn to_toml(&self) -> Result<String, String> {
-        if let Some(data) = self.data.as_deref().filter(|path| path.to_str().is_none()) {
-            return Err(format!(
-                "the path of the data folder {} is not UTF-8, so config.toml cannot hold it: \
-                 give the folder another name or reach it through a link",
-                data.display()
-            ));
+        let paths = [("the data folder", &self.data), ("the model", &self.from)];
+        for (what, path) in paths {
+            if let Some(path) = path.as_deref().filter(|path| path.to_str().is_none()) {
+                return Err(format!(
+                    "the path of {what} {} is not UTF-8, so config.toml cannot hold it: give it \
+                     another name or reach it through a link",
+                    path.display()
+                ));
+            }
         }
         let text = toml::to_string(&self.flags()).map_err(|error| error.to_string())?;
         Ok(format!(
@@ -95,6 +98,8 @@ impl Settings {
             activation: Some(self.activation.name().to_string()),
             init: Some(self.init.name().to_string()),
             loss: Some(training.reduction.name().to_string()),
+            from: self.from.clone(),
+            from_sha256: self.from_sha256.clone(),
             epochs: NonZeroUsize::new(training.epochs),
             batch: match training.batch {
                 Batch::Full => Some(BatchSize::Full(Full::Full)),

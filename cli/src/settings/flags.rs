@@ -60,6 +60,14 @@ pub(crate) struct Flags {
     /// Train on the mean or on the sum of the loss over the images of a step [default: mean]
     #[arg(long, value_parser = names(Reduction::ALL, Reduction::name))]
     pub(super) loss: Option<String>,
+    /// Start from the weights of a trained net (the folder of a run, or a model file) instead of
+    /// random ones. The hidden layers and the activation are those of that net; where the data have
+    /// another number of classes, its last layer is drawn anew
+    #[arg(long, value_name = "MODEL")]
+    pub(super) from: Option<PathBuf>,
+    /// The SHA-256 of that model file, so that a repeated run starts from no other.
+    #[arg(skip)]
+    pub(super) from_sha256: Option<String>,
     /// Passes over the training images [default: 20]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) epochs: Option<NonZeroUsize>,
@@ -137,6 +145,8 @@ impl Flags {
             activation: self.activation.or(other.activation),
             init: self.init.or(other.init),
             loss: self.loss.or(other.loss),
+            from: self.from.or(other.from),
+            from_sha256: self.from_sha256.or(other.from_sha256),
             epochs: self.epochs.or(other.epochs),
             batch: self.batch.or(other.batch),
             lr: self.lr.or(other.lr),

@@ -3,10 +3,12 @@
 mod file;
 mod flags;
 pub(crate) mod recipes;
+mod start;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use flags::Flags;
+pub(crate) use start::Start;
 
 use crate::failure::Failure;
 use crate::output::report::dashed;
@@ -45,6 +47,9 @@ pub struct Settings {
     pub(crate) hidden: Vec<usize>,
     pub(crate) activation: Activation,
     pub(crate) init: Init,
+    /// The model that the net starts from, and the SHA-256 of its file.
+    pub(crate) from: Option<PathBuf>,
+    pub(crate) from_sha256: Option<String>,
     /// Whether the learning rate is not given: it is chosen when net and data are known,
     /// and until then the one of `training` means nothing.
     pub(crate) rate_is_open: bool,
@@ -87,6 +92,8 @@ impl Flags {
             training: self.training()?,
             split: named("split", self.split)?.unwrap_or(Split::Question),
             hidden: widths(self.hidden)?,
+            from: self.from,
+            from_sha256: self.from_sha256,
             as_is: self.as_is.unwrap_or(false),
             data: self.data,
         })
@@ -227,7 +234,7 @@ impl Settings {
     }
 
     /// The name of the first setting in which `other` differs, and both values.
-    /// The path of the data does not count.
+    /// The paths of the data and of the model that the net starts from do not count.
     pub(crate) fn first_difference(
         &self,
         other: &Self,
@@ -241,7 +248,8 @@ impl Settings {
             value.map_or("not set".to_string(), |value| value.to_string())
         };
         let mut names = own.keys().chain(other.keys());
-        let differs = |name: &&String| *name != "data" && own.get(*name) != other.get(*name);
+        let is_path = |name: &str| ["data", "from"].contains(&name);
+        let differs = |name: &&String| !is_path(name) && own.get(*name) != other.get(*name);
         Ok(names.find(differs).map(|name| {
             let values = [own.get(name), other.get(name)].map(shown);
             let [own, other] = values;

@@ -19,6 +19,7 @@ mod pictures;
 mod pixels;
 mod train;
 mod train_folders;
+mod train_from;
 mod train_repeated;
 mod verify;
 mod wrong_input;

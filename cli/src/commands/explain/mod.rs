@@ -97,7 +97,11 @@ fn all_settings(seed: u64) -> Result<Vec<(String, Settings)>, Failure> {
     let mut settings = vec![];
     for line in catalogue::all_lines() {
         let parsed = Line::try_parse_from(["train"].into_iter().chain(line.split(' ')));
-        let mut parsed = parsed.map_err(Failure::usage)?.settings.resolve()?;
+        let mut parsed = parsed
+            .map_err(Failure::usage)?
+            .settings
+            .flags()?
+            .resolve()?;
         parsed.training.seed = seed;
         settings.push((line, parsed));
     }

@@ -5,7 +5,7 @@ mod memory;
 mod results;
 mod verdict;
 
-use crate::args::TrainArgs;
+use crate::args::{PlaceArgs, TrainArgs};
 use crate::failure::Failure;
 use crate::output;
 use crate::output::progress::Progress;
@@ -36,13 +36,13 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
     let save_interval = Duration::try_from_secs_f64(args.checkpoint_every)
         .map_err(|_| Failure::usage("--checkpoint-every must be a number of seconds, 0 or more"))?;
     let flags = args.settings.flags()?;
+    let (flags, start) = match args.resume {
+        None => flags.with_start()?,
+        Some(_) => (flags, None),
+    };
     let force = args.place.force;
     let (mut settings, chosen, reopened) = match args.resume {
-        None => {
-            let settings = flags.resolve()?;
-            let files: Vec<&str> = FILES.into_iter().chain([CHECKPOINT]).collect();
-            (settings, run_folder::chosen(args.place, &files)?, None)
-        }
+        None => (flags.resolve()?, new_folder(args.place)?, None),
         Some(path) => {
             let folder = Folder::lock(path)?;
             let saved = Saved::read(&folder.path)?;
@@ -54,7 +54,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
     // Absolute, so that config.toml repeats the run from any folder.
     let data = std::path::absolute(&corpus.dir).unwrap_or_else(|_| corpus.dir.clone());
     settings.data = Some(data);
-    let mut setup = Setup::new(settings, &corpus, engine)?;
+    let mut setup = Setup::new(settings, &corpus, engine)?.starting_from(start)?;
     let workspace = setup.training_workspace(threads)?;
     memory::require_for(&setup, &workspace, threads, reopened.is_some())?;
     let chosen_rate = setup.choose_rate(threads)?;
@@ -88,6 +88,12 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
         signals,
     };
     job.run(&clock, saved, workspace)
+}
+
+/// The folder that the flags name for a new run, if they name one.
+fn new_folder(place: PlaceArgs) -> Result<Option<PathBuf>, Failure> {
+    let files: Vec<&str> = FILES.into_iter().chain([CHECKPOINT]).collect();
+    run_folder::chosen(place, &files)
 }
 
 /// Everything that a run needs.

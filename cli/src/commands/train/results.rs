@@ -69,8 +69,9 @@ impl Job<'_> {
         metadata.best_epoch = run.best_epoch;
         metadata.val_loss = best.val_loss;
         metadata.settings = Settings {
-            // The model is the same wherever the images lie.
+            // The model is the same wherever the images lie, and the net that it started from.
             data: None,
+            from: None,
             ..settings.clone()
         }
         .to_toml()?;
