@@ -17,12 +17,7 @@ use std::path::Path;
 pub(super) fn run(args: &ConvertModelArgs) -> Result<(), Failure> {
     let format = Format::of(args)?;
     let path = model::path_of(&args.model)?;
-    if !args.force && args.out.symlink_metadata().is_ok() {
-        return Err(Failure::new(format!(
-            "{} exists: choose another file, or overwrite it with --force",
-            args.out.display()
-        )));
-    }
+    super::refuse_taken(&[&args.out], args.force)?;
     let model = read(args, &path)?;
     model::remark_on_type(&model, &path);
     let (net, metadata) = (&model.net, &model.metadata);
@@ -98,10 +93,8 @@ fn read(args: &ConvertModelArgs, path: &Path) -> Result<Model, Failure> {
     let failed = |why: ModelError| {
         let failure = Failure::new(format!("cannot read {}: {}", path.display(), chain(&why)));
         match why {
-            ModelError::NoNet { why } if why.contains("activation") => {
-                failure.and("--activation names it")
-            }
-            ModelError::NoNet { why } if why.contains("rows") => failure.and("--image names them"),
+            ModelError::NoActivation => failure.and("--activation names it"),
+            ModelError::NoSides { .. } => failure.and("--image names them"),
             _ => failure,
         }
     };

@@ -15,6 +15,7 @@ mod verify;
 
 use crate::args::Command;
 use crate::failure::Failure;
+use std::path::Path;
 
 /// Runs a command to its end.
 pub(crate) fn run(command: Command) -> Result<(), Failure> {
@@ -30,5 +31,17 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Info(args) => info::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Data(args) => data::run(&args),
+    }
+}
+
+/// Refuses to overwrite one of these files without `force`.
+fn refuse_taken(files: &[&Path], force: bool) -> Result<(), Failure> {
+    let is_there = |file: &&&Path| file.symlink_metadata().is_ok();
+    match files.iter().find(is_there) {
+        Some(file) if !force => Err(Failure::new(format!(
+            "{} exists: choose another file, or overwrite it with --force",
+            file.display()
+        ))),
+        _ => Ok(()),
     }
 }

@@ -33,7 +33,12 @@ pub(crate) fn path_of(named: &Path) -> Result<PathBuf, Failure> {
 /// Reads a model file, or that of a run's folder.
 pub(crate) fn read(named: &Path) -> Result<Model, Failure> {
     let path = &path_of(named)?;
-    let model = decode(&bytes_of(path)?).map_err(|why| {
+    of_bytes(&bytes_of(path)?, path)
+}
+
+/// The model in the bytes of this file.
+pub(crate) fn of_bytes(bytes: &[u8], path: &Path) -> Result<Model, Failure> {
+    let model = decode(bytes).map_err(|why| {
         let failure = Failure::new(format!(
             "{} is not a model of this program: {}",
             path.display(),

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::output::report::dashed;
 use crate::run_folder::model;
 use handwritten::files::model::Model;
+use handwritten::net::params_len;
 use handwritten::{Activation, Net};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -95,12 +96,13 @@ impl Flags {
 
 /// A model and the SHA-256 of its file in hexadecimal digits.
 fn read(path: &Path) -> Result<(Model, String), Failure> {
-    let digest = Sha256::digest(model::bytes_of(path)?);
+    // Once: the hash is that of the bytes that are taken.
+    let bytes = model::bytes_of(path)?;
     let mut sha256 = String::new();
-    for byte in digest {
+    for byte in Sha256::digest(&bytes) {
         let _ = write!(sha256, "{byte:02x}");
     }
-    Ok((model::read(path)?, sha256))
+    Ok((model::of_bytes(&bytes, path)?, sha256))
 }
 
 impl Start {
@@ -110,12 +112,7 @@ impl Start {
         if self.net.widths() == random.widths() {
             return self.net.clone();
         }
-        let kept: usize = (0..self.net.depth() - 1)
-            .map(|l| {
-                let layer = self.net.layer(l);
-                layer.weights.as_slice().len() + layer.biases.len()
-            })
-            .sum();
+        let kept = params_len(&self.net.widths()[..self.net.depth()]);
         let mut net = random;
         net.params_mut()[..kept].copy_from_slice(&self.net.params()[..kept]);
         net

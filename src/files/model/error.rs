@@ -45,6 +45,13 @@ pub enum ModelError {
         /// The name of the tensor.
         name: String,
     },
+    /// The activation of hidden layers is not said, neither by the file nor by the caller.
+    NoActivation,
+    /// The rows and columns of images that are not square are not said.
+    NoSides {
+        /// The inputs of the net.
+        inputs: usize,
+    },
     /// The tensors of another program's file do not make a net.
     NoNet {
         /// The contradiction, with all tensors of the file.
@@ -166,6 +173,13 @@ impl fmt::Display for ModelError {
                 write!(f, "it is truncated: {found} of {expected} bytes")
             }
             Self::NoTensor { name } => write!(f, "it has no tensor {name}"),
+            Self::NoActivation => {
+                f.write_str("the file does not say the activation of its hidden layers")
+            }
+            Self::NoSides { inputs } => write!(
+                f,
+                "{inputs} inputs are no square image, and the file does not say its rows"
+            ),
             Self::NoNet { why } => f.write_str(why),
             Self::NoMetadata => write!(f, "its metadata have no \"{KEY}\""),
             Self::Json { .. } => f.write_str("its metadata cannot be read"),

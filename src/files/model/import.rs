@@ -46,22 +46,14 @@ pub fn import(bytes: &[u8], about: &Foreign) -> Result<Model, ModelError> {
         Some(activation) => activation,
         // Without hidden layers none is applied.
         None if widths.len() == 2 => Activation::Sigmoid,
-        None => {
-            return Err(no_net(
-                "the file does not say the activation of its hidden layers".to_string(),
-            ));
-        }
+        None => return Err(ModelError::NoActivation),
     };
     let (inputs, outputs) = (widths[0], widths[widths.len() - 1]);
     let side = inputs.isqrt();
     let image = match about.image {
         Some(image) => image,
         None if side * side == inputs => (side, side),
-        None => {
-            return Err(no_net(format!(
-                "{inputs} inputs are no square image, and the file does not say its rows"
-            )));
-        }
+        None => return Err(ModelError::NoSides { inputs }),
     };
     let numbers = || (0..outputs).map(|class| class.to_string()).collect();
     let classes = about.classes.clone().unwrap_or_else(numbers);

@@ -111,14 +111,7 @@ impl<'a> Target<'a> {
             Self::C(file, header) => vec![*file, header],
             Self::Stdout(_) => vec![],
         };
-        let is_there = |file: &&&Path| file.symlink_metadata().is_ok();
-        match files.iter().find(is_there) {
-            Some(file) if !force => Err(Failure::new(format!(
-                "{} exists: choose another file, or overwrite it with --force",
-                file.display()
-            ))),
-            _ => Ok(()),
-        }
+        super::refuse_taken(&files, force)
     }
 
     /// Writes the source of the model, with the rounded weights if there are any.

@@ -252,7 +252,7 @@ impl<'a> Source<'a> {
         for l in 0..depth {
             let (inputs, outputs) = (widths[l], widths[l + 1]);
             let numbers = match self.quantized {
-                None => format!("params + {}", params_before(widths, l)),
+                None => format!("params + {}", params_len(&widths[..=l])),
                 Some(_) => {
                     let (weights, outputs) = (
                         weights_len(&widths[..=l]),
@@ -297,14 +297,6 @@ impl<'a> Source<'a> {
              return best;\n\
              }}\n"
         );
-    }
-}
-
-/// The number of parameters of the layers before layer `l`.
-fn params_before(widths: &[usize], l: usize) -> usize {
-    match l {
-        0 => 0,
-        _ => params_len(&widths[..=l]),
     }
 }
 
