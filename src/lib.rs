@@ -121,8 +121,9 @@ pub use {
     net::Net,
     net::defects::{Defect, Defects, Objective},
     net::metrics::{Confusion, Evaluation},
+    net::predictions::Predictions,
     step::workspace::Workspace,
-    step::{Strategy, StrategyError},
+    step::{Examination, Strategy, StrategyError},
     training::{
         Batch, Checkpoint, Config, Control, EpochReport, Observer, Outcome, StepReport, TrainError,
         TrainingState, resume, train,

@@ -9,8 +9,20 @@
 //! | [`optimizer`], [`schedule`] | momentum, learning rate |
 //! | [`activation`], [`init`] | activations, first weights |
 //! | [`quantized`] | forward pass with weights of eight bits |
+//!
+//! and of what a trained net does:
+//!
+//! | file | figures |
+//! |---|---|
+//! | `metrics` | confusion matrix, accuracy, precision, recall, F1 |
+//! | `predictions`, `calibration` | mistakes, least sure answers, expected calibration error |
+//! | `attribution` | effects of hidden units and of pixels on the logits |
 
 pub mod activation;
+#[cfg(feature = "alloc")]
+pub mod attribution;
+#[cfg(feature = "alloc")]
+pub mod calibration;
 #[cfg(feature = "alloc")]
 pub mod defects;
 pub mod init;
@@ -22,6 +34,8 @@ pub mod optimizer;
 #[cfg(feature = "alloc")]
 mod owned;
 mod passes;
+#[cfg(feature = "alloc")]
+pub mod predictions;
 pub mod quantized;
 pub mod schedule;
 pub mod single_image;

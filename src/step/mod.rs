@@ -45,6 +45,7 @@ mod batch;
 mod column_parallel;
 mod data_parallel;
 mod evaluation;
+mod examination;
 mod gradients;
 mod inference;
 mod loss_sum;
@@ -58,4 +59,5 @@ mod sharded;
 mod strategy;
 pub mod workspace;
 
+pub use examination::Examination;
 pub use strategy::{Strategy, StrategyError};
