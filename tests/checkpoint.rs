@@ -9,7 +9,7 @@ use common::{random_images, random_params, relative_error, rounding, widen};
 use handwritten::data::Subset;
 use handwritten::net::defects::{Defect, Defects};
 use handwritten::training::checkpoint::CheckpointError;
-use handwritten::training::{Control, EpochReport, StepReport, TrainingState};
+use handwritten::training::{Control, EpochReport, Keep, StepReport, TrainingState};
 use handwritten::{
     Activation, Batch, Checkpoint, Config, LearningRate, Momentum, Net, Observer, Reduction,
     Schedule, Workspace, resume,
@@ -35,6 +35,7 @@ fn configurations() -> Vec<(Activation, Config)> {
         },
         reduction,
         label_smoothing: if nesterov { 0.0 } else { 0.1 },
+        keep: Keep::LowestLoss,
         patience,
         seed: u64::MAX - 3,
     };
@@ -73,6 +74,16 @@ fn configurations() -> Vec<(Activation, Config)> {
             ),
         ),
     ]
+}
+
+/// Runs of what version 5 of the format is the first to store, besides all others.
+fn all_configurations() -> Vec<(Activation, Config)> {
+    let mut all = configurations();
+    for (i, &keep) in [Keep::HighestAccuracy, Keep::Last].iter().enumerate() {
+        let (activation, config) = configurations()[i];
+        all.push((activation, config.with_keep(keep)));
+    }
+    all
 }
 
 /// A run with a mistake made on purpose, which version 4 of the format is the first to
@@ -142,7 +153,7 @@ fn go_on(mut run: Checkpoint, saves: &mut Saves, threads: usize) -> Checkpoint {
 
 #[test]
 fn whatever_the_step_a_run_goes_on_bit_for_bit() {
-    for (activation, config) in configurations() {
+    for (activation, config) in all_configurations() {
         let mut saves = Saves::default();
         let whole = go_on(begun(activation, config), &mut saves, 1);
         assert!(whole.is_complete());
@@ -172,7 +183,7 @@ fn whatever_the_step_a_run_goes_on_bit_for_bit() {
 /// A run that is interrupted and resumed after each step and epoch.
 #[test]
 fn a_run_may_be_interrupted_any_number_of_times() {
-    for (activation, config) in configurations() {
+    for (activation, config) in all_configurations() {
         let whole = go_on(begun(activation, config), &mut Saves::default(), 1);
         let mut run = begun(activation, config);
         let mut times = 0;
@@ -236,7 +247,7 @@ fn saved() -> (Checkpoint, Vec<u8>) {
 
 #[test]
 fn bytes_are_the_run_and_nothing_else() {
-    for (activation, config) in configurations() {
+    for (activation, config) in all_configurations() {
         for run in [
             begun(activation, config),
             go_on(begun(activation, config), &mut Saves::default(), 1),
@@ -304,7 +315,7 @@ fn content_that_makes_no_sense_is_refused() {
     let mut held_for_ever = [0; 17];
     held_for_ever[0] = 3;
     held_for_ever[9..].copy_from_slice(&1.0_f64.to_le_bytes());
-    // Epochs, learning rate, schedule, Nesterov, reduction, smoothing, defects;
+    // Epochs, learning rate, schedule, Nesterov, reduction, smoothing, defects, keep;
     // activation, the number of widths, a width.
     for (at, value) in [
         (20, &0_u64.to_le_bytes()[..]),
@@ -317,12 +328,13 @@ fn content_that_makes_no_sense_is_refused() {
         (95, &1.0_f32.to_le_bytes()),
         (95, &f32::NAN.to_le_bytes()),
         (99, &[16]),
-        (100, &[9]),
-        (101, &huge),
-        (101, &[1]),
-        (109, &huge),
-        (109, &[0; 8]),
-        (109, &(1_u64 << 40).to_le_bytes()),
+        (100, &[3]),
+        (101, &[9]),
+        (102, &huge),
+        (102, &[1]),
+        (110, &huge),
+        (110, &[0; 8]),
+        (110, &(1_u64 << 40).to_le_bytes()),
     ] {
         let error = Checkpoint::from_bytes(&sealed(at, value)).unwrap_err();
         assert_eq!(error, CheckpointError::Content, "{value:?} at {at}");
@@ -370,9 +382,9 @@ fn a_version_once_written_is_read_for_ever() {
 #[test]
 fn a_newer_version_says_so() {
     let (_, mut bytes) = saved();
-    bytes[8] = 5;
+    bytes[8] = 6;
     let error = Checkpoint::from_bytes(&bytes).unwrap_err();
-    assert_eq!(error, CheckpointError::Version { found: 5 });
+    assert_eq!(error, CheckpointError::Version { found: 6 });
     assert!(
         error.to_string().contains("a newer one wrote it"),
         "{error}"

@@ -19,7 +19,7 @@ use handwritten::net::Tensor;
 use handwritten::net::defects::Defects;
 use handwritten::net::optimizer::Update;
 use handwritten::training::{
-    ConfigError, Control, EpochReport, NonFiniteError, Outcome, StepReport, TrainError,
+    ConfigError, Control, EpochReport, Keep, NonFiniteError, Outcome, StepReport, TrainError,
     TrainingState,
 };
 use handwritten::{
@@ -242,6 +242,7 @@ fn configurations(epochs: usize) -> Vec<(Activation, Config)> {
                 optimizer,
                 reduction,
                 label_smoothing: [0.0, 0.3][(o + s / 2) % 2],
+                keep: Keep::LowestLoss,
                 patience: None,
                 seed: (o * 5 + s) as u64,
             };
@@ -514,6 +515,81 @@ fn patience_ends_the_run_so_many_epochs_after_the_best() {
     }
 }
 
+/// The epoch that a rule keeps of these, counted from 1.
+fn chosen(keep: Keep, history: &[EpochReport]) -> usize {
+    let better = |one: &&EpochReport, other: &&EpochReport| match keep {
+        Keep::LowestLoss => other.val_loss.total_cmp(&one.val_loss),
+        Keep::HighestAccuracy => one
+            .val_accuracy
+            .total_cmp(&other.val_accuracy)
+            .then(other.val_loss.total_cmp(&one.val_loss)),
+        _ => one.epoch.cmp(&other.epoch),
+    };
+    // Of equal ones the last that is seen, which is the first of the history.
+    history.iter().rev().max_by(better).unwrap().epoch
+}
+
+#[test]
+fn the_rule_decides_which_net_is_kept_and_nothing_else() {
+    let (data, val) = (noisy(60, 1), noisy(200, 2));
+    let (all, val) = (Subset::all(&data), Subset::all(&val));
+    let (start, config) = overfitting();
+    let mut differ = false;
+    for seed in 1..=4 {
+        let config = config.with_seed(seed);
+        let (last, lowest, _) = run(&start, &all, &val, &config);
+        for &keep in Keep::ALL {
+            let config = config.with_keep(keep);
+            let (net, outcome, _) = run(&start, &all, &val, &config);
+            assert_eq!(bits(&net), bits(&last));
+            let kept = outcome.best_epoch;
+            assert_eq!(kept, chosen(keep, &outcome.history), "{keep}");
+            for (i, row) in outcome.history.iter().enumerate() {
+                assert_eq!(row.val_loss, lowest.history[i].val_loss);
+                let is_best = chosen(keep, &outcome.history[..=i]) == i + 1;
+                assert_eq!(row.is_best, is_best, "{keep}, epoch {}", i + 1);
+            }
+            let (then, ..) = run(&start, &all, &val, &config.with_epochs(kept));
+            assert_eq!(bits(&outcome.best), bits(&then));
+            differ |= keep == Keep::HighestAccuracy && kept != lowest.best_epoch;
+        }
+    }
+    assert!(differ, "both rules choose the same epochs");
+}
+
+#[test]
+fn patience_waits_for_a_better_epoch_whichever_is_kept() {
+    let (data, val) = (noisy(60, 1), noisy(200, 2));
+    let (all, val) = (Subset::all(&data), Subset::all(&val));
+    let (start, config) = overfitting();
+    for (keep, rule) in [
+        (Keep::HighestAccuracy, Keep::HighestAccuracy),
+        (Keep::Last, Keep::LowestLoss),
+    ] {
+        let config = config.with_keep(keep).with_patience(3);
+        let (last, outcome, _) = run(&start, &all, &val, &config);
+        let better = chosen(rule, &outcome.history);
+        assert_eq!(outcome.history.len(), better + 3, "{keep}");
+        if keep == Keep::Last {
+            assert_eq!(bits(&outcome.best), bits(&last));
+        }
+    }
+}
+
+#[test]
+fn the_rule_follows_smoothing_schedule_and_patience() {
+    let smooth = Config::default().with_label_smoothing(0.1);
+    let constant = smooth.with_learning_rate(0.1, Schedule::Constant);
+    for (config, keep) in [
+        (Config::default(), Keep::LowestLoss),
+        (smooth, Keep::Last),
+        (smooth.with_patience(5), Keep::HighestAccuracy),
+        (constant, Keep::HighestAccuracy),
+    ] {
+        assert_eq!(config.suited_keep(), keep, "{config:?}");
+    }
+}
+
 #[test]
 fn no_examples_have_no_loss_and_no_classes() {
     let (widths, data) = ([3, 4, 2], random_images(2, 3, 2, 1));
@@ -538,6 +614,7 @@ fn standstill(batch: Batch, epochs: usize, seed: u64) -> Config {
         optimizer: PLAIN,
         reduction: Reduction::Sum,
         label_smoothing: 0.0,
+        keep: Keep::LowestLoss,
         patience: None,
         seed,
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! magic    8 bytes   89 "HWCKPT" 0A
-//! version  u32       4
+//! version  u32       5
 //! length   u64       of what follows, without the checksum
 //! run      …         the fields of [`Checkpoint`] in order, then what the caller adds
 //! crc32    u32       of all bytes before it (IEEE 802.3)
@@ -18,22 +18,23 @@
 //! | 2 | [`Config::label_smoothing`], 0 before |
 //! | 3 | [`Schedule::Linear`] |
 //! | 4 | [`Config::defects`]; to go on with an older run that has some, set them again |
+//! | 5 | [`Config::keep`], [`Keep::LowestLoss`] before |
+//!
+//! [`Schedule::Linear`]: crate::Schedule::Linear
+//! [`Keep::LowestLoss`]: crate::training::Keep::LowestLoss
 
 use crate::net::activation::Activation;
-use crate::net::defects::Defects;
-use crate::net::loss::Reduction;
-use crate::net::optimizer::Momentum;
-use crate::net::schedule::{LearningRate, Schedule};
 use crate::net::{Net, checked_params_len};
 use crate::training::codec::{Reader, Writer};
-use crate::training::config::{Batch, Config};
+use crate::training::config::Config;
 use crate::training::crc32::crc32;
 use crate::training::report::EpochReport;
+use crate::training::stored_config::{position, read_config, write_config};
 use alloc::{vec, vec::Vec};
 use core::fmt;
 
 const MAGIC: [u8; 8] = *b"\x89HWCKPT\n";
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// The number of bytes before the run and after it.
 const HEAD: usize = 8 + 4 + 8;
@@ -77,11 +78,10 @@ pub struct Checkpoint {
     pub net: Net,
     /// The velocity of each parameter, laid out like the parameters.
     pub velocity: Vec<f32>,
-    /// The net of the lowest validation loss so far; before the end of the first epoch,
-    /// the net that training began with.
+    /// The net to keep so far ([`Config::keep`]); before the end of the first epoch, the
+    /// net that training began with.
     pub best: Net,
-    /// The epoch of the lowest validation loss, counted from 1; 0 before the end of the
-    /// first epoch.
+    /// The epoch of that net, counted from 1; 0 before the end of the first epoch.
     pub best_epoch: usize,
     /// The reports of the complete epochs. Their number and the seed of the configuration
     /// determine the state of the generator of the shuffles.
@@ -121,22 +121,32 @@ impl Checkpoint {
         }
     }
 
-    /// Whether the run has ended: all epochs are complete, or the validation loss has not
-    /// fallen for [`Config::patience`] epochs.
+    /// Whether the run has ended: all epochs are complete, or none of the last
+    /// [`Config::patience`] epochs was better on the validation examples.
     pub fn is_complete(&self) -> bool {
         let epochs = self.history.len();
-        let since = epochs - self.best_epoch.min(epochs);
         let waited = self
             .config
             .patience
-            .is_some_and(|patience| since >= patience);
+            .is_some_and(|patience| self.epochs_since_better() >= patience);
         epochs > 0 && (epochs >= self.config.epochs || waited)
     }
 
-    /// The lowest validation loss so far; infinite before the end of the first epoch.
-    pub(super) fn lowest(&self) -> f64 {
-        let best = self.best_epoch.checked_sub(1);
-        best.map_or(f64::INFINITY, |best| self.history[best].val_loss)
+    /// The number of epochs since one that was better than all before it.
+    fn epochs_since_better(&self) -> usize {
+        let rule = self.config.keep.of_patience();
+        let mut better = 0;
+        for (i, row) in self.history.iter().enumerate() {
+            if rule.prefers(row, &self.history[better]) {
+                better = i;
+            }
+        }
+        self.history.len().saturating_sub(better + 1)
+    }
+
+    /// The report of the epoch whose net is kept; `None` before the end of the first epoch.
+    pub(super) fn kept(&self) -> Option<&EpochReport> {
+        self.history.get(self.best_epoch.checked_sub(1)?)
     }
 }
 
@@ -291,82 +301,4 @@ fn read_run(r: &mut Reader<'_>, version: u32) -> Option<(Checkpoint, Vec<u8>)> {
     let has_best = best_epoch <= epochs && (best_epoch > 0) == (epochs > 0);
     let attachment = r.bytes()?.to_vec();
     has_best.then_some((run, attachment))
-}
-
-fn write_config(w: &mut Writer, config: &Config) {
-    w.usize(config.epochs);
-    w.usize(match config.batch {
-        Batch::Full => 0,
-        Batch::Mini(size) => size,
-    });
-    let rate = config.learning_rate;
-    w.f64(rate.peak);
-    let (kind, epochs, factor) = match rate.schedule {
-        Schedule::Constant => (0, 0, 0.0),
-        Schedule::Step { epochs, factor } => (1, epochs, factor),
-        Schedule::Cosine => (2, 0, 0.0),
-        Schedule::Linear { hold } => (3, 0, hold),
-    };
-    w.u8(kind);
-    w.usize(epochs);
-    w.f64(factor);
-    w.usize(rate.warmup_epochs);
-    let rule = config.optimizer;
-    w.f32s(&[rule.momentum, rule.weight_decay]);
-    w.u8(rule.nesterov.into());
-    w.u8(position(Reduction::ALL, config.reduction));
-    w.usize(config.patience.unwrap_or(0));
-    w.u64(config.seed);
-    w.f32s(&[config.label_smoothing]);
-    w.u8(config.defects.bits());
-}
-
-fn read_config(r: &mut Reader<'_>, version: u32) -> Option<Config> {
-    let epochs = r.usize()?;
-    let batch = match r.usize()? {
-        0 => Batch::Full,
-        size => Batch::Mini(size),
-    };
-    let peak = r.f64()?;
-    let schedule = match (r.u8()?, r.usize()?, r.f64()?) {
-        (0, ..) => Schedule::Constant,
-        (1, epochs, factor) => Schedule::Step { epochs, factor },
-        (2, ..) => Schedule::Cosine,
-        (3, _, hold) => Schedule::Linear { hold },
-        _ => return None,
-    };
-    let warmup_epochs = r.usize()?;
-    let rates = r.f32s(2)?;
-    Some(Config {
-        epochs,
-        batch,
-        learning_rate: LearningRate {
-            peak,
-            schedule,
-            warmup_epochs,
-        },
-        optimizer: Momentum {
-            momentum: rates[0],
-            weight_decay: rates[1],
-            nesterov: r.bool()?,
-        },
-        reduction: *Reduction::ALL.get(usize::from(r.u8()?))?,
-        patience: Some(r.usize()?).filter(|&patience| patience > 0),
-        seed: r.u64()?,
-        label_smoothing: match version {
-            1 => 0.0,
-            _ => r.f32s(1)?[0],
-        },
-        defects: match version {
-            1..=3 => Defects::NONE,
-            _ => Defects::from_bits(r.u8()?)?,
-        },
-    })
-    .filter(|config| config.validate().is_ok())
-}
-
-/// The number of a choice in the file: its position among all choices.
-fn position<T: PartialEq>(all: &[T], choice: T) -> u8 {
-    let found = all.iter().position(|other| *other == choice);
-    found.expect("a choice is among all choices") as u8
 }

@@ -4,6 +4,7 @@ use crate::net::defects::{Defects, Objective};
 use crate::net::loss::Reduction;
 use crate::net::optimizer::Momentum;
 use crate::net::schedule::{LearningRate, Schedule};
+use crate::training::keep::Keep;
 use core::fmt;
 
 /// The number of examples of a step.
@@ -70,8 +71,12 @@ pub struct Config {
     pub label_smoothing: f32,
     /// Mistakes to make on purpose, to show what they do; none by default.
     pub defects: Defects,
-    /// The number of epochs without a lower validation loss after which a run stops, at
-    /// least 1; `None` for no such stop.
+    /// The epoch whose net is kept; by default that of the lowest validation loss.
+    pub keep: Keep,
+    /// The number of epochs after which a run stops that have not been better on the
+    /// validation examples, at least 1; `None` for no such stop. Better is a higher accuracy
+    /// (or the same with a lower loss) where [`Keep::HighestAccuracy`] keeps the epoch, and a
+    /// lower loss otherwise.
     pub patience: Option<usize>,
     /// The seed of the order of the examples ([`Stream::Shuffle`]).
     ///
@@ -97,6 +102,7 @@ impl Default for Config {
             reduction: Reduction::Mean,
             label_smoothing: 0.0,
             defects: Defects::NONE,
+            keep: Keep::LowestLoss,
             patience: None,
             seed: 1,
         }
@@ -154,7 +160,14 @@ impl Config {
         self
     }
 
-    /// Sets the number of epochs without a lower validation loss after which a run stops.
+    /// Sets the epoch whose net is kept.
+    #[must_use]
+    pub const fn with_keep(mut self, keep: Keep) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// Sets the number of epochs without a better one after which a run stops.
     #[must_use]
     pub const fn with_patience(mut self, epochs: usize) -> Self {
         self.patience = Some(epochs);
@@ -173,6 +186,24 @@ impl Config {
     pub const fn with_defects(mut self, defects: Defects) -> Self {
         self.defects = defects;
         self
+    }
+
+    /// The rule to keep an epoch that suits the configuration, whatever [`Config::keep`] is:
+    /// the lowest loss where no target is smoothed.
+    ///
+    /// Under label smoothing the lowest loss comes long before the highest accuracy, so it
+    /// chooses the wrong epoch: there it is the last one if the learning rate falls to zero
+    /// and no patience ends the run before, and else that of the highest accuracy.
+    pub fn suited_keep(&self) -> Keep {
+        let falls_to_zero = matches!(
+            self.learning_rate.schedule,
+            Schedule::Cosine | Schedule::Linear { .. }
+        );
+        match (self.label_smoothing > 0.0, falls_to_zero) {
+            (false, _) => Keep::LowestLoss,
+            (true, true) if self.patience.is_none() => Keep::Last,
+            (true, _) => Keep::HighestAccuracy,
+        }
     }
 
     /// The loss that training minimises and reports.

@@ -14,6 +14,7 @@ mod curvature;
 pub mod diagnosis;
 #[cfg(feature = "std")]
 pub mod gradcheck;
+mod keep;
 pub mod memory;
 mod observer;
 mod order;
@@ -21,6 +22,7 @@ mod outcome;
 mod rate;
 mod rehearsal;
 mod report;
+mod stored_config;
 
 use crate::compute::memory::check_available;
 use crate::compute::thread_team::Team;
@@ -34,6 +36,7 @@ pub use checkpoint::Checkpoint;
 pub use config::{Batch, Config, ConfigError};
 use core::ops::ControlFlow;
 pub use curvature::{largest_curvature, largest_stable_rate};
+pub use keep::Keep;
 pub use observer::{Control, Observer, TrainingState};
 use order::Order;
 pub use outcome::{NonFiniteError, Outcome, TrainError};
@@ -41,7 +44,7 @@ pub use rate::{ChosenRate, RateBound, choose_rate};
 pub use report::{EpochReport, StepReport};
 
 /// Trains `net` on the examples of `train` and returns the net that had the lowest loss
-/// on the examples of `val`. `workspace` must have been made for nets of its widths.
+/// on the examples of `val`, or that of another epoch as [`Config::keep`] says. `workspace` must have been made for nets of its widths.
 ///
 /// The steps are made on the calling thread and on those of `workspace`, on none of a pool
 /// of rayon; see [`resume`].
@@ -262,20 +265,22 @@ impl Training<'_, '_> {
             return Err(self.overflow(self.steps));
         }
         let epoch = self.epoch();
-        let is_best = validation.loss < self.run.lowest();
-        let row = EpochReport {
+        let mut row = EpochReport {
             epoch,
             train_loss: self.run.loss * config.reduction.scale(self.train.len()),
             val_loss: validation.loss,
             val_accuracy: validation.confusion.accuracy(),
             learning_rate: self.learning_rate(self.steps),
-            is_best,
+            is_best: true,
         };
         let run = &mut *self.run;
-        if is_best || config.defects.has(Defect::AliasedBest) {
+        row.is_best = run
+            .kept()
+            .is_none_or(|kept| config.keep.prefers(&row, kept));
+        if row.is_best || config.defects.has(Defect::AliasedBest) {
             run.best.copy_from(&run.net);
         }
-        if is_best {
+        if row.is_best {
             run.best_epoch = epoch;
         }
         run.history.push(row);

@@ -12,7 +12,7 @@ use crate::training::report::{EpochReport, StepReport};
 pub struct TrainingState<'a> {
     /// The net in training.
     pub net: NetRef<'a>,
-    /// The net of the lowest validation loss so far ([`Checkpoint::best`]).
+    /// The net to keep so far ([`Checkpoint::best`]).
     pub best: NetRef<'a>,
     /// The training examples.
     pub train: &'a Subset<'a>,

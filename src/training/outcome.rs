@@ -12,9 +12,12 @@ use core::fmt;
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// The net of the lowest validation loss.
+    /// The net of the epoch that [`Config::keep`] chooses: by default that of the lowest
+    /// validation loss.
+    ///
+    /// [`Config::keep`]: crate::Config::keep
     pub best: Net,
-    /// The epoch of the lowest validation loss, counted from 1; 0 if an observer stopped
+    /// That epoch, counted from 1; 0 if an observer stopped
     /// the run in its first epoch.
     pub best_epoch: usize,
     /// The reports of all epochs.

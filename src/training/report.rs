@@ -31,6 +31,8 @@ pub struct EpochReport {
     pub val_accuracy: f64,
     /// The learning rate of the epoch's last step.
     pub learning_rate: f64,
-    /// Whether this epoch's validation loss is the lowest so far.
+    /// Whether the net after this epoch is the one to keep so far ([`Config::keep`]).
+    ///
+    /// [`Config::keep`]: crate::Config::keep
     pub is_best: bool,
 }

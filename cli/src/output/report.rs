@@ -1,9 +1,10 @@
 //! The results of a run as text, JSON and CSV.
 
 use anstyle::Style;
+use handwritten::Checkpoint;
 use handwritten::Evaluation;
 use handwritten::net::metrics::Confusion;
-use handwritten::training::EpochReport;
+use handwritten::training::Keep;
 use handwritten::training::diagnosis::{Finding, Observation};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -11,8 +12,10 @@ use std::fmt::Write;
 const BOLD: Style = Style::new().bold();
 
 /// The history of a run: one row for each epoch, with the observation after it.
-/// Numbers have the digits that identify them.
-pub(crate) fn history_csv(history: &[EpochReport], observations: &[Observation]) -> String {
+/// Numbers have the digits that identify them. Where another rule than the lowest validation
+/// loss chooses the epoch that is kept, a column says which one it is.
+pub(crate) fn history_csv(run: &Checkpoint, observations: &[Observation]) -> String {
+    let is_told = run.config.keep != Keep::LowestLoss;
     let layers = observations
         .first()
         .map_or(0, |first| first.indicators.layers.len());
@@ -22,8 +25,12 @@ pub(crate) fn history_csv(history: &[EpochReport], observations: &[Observation])
     for layer in 1..=layers {
         csv += &format!("norm_{layer},moved_{layer},");
     }
-    csv += "finding\n";
-    for (row, observation) in history.iter().zip(observations) {
+    csv += if is_told {
+        "kept,finding\n"
+    } else {
+        "finding\n"
+    };
+    for (row, observation) in run.history.iter().zip(observations) {
         let (signals, finding) = (&observation.indicators, &observation.finding);
         csv += &format!(
             "{},{},{},{},{},{},{},{},",
@@ -38,6 +45,9 @@ pub(crate) fn history_csv(history: &[EpochReport], observations: &[Observation])
         );
         for layer in &signals.layers {
             csv += &format!("{},{},", layer.norm, layer.moved);
+        }
+        if is_told {
+            csv += &format!("{},", u8::from(row.epoch == run.best_epoch));
         }
         csv += finding.as_ref().map_or("", Finding::name);
         csv.push('\n');

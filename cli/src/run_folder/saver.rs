@@ -105,7 +105,7 @@ impl Job {
         if self.looks.is_empty() {
             return Ok(());
         }
-        let history = history_csv(&self.run.history, &self.looks);
+        let history = history_csv(&self.run, &self.looks);
         files::write_atomic(&folder.join(HISTORY), history.as_bytes())
     }
 }

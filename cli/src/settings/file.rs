@@ -5,6 +5,7 @@ use super::{Settings, recipes};
 use crate::failure::Failure;
 use handwritten::Batch;
 use handwritten::net::defects::{Defect, Defects};
+use handwritten::training::Keep;
 use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroUsize;
@@ -13,6 +14,9 @@ use std::path::Path;
 /// Maximum length of a configuration file in bytes: some files never end, such as
 /// /dev/zero.
 const MAX_FILE: u64 = 1 << 20;
+
+/// The first line of the files that runs write, up to what they say about it.
+const WRITTEN: &str = "# Everything that decides this run;";
 
 impl Flags {
     /// Reads a configuration file.
@@ -36,7 +40,12 @@ impl Flags {
             };
             Failure::new(format!("{} {what} text: save it as UTF-8", path.display()))
         })?;
-        Self::parse(&text).map_err(|why| Failure::usage(format!("{}, {why}", path.display())))
+        // A file that a run has written is complete, whatever version wrote it.
+        let parsed = match text.starts_with(WRITTEN) {
+            true => Self::of_saved_run(&text),
+            false => Self::parse(&text),
+        };
+        parsed.map_err(|why| Failure::usage(format!("{}, {why}", path.display())))
     }
 
     /// Parses the text of a configuration file. The error is one line that names
@@ -78,7 +87,7 @@ impl Settings {
         }
         let text = toml::to_string(&self.flags()).map_err(|error| error.to_string())?;
         Ok(format!(
-            "# Everything that decides this run; `train --config` with this file repeats it.\n{text}"
+            "{WRITTEN} `train --config` with this file repeats it.\n{text}"
         ))
     }
 
@@ -113,6 +122,10 @@ impl Settings {
             weight_decay: Some(shortest(training.optimizer.weight_decay)),
             // Left out at 0, so that the files of older runs stay as they are.
             label_smoothing: Some(shortest(training.label_smoothing)).filter(|&share| share > 0.0),
+            // Left out where nothing smooths the targets and it is the default, for the same reason.
+            keep: Some(training.keep)
+                .filter(|&keep| keep != Keep::LowestLoss || training.label_smoothing > 0.0)
+                .map(|keep| keep.to_string()),
             patience: training.patience.and_then(NonZeroUsize::new),
             seed: Some(training.seed),
             defects: Some(training.defects)

@@ -5,6 +5,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use handwritten::data::Split;
 use handwritten::net::defects::Defect;
+use handwritten::training::Keep;
 use handwritten::{Activation, Init, Reduction};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -99,7 +100,13 @@ pub(crate) struct Flags {
     /// to below 1 [default: 0]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     pub(super) label_smoothing: Option<f64>,
-    /// Stop after this many epochs without a lower validation loss [default: never]
+    /// The epoch whose net is kept, by its validation loss or accuracy, or the last one [default:
+    /// lowest-loss; with --label-smoothing, under which the lowest loss comes too early, last if the
+    /// schedule falls to 0 and there is no --patience, else highest-accuracy]
+    #[arg(long, value_parser = names(Keep::ALL, Keep::name))]
+    pub(super) keep: Option<String>,
+    /// Stop after this many epochs without a lower validation loss, or with --keep highest-accuracy
+    /// without a higher accuracy [default: never]
     #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true)]
     pub(super) patience: Option<NonZeroUsize>,
     /// Seed of all random numbers [default: 1]
@@ -126,10 +133,11 @@ impl Flags {
     }
 
     /// The settings of a run that was saved, complete. Versions that did not know `pixels`
-    /// took them raw.
+    /// took them raw, and those that did not know `keep` kept the lowest loss.
     pub(crate) fn of_saved_run(text: &str) -> Result<Self, String> {
         let mut flags = Self::parse(text)?;
         flags.pixels.get_or_insert(RAW.to_string());
+        flags.keep.get_or_insert(Keep::LowestLoss.to_string());
         Ok(flags)
     }
 
@@ -156,6 +164,7 @@ impl Flags {
             nesterov: self.nesterov.or(other.nesterov),
             weight_decay: self.weight_decay.or(other.weight_decay),
             label_smoothing: self.label_smoothing.or(other.label_smoothing),
+            keep: self.keep.or(other.keep),
             patience: self.patience.or(other.patience),
             seed: self.seed.or(other.seed),
             defects: self.defects.or(other.defects),

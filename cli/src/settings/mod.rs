@@ -102,7 +102,8 @@ impl Flags {
     fn training(&self) -> Result<Config, Failure> {
         let default = Config::default();
         let reduction = named("loss", self.loss.clone())?;
-        Ok(Config {
+        let keep = named("keep", self.keep.clone())?;
+        let config = Config {
             epochs: self.epochs.map_or(default.epochs, NonZeroUsize::get),
             batch: match self.batch {
                 None => default.batch,
@@ -115,9 +116,11 @@ impl Flags {
             defects: defects(self.defects.clone())?,
             label_smoothing: number("label-smoothing", self.label_smoothing, SHARE)?
                 .map_or(default.label_smoothing, |x| x as f32),
+            keep: default.keep,
             patience: self.patience.map(NonZeroUsize::get),
             seed: self.seed.unwrap_or(default.seed),
-        })
+        };
+        Ok(config.with_keep(keep.unwrap_or(config.suited_keep())))
     }
 
     fn learning_rate(&self, default: LearningRate) -> Result<LearningRate, Failure> {

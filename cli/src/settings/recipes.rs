@@ -25,7 +25,8 @@ const RECIPES: [(&str, Option<&str>, &str); 4] = [
          momentum = 0.85
          nesterov = true
          weight_decay = 0.0
-         label_smoothing = 0.05",
+         label_smoothing = 0.05
+         keep = \"lowest-loss\"",
     ),
     (
         "question",

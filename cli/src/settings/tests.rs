@@ -1,5 +1,6 @@
 use super::Settings;
 use super::flags::Flags;
+use handwritten::training::Keep;
 use handwritten::{Config, Init};
 use std::num::NonZeroUsize;
 
@@ -14,6 +15,9 @@ fn what_is_written_is_read_back() {
         "as_is = true\nrecipe = \"quick\"\nlr = 0.25",
         "schedule = \"linear:0.65\"\ninit = \"lecun\"",
         "defects = [\"momentum-on-weights\", \"aliased-best\"]",
+        "label_smoothing = 0.1",
+        "label_smoothing = 0.1\nkeep = \"lowest-loss\"",
+        "keep = \"highest-accuracy\"",
         "data = \"elsewhere\"\ninit = \"question\"\nloss = \"sum\"\nbatch = 7",
     ] {
         let settings: Settings = text.parse().unwrap();
@@ -82,6 +86,29 @@ fn every_wrong_value_is_named() {
         let error = text.parse::<Settings>().unwrap_err();
         assert!(error.contains(message), "{text}: {error}");
     }
+}
+
+#[test]
+fn runs_that_name_no_rule_kept_the_lowest_loss() {
+    let smooth = "label_smoothing = 0.1";
+    let settings: Settings = smooth.parse().unwrap();
+    assert_eq!(settings.training.keep, Keep::Last);
+    let saved = Flags::of_saved_run(smooth).unwrap().resolve().unwrap();
+    assert_eq!(saved.training.keep, Keep::LowestLoss);
+    // The file of a run says so by its first line.
+    let path = std::env::temp_dir().join(format!("handwritten-keep-{}.toml", std::process::id()));
+    for (head, keep) in [
+        ("", Keep::Last),
+        (
+            "# Everything that decides this run; and more\n",
+            Keep::LowestLoss,
+        ),
+    ] {
+        std::fs::write(&path, format!("{head}{smooth}")).unwrap();
+        let settings = Flags::read(&path).unwrap().resolve().unwrap();
+        assert_eq!(settings.training.keep, keep);
+    }
+    std::fs::remove_file(path).unwrap();
 }
 
 #[test]

@@ -76,6 +76,51 @@ fn writes_a_whole_run_and_nothing_else() {
 }
 
 #[test]
+fn the_epoch_that_is_kept_is_said() {
+    let folder = Folder::new();
+    for (flags, keep, said) in [
+        (
+            "--keep last",
+            "last",
+            "kept the last net, epoch 3 of 3: validation ",
+        ),
+        (
+            "--label-smoothing 0.1",
+            "last",
+            "kept the last net, epoch 3 of 3: validation ",
+        ),
+        (
+            "--keep highest-accuracy",
+            "highest-accuracy",
+            "highest validation accuracy ",
+        ),
+    ] {
+        let run = flags.replace([' ', '-', '.'], "");
+        let text = folder
+            .train(&format!("{SMALL} {flags} --out {run} --quiet"))
+            .ok();
+        assert!(text.stdout.contains(said), "{}", text.stdout);
+        let config = folder.text(&format!("{run}/config.toml"));
+        assert!(config.contains(&format!("keep = \"{keep}\"\n")), "{config}");
+        let history = folder.text(&format!("{run}/history.csv"));
+        let mut rows = history
+            .lines()
+            .map(|row| row.split(',').nth_back(1).unwrap());
+        assert_eq!(rows.next(), Some("kept"));
+        assert_eq!(rows.filter(|&kept| kept == "1").count(), 1);
+        folder.handwritten(&format!("verify {run} --quiet")).ok();
+    }
+    let json = folder
+        .train(&format!("{SMALL} --keep last --out json --quiet --json"))
+        .ok();
+    let test = json.json().pop().unwrap();
+    assert_eq!(
+        (&test["keep"], &test["best_epoch"]),
+        (&"last".into(), &3.into())
+    );
+}
+
+#[test]
 fn reports_on_stdout_and_logs_on_stderr() {
     let folder = Folder::new();
     let loud = folder.train(&format!("{SMALL} --out loud")).ok();

@@ -46,9 +46,11 @@ pub struct Metadata {
     pub seed: u64,
     /// The reduction of the losses.
     pub reduction: Reduction,
-    /// The epoch of the lowest validation loss, counted from 1.
+    /// The epoch whose net was kept, by [`Config::keep`], counted from 1.
+    ///
+    /// [`Config::keep`]: crate::Config::keep
     pub best_epoch: usize,
-    /// The lowest validation loss.
+    /// The validation loss of the net.
     pub val_loss: f64,
     /// All settings of the training, in the words of the program that made it; empty if they
     /// are not known.

@@ -10,8 +10,8 @@ use crate::settings::Settings;
 use handwritten::data::{Framing, Splits};
 use handwritten::files;
 use handwritten::files::model::{self, Metadata};
-use handwritten::training::EpochReport;
 use handwritten::training::diagnosis::Observation;
+use handwritten::training::{EpochReport, Keep};
 use handwritten::{Checkpoint, Evaluation, Reduction};
 use serde_json::json;
 use std::fs;
@@ -28,7 +28,7 @@ impl Job<'_> {
         machine: &Machine,
     ) -> Result<(), Failure> {
         let folder = &self.folder.path;
-        let history = report::history_csv(&run.history, observations);
+        let history = report::history_csv(run, observations);
         let [svg, png] = self.loss_pictures(run)?;
         let machine = toml::to_string(machine).map_err(Failure::new)?;
         let metadata = self.metadata(run).map_err(Failure::new)?;
@@ -125,15 +125,15 @@ impl Job<'_> {
         if self.json {
             let mut event = report::test_json(test, &self.classes);
             event["best_epoch"] = json!(run.best_epoch);
+            event["keep"] = json!(run.config.keep.name());
             event["val_loss"] = json!(best.val_loss);
+            event["val_accuracy"] = json!(best.val_accuracy);
             event["run"] = json!(self.folder.path.display().to_string());
             return output::result(&event.to_string());
         }
         output::result(&format!(
-            "\nlowest validation loss {:.5} after epoch {} of {}; trained for {:.1} s{}",
-            best.val_loss,
-            run.best_epoch,
-            run.history.len(),
+            "\n{}; trained for {:.1} s{}",
+            kept(run),
             machine.training_seconds,
             match machine.resumed_after_epochs {
                 Some(_) => " since it was resumed",
@@ -141,5 +141,19 @@ impl Job<'_> {
             }
         ))?;
         output::result(&report::test_text(test, &self.classes))
+    }
+}
+
+/// Which epoch's net is kept, and why.
+fn kept(run: &Checkpoint) -> String {
+    let best = &run.history[run.best_epoch - 1];
+    let (loss, accuracy) = (best.val_loss, 100.0 * best.val_accuracy);
+    let place = format!("epoch {} of {}", run.best_epoch, run.history.len());
+    match run.config.keep {
+        Keep::LowestLoss => format!("lowest validation loss {loss:.5} after {place}"),
+        Keep::HighestAccuracy => {
+            format!("highest validation accuracy {accuracy:.2} % after {place}, loss {loss:.5}")
+        }
+        _ => format!("kept the last net, {place}: validation {accuracy:.2} %, loss {loss:.5}"),
     }
 }

@@ -21,7 +21,7 @@ impl Job<'_> {
         let said = if is_guessing(loss, classes, best.val_accuracy) {
             let guess = (classes as f64).ln();
             format!(
-                "the net did not learn: its lowest validation loss of {loss:.3} is no better than \
+                "the net did not learn: its validation loss of {loss:.3} is no better than \
                  guessing, ln {classes} = {guess:.3}"
             )
         } else {
