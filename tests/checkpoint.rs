@@ -9,7 +9,7 @@ use common::{random_images, random_params, relative_error, rounding, widen};
 use handwritten::data::Subset;
 use handwritten::net::defects::{Defect, Defects};
 use handwritten::training::checkpoint::CheckpointError;
-use handwritten::training::{Control, EpochReport, Keep, StepReport, TrainingState};
+use handwritten::training::{Average, Control, EpochReport, Keep, StepReport, TrainingState};
 use handwritten::{
     Activation, Batch, Checkpoint, Config, LearningRate, Momentum, Net, Observer, Reduction,
     Schedule, Workspace, resume,
@@ -36,6 +36,7 @@ fn configurations() -> Vec<(Activation, Config)> {
         reduction,
         label_smoothing: if nesterov { 0.0 } else { 0.1 },
         keep: Keep::LowestLoss,
+        average: None,
         patience,
         seed: u64::MAX - 3,
     };
@@ -82,6 +83,13 @@ fn all_configurations() -> Vec<(Activation, Config)> {
     for (i, &keep) in [Keep::HighestAccuracy, Keep::Last].iter().enumerate() {
         let (activation, config) = configurations()[i];
         all.push((activation, config.with_keep(keep)));
+    }
+    for (i, average) in [Average::Ema { decay: 0.7 }, Average::LastEpochs(2)]
+        .iter()
+        .enumerate()
+    {
+        let (activation, config) = configurations()[i];
+        all.push((activation, config.with_average(*average)));
     }
     all
 }
@@ -211,6 +219,7 @@ fn the_number_of_threads_may_change_in_between() {
     let config = Config {
         epochs: 3,
         batch: Batch::Mini(50),
+        average: Some(Average::Ema { decay: 0.5 }),
         ..Config::default()
     };
     let go_on = |run: &mut Checkpoint, stop_at, threads| {
@@ -315,7 +324,7 @@ fn content_that_makes_no_sense_is_refused() {
     let mut held_for_ever = [0; 17];
     held_for_ever[0] = 3;
     held_for_ever[9..].copy_from_slice(&1.0_f64.to_le_bytes());
-    // Epochs, learning rate, schedule, Nesterov, reduction, smoothing, defects, keep;
+    // Epochs, learning rate, schedule, Nesterov, reduction, smoothing, defects, keep, average;
     // activation, the number of widths, a width.
     for (at, value) in [
         (20, &0_u64.to_le_bytes()[..]),
@@ -329,12 +338,15 @@ fn content_that_makes_no_sense_is_refused() {
         (95, &f32::NAN.to_le_bytes()),
         (99, &[16]),
         (100, &[3]),
-        (101, &[9]),
-        (102, &huge),
-        (102, &[1]),
-        (110, &huge),
-        (110, &[0; 8]),
-        (110, &(1_u64 << 40).to_le_bytes()),
+        (101, &[3]),
+        (101, &[1]),
+        (101, &[2]),
+        (118, &[9]),
+        (119, &huge),
+        (119, &[1]),
+        (127, &huge),
+        (127, &[0; 8]),
+        (127, &(1_u64 << 40).to_le_bytes()),
     ] {
         let error = Checkpoint::from_bytes(&sealed(at, value)).unwrap_err();
         assert_eq!(error, CheckpointError::Content, "{value:?} at {at}");

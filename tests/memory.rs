@@ -12,7 +12,7 @@ use allocator::{Watch, Watched};
 use handwritten::compute::rng::{Stream, generator};
 use handwritten::data::Subset;
 use handwritten::training::diagnosis::Monitor;
-use handwritten::training::{TrainingState, choose_rate, memory};
+use handwritten::training::{Average, TrainingState, choose_rate, memory};
 use handwritten::{Activation, Batch, Config, Init, Net, Observer, Workspace, train};
 use images::images;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -93,6 +93,7 @@ fn compare(widths: &[usize], all: &Subset<'_>, batch: Batch, threads: usize) {
     let config = Config {
         epochs: 1,
         batch,
+        average: (threads == 2).then_some(Average::LastEpochs(1)),
         ..Config::default()
     };
     let mut rng = generator(1, Stream::Weights);

@@ -19,8 +19,8 @@ use handwritten::net::Tensor;
 use handwritten::net::defects::Defects;
 use handwritten::net::optimizer::Update;
 use handwritten::training::{
-    ConfigError, Control, EpochReport, Keep, NonFiniteError, Outcome, StepReport, TrainError,
-    TrainingState,
+    Average, ConfigError, Control, EpochReport, Keep, NonFiniteError, Outcome, StepReport,
+    TrainError, TrainingState,
 };
 use handwritten::{
     Activation, Batch, Checkpoint, Config, Isa, LearningRate, Momentum, Net, Observer, Reduction,
@@ -243,6 +243,7 @@ fn configurations(epochs: usize) -> Vec<(Activation, Config)> {
                 reduction,
                 label_smoothing: [0.0, 0.3][(o + s / 2) % 2],
                 keep: Keep::LowestLoss,
+                average: None,
                 patience: None,
                 seed: (o * 5 + s) as u64,
             };
@@ -515,6 +516,97 @@ fn patience_ends_the_run_so_many_epochs_after_the_best() {
     }
 }
 
+/// Keeps the parameters after each epoch.
+#[derive(Default)]
+struct Nets(Vec<Vec<f32>>);
+
+impl Observer for Nets {
+    fn on_epoch(&mut self, _: &EpochReport, now: &TrainingState<'_>) -> Control {
+        self.0.push(now.net.params().to_vec());
+        Control::Continue
+    }
+}
+
+#[test]
+fn averages_are_those_of_plain_loops() {
+    let (data, val) = (noisy(60, 1), noisy(200, 2));
+    let (all, val) = (Subset::all(&data), Subset::all(&val));
+    let (start, config) = overfitting();
+    let config = config.with_epochs(7).with_keep(Keep::Last);
+    let (last, ..) = run(&start, &all, &val, &config);
+    let ema = Average::Ema { decay: 0.75 };
+    for average in [ema, Average::LastEpochs(3), Average::LastEpochs(99)] {
+        let config = config.with_average(average);
+        let (mut net, mut nets) = (start.clone(), Nets::default());
+        let mut workspace = workspace(start.widths(), 1);
+        let outcome = train(&mut net, &all, &val, &config, &mut workspace, &mut nets).unwrap();
+        // The average does not reach the training.
+        assert_eq!(bits(&net), bits(&last));
+        let mut mean = start.clone();
+        for (epoch, params) in (1..).zip(&nets.0) {
+            let first = match average {
+                Average::LastEpochs(3) => 5,
+                _ => 1,
+            };
+            let weight = match average {
+                _ if epoch < first => 1.0,
+                Average::Ema { .. } => 0.25 / (1.0 - 0.75_f64.powi(epoch)),
+                _ => 1.0 / f64::from(epoch - first + 1),
+            };
+            for (mean, &param) in mean.params_mut().iter_mut().zip(params) {
+                // The first one is exact.
+                *mean = match weight {
+                    1.0 => param,
+                    weight => *mean + weight as f32 * (param - *mean),
+                };
+            }
+            let evaluated = workspace.evaluate(mean.view(), &val, Reduction::Mean);
+            let row = outcome.history[epoch as usize - 1];
+            assert_eq!(row.val_loss, evaluated.loss, "{average}, epoch {epoch}");
+            assert_eq!(row.val_accuracy, evaluated.confusion.accuracy());
+        }
+        assert_eq!(bits(&outcome.best), bits(&mean), "{average}");
+        // In double precision the last average is the weighted mean of all epochs.
+        let weight = |epoch: usize| match average {
+            Average::Ema { decay } => decay.powi(7 - epoch as i32),
+            Average::LastEpochs(count) => f64::from(u8::from(epoch + count > 7)),
+            _ => unreachable!("two kinds"),
+        };
+        let whole: f64 = (1..=7).map(weight).sum();
+        for (i, &mean) in mean.params().iter().enumerate() {
+            let terms = (1..=7).map(|epoch| weight(epoch) * f64::from(nets.0[epoch - 1][i]));
+            let exact = terms.sum::<f64>() / whole;
+            let largest = nets.0.iter().map(|net| net[i].abs()).fold(0.0, f32::max);
+            // Seven updates of three roundings each, of numbers up to twice the largest.
+            let bound = 42.0 * f64::from(f32::EPSILON * largest);
+            assert!(
+                (f64::from(mean) - exact).abs() <= bound,
+                "{average}: {mean} {exact}"
+            );
+        }
+    }
+}
+
+#[test]
+fn averages_are_read_as_they_are_written() {
+    for average in [Average::Ema { decay: 0.9 }, Average::LastEpochs(12)] {
+        assert_eq!(average.to_string().parse(), Ok(average));
+        assert!(Config::default().with_average(average).validate().is_ok());
+    }
+    for text in [
+        "", "ema", "ema:0", "ema:1", "ema:nan", "last:0", "last:-1", "mean:3",
+    ] {
+        assert!(text.parse::<Average>().is_err(), "{text}");
+    }
+    for average in [Average::Ema { decay: f64::NAN }, Average::LastEpochs(0)] {
+        let error = Config::default()
+            .with_average(average)
+            .validate()
+            .unwrap_err();
+        assert!(matches!(error, ConfigError::Average { .. }));
+    }
+}
+
 /// The epoch that a rule keeps of these, counted from 1.
 fn chosen(keep: Keep, history: &[EpochReport]) -> usize {
     let better = |one: &&EpochReport, other: &&EpochReport| match keep {
@@ -615,6 +707,7 @@ fn standstill(batch: Batch, epochs: usize, seed: u64) -> Config {
         reduction: Reduction::Sum,
         label_smoothing: 0.0,
         keep: Keep::LowestLoss,
+        average: None,
         patience: None,
         seed,
     }

@@ -18,7 +18,7 @@
 //! | 2 | [`Config::label_smoothing`], 0 before |
 //! | 3 | [`Schedule::Linear`] |
 //! | 4 | [`Config::defects`]; to go on with an older run that has some, set them again |
-//! | 5 | [`Config::keep`], [`Keep::LowestLoss`] before |
+//! | 5 | [`Config::keep`], [`Keep::LowestLoss`] before; [`Config::average`], none before |
 //!
 //! [`Schedule::Linear`]: crate::Schedule::Linear
 //! [`Keep::LowestLoss`]: crate::training::Keep::LowestLoss
@@ -90,6 +90,10 @@ pub struct Checkpoint {
     pub step: usize,
     /// The sum of the losses of all examples in those steps.
     pub loss: f64,
+    /// The average of the parameters at the ends of epochs, as far as they are complete, if
+    /// [`Config::average`] asks for one; before the end of the first epoch, the net that
+    /// training began with.
+    pub average: Option<Net>,
 }
 
 impl fmt::Debug for Checkpoint {
@@ -112,6 +116,7 @@ impl Checkpoint {
         Self {
             config,
             velocity: vec![0.0; net.view().params().len()],
+            average: config.average.map(|_| net.clone()),
             best: net.clone(),
             net,
             best_epoch: 0,
@@ -144,6 +149,19 @@ impl Checkpoint {
         self.history.len().saturating_sub(better + 1)
     }
 
+    /// Adds the net to the average, at the end of an epoch that is not in the history yet.
+    pub(super) fn add_to_average(&mut self) {
+        if let (Some(rule), Some(average)) = (self.config.average, &mut self.average) {
+            let (epoch, epochs) = (self.history.len() + 1, self.config.epochs);
+            rule.add(average.params_mut(), self.net.params(), epoch, epochs);
+        }
+    }
+
+    /// The net that is validated after an epoch: the average if there is one.
+    pub(super) fn validated(&self) -> &Net {
+        self.average.as_ref().unwrap_or(&self.net)
+    }
+
     /// The report of the epoch whose net is kept; `None` before the end of the first epoch.
     pub(super) fn kept(&self) -> Option<&EpochReport> {
         self.history.get(self.best_epoch.checked_sub(1)?)
@@ -154,7 +172,7 @@ impl Checkpoint {
     /// Encodes the run, and bytes of the caller's own (`attachment`).
     pub fn to_bytes(&self, attachment: &[u8]) -> Vec<u8> {
         let mut w = Writer(Vec::with_capacity(
-            HEAD + 12 * self.velocity.len() + 40 * self.history.len() + attachment.len() + 512,
+            HEAD + 16 * self.velocity.len() + 40 * self.history.len() + attachment.len() + 512,
         ));
         w.0.extend(MAGIC);
         w.0.extend(VERSION.to_le_bytes());
@@ -178,6 +196,9 @@ impl Checkpoint {
         }
         w.usize(self.step);
         w.f64(self.loss);
+        if let Some(average) = &self.average {
+            w.f32s(average.params());
+        }
         w.bytes(attachment);
 
         let mut bytes = w.0;
@@ -288,6 +309,10 @@ fn read_run(r: &mut Reader<'_>, version: u32) -> Option<(Checkpoint, Vec<u8>)> {
         })
     })?;
     let (step, loss) = (r.usize()?, r.f64()?);
+    let average = match config.average {
+        None => None,
+        Some(_) => Some(Net::new(&widths, activation, r.f32s(len)?)),
+    };
     let run = Checkpoint {
         config,
         net,
@@ -297,6 +322,7 @@ fn read_run(r: &mut Reader<'_>, version: u32) -> Option<(Checkpoint, Vec<u8>)> {
         history,
         step,
         loss,
+        average,
     };
     let has_best = best_epoch <= epochs && (best_epoch > 0) == (epochs > 0);
     let attachment = r.bytes()?.to_vec();

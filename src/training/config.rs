@@ -4,6 +4,7 @@ use crate::net::defects::{Defects, Objective};
 use crate::net::loss::Reduction;
 use crate::net::optimizer::Momentum;
 use crate::net::schedule::{LearningRate, Schedule};
+use crate::training::average::Average;
 use crate::training::keep::Keep;
 use core::fmt;
 
@@ -73,6 +74,9 @@ pub struct Config {
     pub defects: Defects,
     /// The epoch whose net is kept; by default that of the lowest validation loss.
     pub keep: Keep,
+    /// The average of the parameters that is validated and kept instead of the net in
+    /// training; none by default.
+    pub average: Option<Average>,
     /// The number of epochs after which a run stops that have not been better on the
     /// validation examples, at least 1; `None` for no such stop. Better is a higher accuracy
     /// (or the same with a lower loss) where [`Keep::HighestAccuracy`] keeps the epoch, and a
@@ -103,6 +107,7 @@ impl Default for Config {
             label_smoothing: 0.0,
             defects: Defects::NONE,
             keep: Keep::LowestLoss,
+            average: None,
             patience: None,
             seed: 1,
         }
@@ -167,6 +172,13 @@ impl Config {
         self
     }
 
+    /// Sets the average that is validated and kept.
+    #[must_use]
+    pub const fn with_average(mut self, average: Average) -> Self {
+        self.average = Some(average);
+        self
+    }
+
     /// Sets the number of epochs without a better one after which a run stops.
     #[must_use]
     pub const fn with_patience(mut self, epochs: usize) -> Self {
@@ -219,8 +231,8 @@ impl Config {
     /// # Errors
     /// The first number that is out of range: no epochs, an empty mini-batch, a peak of
     /// the learning rate that is not a finite number above 0, a schedule with steps of no
-    /// epochs or without a fall, a label smoothing outside 0 to below 1, a patience of no
-    /// epochs.
+    /// epochs or without a fall, a label smoothing outside 0 to below 1, an average with a
+    /// decay outside 0 to 1 or of no epochs, a patience of no epochs.
     ///
     /// [`train`]: crate::training::train()
     pub fn validate(&self) -> Result<(), ConfigError> {
@@ -244,6 +256,12 @@ impl Config {
                 ConfigError::LabelSmoothing { smoothing },
             ),
             (self.patience != Some(0), ConfigError::NoPatience),
+            (
+                self.average.is_none_or(Average::is_valid),
+                ConfigError::Average {
+                    average: self.average.unwrap_or(Average::LastEpochs(1)),
+                },
+            ),
         ];
         let broken = demands.into_iter().find(|(is_met, _)| !is_met);
         broken.map_or(Ok(()), |(_, error)| Err(error))
@@ -276,6 +294,11 @@ pub enum ConfigError {
     },
     /// [`Config::patience`] is 0.
     NoPatience,
+    /// [`Config::average`] has a decay that is not above 0 and below 1, or no epochs.
+    Average {
+        /// The average of the configuration.
+        average: Average,
+    },
 }
 
 impl fmt::Display for ConfigError {
@@ -293,6 +316,7 @@ impl fmt::Display for ConfigError {
                 write!(f, "labels smoothed by 1 or more, or below 0: {smoothing}")
             }
             Self::NoPatience => f.write_str("patience for no epochs"),
+            Self::Average { average } => write!(f, "an average of nothing: {average}"),
         }
     }
 }

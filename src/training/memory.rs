@@ -23,8 +23,9 @@ pub fn vector_bytes(widths: &[usize], count: usize) -> usize {
 ///
 /// [`train`]: crate::training::train()
 pub fn bytes_to_train(workspace: &Workspace, examples: usize, config: &Config) -> usize {
-    // The run's own net, its velocity, the best net (`Checkpoint::new`).
-    let run = vector_bytes(workspace.widths(), 3);
+    // The run's own net, its velocity, the best net, an average (`Checkpoint::new`).
+    let vectors = 3 + usize::from(config.average.is_some());
+    let run = vector_bytes(workspace.widths(), vectors);
     run.saturating_add(bytes_to_resume(workspace, examples, config))
 }
 

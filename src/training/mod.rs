@@ -4,6 +4,7 @@
 //! [`train`] makes a run from a net, and [`resume`] goes on with one from a
 //! [`Checkpoint`]. A [`Config`] says how, an [`Observer`] follows.
 
+mod average;
 pub mod checkpoint;
 #[doc(hidden)]
 pub mod codec;
@@ -32,6 +33,7 @@ use crate::net::defects::Defect;
 use crate::net::optimizer::Update;
 use crate::step::autotune::Autotuner;
 use crate::step::workspace::Workspace;
+pub use average::{Average, ParseAverageError};
 pub use checkpoint::Checkpoint;
 pub use config::{Batch, Config, ConfigError};
 use core::ops::ControlFlow;
@@ -116,7 +118,8 @@ pub fn train(
 /// these examples make.
 ///
 /// # Panics
-/// Panics where [`train`] does, and if the parts of `run` do not fit one another.
+/// Panics where [`train`] does, and if the parts of `run` do not fit one another or its
+/// configuration.
 pub fn resume(
     run: &mut Checkpoint,
     train: &Subset<'_>,
@@ -125,6 +128,8 @@ pub fn resume(
     observer: &mut (impl Observer + ?Sized),
 ) -> Result<(), TrainError> {
     run.config.validate()?;
+    let has_average = (run.average.is_some(), run.config.average.is_some());
+    assert_eq!(has_average.0, has_average.1, "an average and its rule");
     if train.is_empty() || val.is_empty() {
         return Err(TrainError::NoExamples);
     }
@@ -239,7 +244,7 @@ impl Training<'_, '_> {
             let net = self.run.net.view();
             self.workspace
                 .compute_gradient(net, data, batch, config.objective());
-            return Err(self.overflow(step));
+            return Err(self.overflow(step, &self.run.net));
         }
         self.run.loss += sum;
         self.run.step = step;
@@ -256,13 +261,14 @@ impl Training<'_, '_> {
     /// far, and adds the epoch to the history.
     fn end_epoch(&mut self) -> Result<EpochReport, NonFiniteError> {
         self.take_back();
+        self.run.add_to_average();
         let config = self.run.config;
-        let (net, objective) = (self.run.net.view(), config.objective());
+        let (net, objective) = (self.run.validated().view(), config.objective());
         let validation = self
             .workspace
             .evaluate_with(self.team, net, self.val, objective);
         if !validation.loss.is_finite() {
-            return Err(self.overflow(self.steps));
+            return Err(self.overflow(self.steps, self.run.validated()));
         }
         let epoch = self.epoch();
         let mut row = EpochReport {
@@ -278,7 +284,8 @@ impl Training<'_, '_> {
             .kept()
             .is_none_or(|kept| config.keep.prefers(&row, kept));
         if row.is_best || config.defects.has(Defect::AliasedBest) {
-            run.best.copy_from(&run.net);
+            let net = run.average.as_ref().unwrap_or(&run.net);
+            run.best.copy_from(net);
         }
         if row.is_best {
             run.best_epoch = epoch;
@@ -317,12 +324,12 @@ impl Training<'_, '_> {
         rate.at(before + step - 1, self.steps, config.epochs)
     }
 
-    /// The error of a pass that has just been made, in this step of the epoch.
-    fn overflow(&self, step: usize) -> NonFiniteError {
+    /// The error of a pass of `net` that has just been made, in this step of the epoch.
+    fn overflow(&self, step: usize, net: &Net) -> NonFiniteError {
         NonFiniteError {
             epoch: self.epoch(),
             step,
-            tensor: self.workspace.first_not_finite(self.run.net.view()),
+            tensor: self.workspace.first_not_finite(net.view()),
         }
     }
 

@@ -4,6 +4,7 @@ use crate::net::defects::Defects;
 use crate::net::loss::Reduction;
 use crate::net::optimizer::Momentum;
 use crate::net::schedule::{LearningRate, Schedule};
+use crate::training::average::Average;
 use crate::training::codec::{Reader, Writer};
 use crate::training::config::{Batch, Config};
 use crate::training::keep::Keep;
@@ -36,6 +37,14 @@ pub(super) fn write_config(w: &mut Writer, config: &Config) {
     w.f32s(&[config.label_smoothing]);
     w.u8(config.defects.bits());
     w.u8(position(Keep::ALL, config.keep));
+    let (kind, decay, count) = match config.average {
+        None => (0, 0.0, 0),
+        Some(Average::Ema { decay }) => (1, decay, 0),
+        Some(Average::LastEpochs(count)) => (2, 0.0, count),
+    };
+    w.u8(kind);
+    w.f64(decay);
+    w.usize(count);
 }
 
 /// Reads a configuration that `version` of the format has written.
@@ -82,6 +91,15 @@ pub(super) fn read_config(r: &mut Reader<'_>, version: u32) -> Option<Config> {
         keep: match version {
             1..=4 => Keep::LowestLoss,
             _ => *Keep::ALL.get(usize::from(r.u8()?))?,
+        },
+        average: match version {
+            1..=4 => None,
+            _ => match (r.u8()?, r.f64()?, r.usize()?) {
+                (0, ..) => None,
+                (1, decay, _) => Some(Average::Ema { decay }),
+                (2, _, count) => Some(Average::LastEpochs(count)),
+                _ => return None,
+            },
         },
     })
     .filter(|config| config.validate().is_ok())

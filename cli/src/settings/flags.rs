@@ -105,6 +105,11 @@ pub(crate) struct Flags {
     /// schedule falls to 0 and there is no --patience, else highest-accuracy]
     #[arg(long, value_parser = names(Keep::ALL, Keep::name))]
     pub(super) keep: Option<String>,
+    /// Validate and keep an average of the weights at the ends of epochs: ema:DECAY, in which an
+    /// epoch leaves that share to those before it; last:EPOCHS, the mean of the last so many; or
+    /// none [default: none]
+    #[arg(long, value_name = "AVERAGE")]
+    pub(super) average: Option<String>,
     /// Stop after this many epochs without a lower validation loss, or with --keep highest-accuracy
     /// without a higher accuracy [default: never]
     #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true)]
@@ -165,6 +170,7 @@ impl Flags {
             weight_decay: self.weight_decay.or(other.weight_decay),
             label_smoothing: self.label_smoothing.or(other.label_smoothing),
             keep: self.keep.or(other.keep),
+            average: self.average.or(other.average),
             patience: self.patience.or(other.patience),
             seed: self.seed.or(other.seed),
             defects: self.defects.or(other.defects),

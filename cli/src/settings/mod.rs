@@ -17,6 +17,7 @@ use handwritten::compute::UnknownNameError;
 use handwritten::data::Split;
 use handwritten::net::defects::Defects;
 use handwritten::net::{MAX_DEPTH, checked_params_len};
+use handwritten::training::Average;
 use handwritten::{Activation, Batch, Config, Init, LearningRate, Momentum, Schedule};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -117,6 +118,7 @@ impl Flags {
             label_smoothing: number("label-smoothing", self.label_smoothing, SHARE)?
                 .map_or(default.label_smoothing, |x| x as f32),
             keep: default.keep,
+            average: average(self.average.as_deref())?,
             patience: self.patience.map(NonZeroUsize::get),
             seed: self.seed.unwrap_or(default.seed),
         };
@@ -215,6 +217,16 @@ fn defects(mistakes: Option<Mistakes>) -> Result<Defects, Failure> {
 fn schedule(text: &str) -> Result<Schedule, Failure> {
     let parsed = text.parse::<Schedule>();
     parsed.map_err(|error| Failure::usage(format!("schedule {error}, not {text:?}")))
+}
+
+/// The average that a flag asks for.
+fn average(text: Option<&str>) -> Result<Option<Average>, Failure> {
+    let text = text.filter(|&text| text != "none");
+    let parsed = text.map(|text| {
+        let parsed = text.parse::<Average>();
+        parsed.map_err(|error| Failure::usage(format!("average {error}, or none, not {text:?}")))
+    });
+    parsed.transpose()
 }
 
 impl Settings {

@@ -17,7 +17,8 @@ fn what_is_written_is_read_back() {
         "defects = [\"momentum-on-weights\", \"aliased-best\"]",
         "label_smoothing = 0.1",
         "label_smoothing = 0.1\nkeep = \"lowest-loss\"",
-        "keep = \"highest-accuracy\"",
+        "keep = \"highest-accuracy\"\naverage = \"ema:0.75\"",
+        "average = \"last:10\"",
         "data = \"elsewhere\"\ninit = \"question\"\nloss = \"sum\"\nbatch = 7",
     ] {
         let settings: Settings = text.parse().unwrap();
@@ -68,6 +69,10 @@ fn every_wrong_value_is_named() {
         ),
         ("schedule = \"linear:1\"", "not \"linear:1\""),
         ("schedule = \"sine\"", "not \"sine\""),
+        (
+            "average = \"ema:1\"",
+            "average must be ema:DECAY with a number above 0",
+        ),
         // One line, whatever it names.
         ("split = \"a\\nb\"", "not \"a\\nb\""),
         (

@@ -4,24 +4,22 @@ use crate::failure::Failure;
 use crate::memory::{PICTURES, address_space_of_threads, of_monitored_training, require};
 use crate::output::report::dashed;
 use crate::setup::Setup;
-use handwritten::Workspace;
 use handwritten::training::memory::{
     bytes_to_choose_rate, bytes_to_resume, bytes_to_train, vector_bytes,
 };
-
-/// Vectors of a net in a copy of the run: its net, velocity and best net, and the parameters
-/// that the diagnosis keeps.
-const COPY: usize = 3 + 1;
+use handwritten::{Config, Workspace};
 
 /// Vectors in the part of the file that has the state of the diagnosis.
 const DIAGNOSIS: usize = 1;
 
-/// Vectors in the file: those of a copy.
-const FILE: usize = COPY;
-
 /// Vectors that are allocated while a run is saved. A second copy may wait until the one
 /// before is written.
-const SAVING: usize = COPY + DIAGNOSIS + FILE + COPY;
+fn vectors_to_save(config: &Config) -> usize {
+    // In a copy of the run: its net, velocity, best net and average, and the parameters that the
+    // diagnosis keeps. The file has as many.
+    let copy = 3 + usize::from(config.average.is_some()) + 1;
+    copy + DIAGNOSIS + copy + copy
+}
 
 /// Checks that there is memory for a training with this workspace, which may be that of a run
 /// that has been read.
@@ -40,7 +38,8 @@ pub(super) fn require_for(
         true => bytes_to_resume(workspace, images, config),
         false => bytes_to_train(workspace, images, config),
     };
-    let training = of_monitored_training(widths, run, vector_bytes(widths, SAVING));
+    let training =
+        of_monitored_training(widths, run, vector_bytes(widths, vectors_to_save(config)));
     // Before the run, in a workspace of its own and with a net.
     let choice = Workspace::bytes(widths, threads)
         .saturating_add(bytes_to_choose_rate(widths))
