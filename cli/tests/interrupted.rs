@@ -9,7 +9,7 @@ mod programs;
 
 use handwritten::Checkpoint;
 use handwritten::net::defects::Defects;
-use programs::{FILES, Folder, Output, assert_same_run, run, say};
+use programs::{CLASSES, FILES, Folder, Output, SIDE, assert_same_run, run, say};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::fs::{self, File};
@@ -474,16 +474,22 @@ fn a_run_of_other_roundings_is_not_gone_on_with() {
     run(command.env("HANDWRITTEN_ISA", "portable")).fails(1, &["with fused multiply-adds"]);
 }
 
-/// A checkpoint as version 3 of the format had it: without the byte that holds the
-/// mistakes made on purpose.
+/// A checkpoint as version 3 of the format had it: its configuration ends before the byte that
+/// holds the mistakes made on purpose.
 fn as_version_3(checkpoint: &[u8]) -> Vec<u8> {
     /// Bytes before the configuration: magic number, version and length.
     const HEAD: usize = 20;
     /// Bytes of the configuration before the mistakes.
     const BEFORE: usize = 79;
     let mut bytes = checkpoint[..checkpoint.len() - 4].to_vec();
-    assert_eq!(bytes[8..12], 4u32.to_le_bytes());
-    assert_ne!(bytes.remove(HEAD + BEFORE), 0, "no mistakes to leave out");
+    assert_ne!(bytes[HEAD + BEFORE], 0, "no mistakes to leave out");
+    // After the configuration comes the activation, a byte, then the widths and their number.
+    let widths = [3, (SIDE * SIDE) as u64, 1, CLASSES as u64].map(u64::to_le_bytes);
+    let widths = widths.concat();
+    let end = bytes
+        .windows(widths.len())
+        .position(|bytes| bytes == widths);
+    bytes.drain(HEAD + BEFORE..end.unwrap() - 1);
     bytes[8..12].copy_from_slice(&3u32.to_le_bytes());
     let length = (bytes.len() - HEAD) as u64;
     bytes[12..HEAD].copy_from_slice(&length.to_le_bytes());
@@ -525,7 +531,7 @@ fn a_checkpoint_that_is_damaged_or_too_new_is_refused() {
     for (bytes, words) in [
         (vec![], "does not begin as a checkpoint"),
         (b"GIF89a..".to_vec(), "does not begin as a checkpoint"),
-        (damaged(&|bytes| bytes[8] = 5), "version 5"),
+        (damaged(&|bytes| bytes[8] = 255), "version 255"),
         (
             damaged(&|bytes| bytes.truncate(999)),
             "has 999 bytes instead of",
