@@ -3,9 +3,11 @@
 
 mod convert;
 mod data;
+mod train;
 
 pub(crate) use convert::{ConvertModelArgs, OnnxInput, OnnxOutput};
 pub(crate) use data::{ConvertArgs, DataArgs, DataFormat, DataTask, ShowArgs};
+pub(crate) use train::{MAX_SEEDS, TrainArgs};
 
 use crate::failure::Failure;
 use crate::settings::{Flags, recipes};
@@ -124,30 +126,6 @@ fn on_one_line(error: &clap::Error) -> String {
         .replace(":; ", ": ")
         .replace("For more information, try '--help'.", "see --help");
     said.trim_start_matches("error: ").to_string()
-}
-
-#[derive(Args)]
-pub(crate) struct TrainArgs {
-    #[command(flatten)]
-    pub(crate) settings: SettingsArgs,
-    #[command(flatten)]
-    pub(crate) place: PlaceArgs,
-    /// Resume the interrupted run in this folder
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "name", "force"])]
-    pub(crate) resume: Option<PathBuf>,
-    /// Save the run at this interval too, besides after each epoch; 0 saves after each step
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value_t = 5.0,
-        allow_negative_numbers = true
-    )]
-    pub(crate) checkpoint_every: f64,
-    #[command(flatten)]
-    pub(crate) common: Common,
-    /// Print results only, no progress
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
 }
 
 /// Flags for the output folder.

@@ -82,6 +82,12 @@ impl Failure {
         self
     }
 
+    /// Says first which of several runs it is about.
+    pub(crate) fn of(mut self, run: &str) -> Self {
+        self.message = format!("{run}: {}", self.message);
+        self
+    }
+
     /// Prints the line to stderr and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));

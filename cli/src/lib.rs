@@ -23,6 +23,7 @@ mod run_folder;
 mod settings;
 mod setup;
 mod signals;
+mod statistics;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

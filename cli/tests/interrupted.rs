@@ -282,6 +282,48 @@ fn a_run_that_two_signals_end_leaves_no_empty_folder() {
 }
 
 #[test]
+fn trainings_of_several_seeds_go_on_where_they_were() {
+    let folder = Folder::new();
+    let args = format!("{LONG} --epochs 6 --seeds 3 --threads 1");
+    folder.train(&format!("{args} --out whole")).ok();
+    for name in ["KILL", "INT"] {
+        let child = folder.spawn(&format!("{args} --out run"));
+        folder.wait_for("run/seed-2/last.ckpt");
+        signal(&child, name);
+        let stopped = end(child);
+        if name == "INT" {
+            assert_eq!(stopped.code, Some(130), "{}", stopped.stderr);
+            let last = stopped.stderr.lines().last().unwrap();
+            let expected = "stopped by SIGINT, 1 of 3 seeds trained; to resume: train --resume run";
+            assert_eq!(last, expected);
+        }
+        let unfinished = folder.handwritten("evaluate run --data data");
+        unfinished.fails(1, &["not complete", "train --resume run"]);
+        let other = folder.train("--resume run --hidden 9");
+        other.fails(
+            2,
+            &["hidden is [8] in the trainings to be resumed, not [9]"],
+        );
+        folder.train("--resume run --threads 2").ok();
+        assert_eq!(folder.names("run"), folder.names("whole"));
+        for file in ["seeds.csv", "model.safetensors", "config.toml"] {
+            let [one, other] = ["run", "whole"].map(|run| folder.bytes(&format!("{run}/{file}")));
+            assert!(one == other, "{file} after {name}");
+        }
+        for seed in ["seed-1", "seed-2", "seed-3"] {
+            assert_same_run(&folder, &format!("whole/{seed}"), &format!("run/{seed}"));
+        }
+        // The first one was not trained again.
+        let machine = folder.text("run/seed-1/machine.toml");
+        assert!(machine.contains("resumed_after_epochs = 6\n"), "{machine}");
+        folder
+            .train("--resume run")
+            .fails(1, &["the run in run is complete"]);
+        fs::remove_dir_all(folder.path("run")).unwrap();
+    }
+}
+
+#[test]
 fn what_it_says_to_go_on_is_what_a_shell_takes() {
     let folder = Folder::new();
     for out in ["-run", "my run", "it's $HOME"] {

@@ -474,6 +474,7 @@ fn flags_exist() {
         "cli/src/args.rs",
         "cli/src/args/convert.rs",
         "cli/src/args/data.rs",
+        "cli/src/args/train.rs",
         "cli/src/settings/flags.rs",
     ] {
         known.extend(defined_flags(&read(source)));

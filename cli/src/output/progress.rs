@@ -21,6 +21,8 @@ pub(crate) struct Progress {
     epoch_began: Instant,
     step_ended: Instant,
     images: usize,
+    /// A bar that counts the epochs of several runs, which then show nothing else.
+    shared: Option<ProgressBar>,
     /// Seconds that each epoch's steps took, without validation.
     pub(crate) seconds: Vec<f64>,
     /// Why a result could not be printed.
@@ -50,9 +52,23 @@ impl Progress {
             epoch_began: now,
             step_ended: now,
             images: 0,
+            shared: None,
             seconds: Vec::new(),
             failure: None,
         }
+    }
+
+    /// Counts epochs by a bar that is that of other runs too, and prints warnings only.
+    pub(crate) fn counting(bar: ProgressBar) -> Self {
+        Self {
+            shared: Some(bar),
+            ..Self::new(0, true, false)
+        }
+    }
+
+    /// Whether the bar is that of other runs too.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.is_some()
     }
 
     /// Ends the display. Fails if a result could not be printed.
@@ -89,7 +105,8 @@ impl Progress {
 
     /// Prints a warning, even if `quiet`.
     pub(crate) fn warn(&self, what: &dyn Display) {
-        self.bar.suspend(|| output::warn(what));
+        let bar = self.shared.as_ref().unwrap_or(&self.bar);
+        bar.suspend(|| output::warn(what));
     }
 
     /// Shows an epoch and the observation after it.
@@ -97,6 +114,9 @@ impl Progress {
         let seconds = (self.step_ended - self.epoch_began).as_secs_f64();
         let pace = self.images as f64 / seconds.max(1e-9);
         self.seconds.push(seconds);
+        if let Some(bar) = &self.shared {
+            bar.inc(1);
+        }
         if !self.quiet {
             self.print(row, pace);
             if let Some(finding) = &observation.finding {

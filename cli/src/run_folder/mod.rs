@@ -28,6 +28,11 @@ pub(crate) const HISTORY: &str = "history.csv";
 /// The checkpoint, which is there until the run is complete.
 pub(crate) const CHECKPOINT: &str = "last.ckpt";
 
+/// The plan of trainings of several seeds, which is there until all of them are complete.
+pub(crate) const SEEDS: &str = "seeds.toml";
+/// The results of trainings of several seeds.
+pub(crate) const SEEDS_TABLE: &str = "seeds.csv";
+
 /// The files of a complete run.
 pub(crate) const FILES: [&str; 7] = [
     MODEL,
@@ -124,7 +129,7 @@ fn refuse_full(folder: &Path) -> Result<(), Failure> {
         Ok(mut entries) => entries.next().is_some(),
         Err(_) => folder.symlink_metadata().is_ok(),
     };
-    if folder.join(CHECKPOINT).exists() {
+    if folder.join(CHECKPOINT).exists() || folder.join(SEEDS).exists() {
         return Err(Failure::new(format!(
             "{} holds a run that has not ended: resume it ({}), choose another folder, \
              or overwrite the run with --force",

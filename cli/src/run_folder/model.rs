@@ -1,6 +1,6 @@
 //! Model files, read from the disk.
 
-use super::{CHECKPOINT, MODEL, resume_command};
+use super::{CHECKPOINT, MODEL, SEEDS, resume_command};
 use crate::failure::{Failure, chain};
 use crate::memory;
 use crate::output;
@@ -18,7 +18,10 @@ pub(crate) fn path_of(named: &Path) -> Result<PathBuf, Failure> {
         return Ok(named.to_path_buf());
     }
     let (model, folder) = (named.join(MODEL), named.display());
-    match (model.is_file(), named.join(CHECKPOINT).is_file()) {
+    let is_unfinished = [CHECKPOINT, SEEDS]
+        .iter()
+        .any(|name| named.join(name).is_file());
+    match (model.is_file(), is_unfinished) {
         (true, _) => Ok(model),
         (false, true) => Err(Failure::new(format!(
             "the run in {folder} is not complete; to resume: {}",

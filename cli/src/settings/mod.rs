@@ -248,6 +248,15 @@ impl Settings {
         Ok(widths)
     }
 
+    /// These settings with another seed.
+    pub(crate) fn with_seed(&self, seed: u64) -> Self {
+        let training = self.training.with_seed(seed);
+        Self {
+            training,
+            ..self.clone()
+        }
+    }
+
     /// The name of the first setting in which `other` differs, and both values.
     /// The paths of the data and of the model that the net starts from do not count.
     pub(crate) fn first_difference(

@@ -14,7 +14,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 /// A trained net to start from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Start {
     net: Net,
     path: PathBuf,

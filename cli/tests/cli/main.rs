@@ -21,6 +21,7 @@ mod train;
 mod train_folders;
 mod train_from;
 mod train_repeated;
+mod train_seeds;
 mod verify;
 mod wrong_input;
 

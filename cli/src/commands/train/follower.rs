@@ -20,6 +20,8 @@ pub(super) struct Follower {
     interval: Duration,
     last_save: Instant,
     has_saved: bool,
+    /// Whether the end of the run is saved in any case.
+    saves_end: bool,
 }
 
 impl Follower {
@@ -42,7 +44,14 @@ impl Follower {
             interval,
             last_save: Instant::now(),
             has_saved: is_resumed,
+            saves_end: false,
         }
+    }
+
+    /// Saves the run at its end too: its files are written later.
+    pub(super) fn saving_end(mut self, saves_end: bool) -> Self {
+        self.saves_end = saves_end;
+        self
     }
 
     /// Ends the display and waits until all saves are written. Fails if a result
@@ -111,8 +120,8 @@ impl Observer for Follower {
     }
 
     fn on_save(&mut self, run: &Checkpoint) {
-        let is_last = self.signals.caught().is_some();
-        self.saver.save(run, &self.monitor, is_last);
+        let is_required = self.signals.caught().is_some() || (self.saves_end && run.is_complete());
+        self.saver.save(run, &self.monitor, is_required);
         self.has_saved = true;
         self.last_save = Instant::now();
     }

@@ -21,8 +21,8 @@ fn vectors_to_save(config: &Config) -> usize {
     copy + DIAGNOSIS + copy + copy
 }
 
-/// Checks that there is memory for a training with this workspace, which may be that of a run
-/// that has been read.
+/// Checks that there is memory for `runs` trainings side by side, each with a workspace like this,
+/// which may be that of a run that has been read.
 ///
 /// # Errors
 /// Says how much memory the training takes.
@@ -31,6 +31,7 @@ pub(super) fn require_for(
     workspace: &Workspace,
     threads: usize,
     is_resumed: bool,
+    runs: usize,
 ) -> Result<(), Failure> {
     let (widths, config) = (&setup.widths[..], &setup.settings.training);
     let images = setup.splits.train.len();
@@ -47,7 +48,10 @@ pub(super) fn require_for(
     // Neither the thread that saves nor those of the workspace have been started.
     let others = address_space_of_threads(threads).saturating_add(PICTURES);
     require(
-        training.max(choice).saturating_add(others),
+        training
+            .max(choice)
+            .saturating_add(others)
+            .saturating_mul(runs),
         format_args!("train a net {} (--hidden, --batch)", dashed(widths)),
     )
 }

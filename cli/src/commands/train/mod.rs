@@ -1,15 +1,17 @@
 //! `handwritten train`: from settings to the folder of a run.
 
+mod announcement;
 mod follower;
 mod memory;
 mod results;
+mod seeds;
 mod verdict;
 
 use crate::args::{PlaceArgs, TrainArgs};
 use crate::failure::Failure;
 use crate::output;
 use crate::output::progress::Progress;
-use crate::output::report::{dashed, grouped};
+use crate::output::report::dashed;
 use crate::run_folder::{
     self, CHECKPOINT, Clock, FILES, Folder, Identity, Machine, Saved, Saver, resume_command,
 };
@@ -19,22 +21,30 @@ use crate::signals::{Signal, Signals};
 use follower::Follower;
 use handwritten::data::{Normalisation, Splits};
 use handwritten::files::{Corpus, KnownDataset};
-use handwritten::net::params_len;
 use handwritten::training::diagnosis::Monitor;
-use handwritten::training::{ChosenRate, RateBound, TrainError};
-use handwritten::{Batch, Checkpoint, Workspace, resume};
+use handwritten::training::{ChosenRate, TrainError};
+use handwritten::{Checkpoint, Workspace, resume};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Trains a net and writes its run, or resumes one that was interrupted.
+/// Trains a net and writes its run, or resumes one that was interrupted; or nets from several
+/// seeds.
 pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
+    let is_unfinished = args.resume.as_deref().is_some_and(seeds::is_unfinished);
+    match args.seeds.is_some() || is_unfinished {
+        true => seeds::run(args),
+        false => run_one(args),
+    }
+}
+
+/// Trains one net, or resumes its training.
+fn run_one(args: TrainArgs) -> Result<(), Failure> {
     let clock = Clock::start();
     let engine = Engine::from_env()?;
     let signals = Signals::listen()?;
-    let save_interval = Duration::try_from_secs_f64(args.checkpoint_every)
-        .map_err(|_| Failure::usage("--checkpoint-every must be a number of seconds, 0 or more"))?;
+    let save_interval = save_interval(&args)?;
     let flags = args.settings.flags()?;
     let (flags, start) = match args.resume {
         None => flags.with_start()?,
@@ -56,7 +66,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
     settings.data = Some(data);
     let mut setup = Setup::new(settings, &corpus, engine)?.starting_from(start)?;
     let workspace = setup.training_workspace(threads)?;
-    memory::require_for(&setup, &workspace, threads, reopened.is_some())?;
+    memory::require_for(&setup, &workspace, threads, reopened.is_some(), 1)?;
     let chosen_rate = setup.choose_rate(threads)?;
     let identity = Identity {
         settings: setup.settings.to_toml().map_err(Failure::new)?,
@@ -90,6 +100,12 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
     job.run(&clock, saved, workspace)
 }
 
+/// The interval at which runs are saved.
+fn save_interval(args: &TrainArgs) -> Result<Duration, Failure> {
+    Duration::try_from_secs_f64(args.checkpoint_every)
+        .map_err(|_| Failure::usage("--checkpoint-every must be a number of seconds, 0 or more"))
+}
+
 /// The folder that the flags name for a new run, if they name one.
 fn new_folder(place: PlaceArgs) -> Result<Option<PathBuf>, Failure> {
     let files: Vec<&str> = FILES.into_iter().chain([CHECKPOINT]).collect();
@@ -113,6 +129,18 @@ struct Job<'a> {
     signals: Signals,
 }
 
+/// A run that has ended, or that a signal has stopped.
+struct Trained {
+    run: Checkpoint,
+    follower: Follower,
+    /// Whether all results of the training could be printed.
+    printed: Result<(), Failure>,
+    /// Epochs that were complete when the run was resumed.
+    resumed_after: Option<usize>,
+    /// Seconds since the start of the program at which the training began and ended.
+    seconds: (f64, f64),
+}
+
 impl Job<'_> {
     fn settings(&self) -> &Settings {
         &self.setup.settings
@@ -124,10 +152,42 @@ impl Job<'_> {
         saved: Option<Saved>,
         mut workspace: Workspace,
     ) -> Result<(), Failure> {
-        let threads = self.threads;
+        self.announce(self.threads, saved.as_ref())?;
         let config = &self.settings().training;
-        self.announce(threads, saved.as_ref())?;
+        let progress = Progress::new(config.epochs, self.quiet, self.json);
+        let mut trained = self.train(clock, saved, &mut workspace, progress)?;
+        let follower = &mut trained.follower;
+        if !trained.run.is_complete() {
+            return match (follower.save_failure(), self.signals.caught()) {
+                (Some(failure), _) => Err(Failure::new(failure)),
+                (None, Some(signal)) => self.stop(signal, &trained.run),
+                (None, None) => Ok(()),
+            };
+        }
+        follower.warn_of_failed_saves();
 
+        // The only time that the test images are looked at.
+        let (run, test) = (&trained.run, &self.setup.splits.test);
+        let evaluation = workspace.evaluate(run.best.view(), test, config.objective());
+        let machine = self.machine(clock, &trained);
+        let monitor = trained.follower.monitor();
+        let written = self.write(run, monitor.observations(), &evaluation, &machine);
+        // The results are on disk before an error of stdout ends the program.
+        trained.printed?;
+        self.conclude(run, &evaluation, &machine)?;
+        self.say_last(run, monitor);
+        written
+    }
+
+    /// Makes the epochs that are left, or some of them if a signal comes.
+    fn train(
+        &self,
+        clock: &Clock,
+        saved: Option<Saved>,
+        workspace: &mut Workspace,
+        progress: Progress,
+    ) -> Result<Trained, Failure> {
+        let config = &self.settings().training;
         let chosen = self.chosen_rate.map(|chosen| chosen.rate);
         let mut monitor = Monitor::new(self.setup.workspace(1)?).with_chosen_rate(chosen);
         let resumed_after = saved.as_ref().map(|saved| saved.run.history.len());
@@ -140,14 +200,15 @@ impl Job<'_> {
         };
         let folder = self.folder.path.clone();
         let saver = Saver::start(folder, self.identity.clone(), &run, &monitor)?;
-        let progress = Progress::new(config.epochs, self.quiet, self.json);
+        let saves_end = progress.is_shared();
         let (interval, signals) = (self.save_interval, self.signals.clone());
         let is_resumed = resumed_after.is_some();
-        let mut follower = Follower::new(progress, monitor, saver, signals, interval, is_resumed);
+        let follower = Follower::new(progress, monitor, saver, signals, interval, is_resumed);
+        let mut follower = follower.saving_end(saves_end);
 
         let began = clock.seconds();
-        let Splits { train, val, test } = &self.setup.splits;
-        let result = resume(&mut run, train, val, &mut workspace, &mut follower);
+        let Splits { train, val, .. } = &self.setup.splits;
+        let result = resume(&mut run, train, val, workspace, &mut follower);
         let ended = clock.seconds();
         let printed = follower.finish();
         if result.is_err() && !follower.has_saved() {
@@ -156,27 +217,27 @@ impl Job<'_> {
         }
         let (rate, advised) = (config.learning_rate.peak, follower.monitor().advised_rate());
         result.map_err(|error| failure_of(error, rate, advised))?;
-        if !run.is_complete() {
-            return match (follower.save_failure(), self.signals.caught()) {
-                (Some(failure), _) => Err(Failure::new(failure)),
-                (None, Some(signal)) => self.stop(signal, &run),
-                (None, None) => Ok(()),
-            };
-        }
-        follower.warn_of_failed_saves();
+        Ok(Trained {
+            run,
+            follower,
+            printed,
+            resumed_after,
+            seconds: (began, ended),
+        })
+    }
 
-        // The only time that the test images are looked at.
-        let evaluation = workspace.evaluate(run.best.view(), test, config.objective());
-        let seconds = follower.epoch_seconds();
-        let isa = self.setup.engine.isa;
-        let machine = Machine::new(clock, isa, threads, resumed_after, (began, ended), seconds);
-        let monitor = follower.monitor();
-        let written = self.write(&run, monitor.observations(), &evaluation, &machine);
-        // The results are on disk before an error of stdout ends the program.
-        printed?;
-        self.conclude(&run, &evaluation, &machine)?;
-        self.say_last(&run, monitor);
-        written
+    /// Describes the machine and the time of a training.
+    fn machine(&self, clock: &Clock, trained: &Trained) -> Machine {
+        let (isa, threads) = (self.setup.engine.isa, self.threads);
+        let epochs = trained.follower.epoch_seconds();
+        Machine::new(
+            clock,
+            isa,
+            threads,
+            trained.resumed_after,
+            trained.seconds,
+            epochs,
+        )
     }
 
     /// Says what was wrong with a run that did not learn, and where its files are.
@@ -217,87 +278,6 @@ impl Job<'_> {
         ))
     }
 
-    /// Says what is about to be trained, and on what.
-    fn announce(&self, threads: usize, saved: Option<&Saved>) -> Result<(), Failure> {
-        if !self.quiet {
-            self.announce_text(threads, saved);
-        }
-        if !self.json {
-            return Ok(());
-        }
-        let Splits { train, val, test } = &self.setup.splits;
-        let config = &self.settings().training;
-        let event = json!({
-            "event": "start",
-            "data": self.data().display().to_string(),
-            "data_set": self.corpus.source.to_string(),
-            "data_sha256": self.identity.data_sha256,
-            "images": [train.len(), val.len(), test.len()],
-            "widths": self.setup.widths,
-            "parameters": params_len(&self.setup.widths),
-            "seed": config.seed,
-            "epochs": config.epochs,
-            "learning_rate": config.learning_rate.peak,
-            "learning_rate_bound": self.chosen_rate.map(|chosen| chosen.bound.to_string()),
-            "normalisation": self.normalisation.to_string(),
-            "threads": threads,
-            "run": self.folder.path.display().to_string(),
-        });
-        output::result(&event.to_string())
-    }
-
-    fn announce_text(&self, threads: usize, saved: Option<&Saved>) {
-        let Splits { train, val, test } = &self.setup.splits;
-        let config = &self.settings().training;
-        output::remark(&format!(
-            "{} from {}: {} images to train, {} to validate, {} to test",
-            self.corpus.source,
-            from_here(self.data()).display(),
-            grouped(train.len() as u64),
-            grouped(val.len() as u64),
-            grouped(test.len() as u64),
-        ));
-        notes(self.corpus)
-            .iter()
-            .for_each(|note| output::remark(note));
-        let batch = match config.batch {
-            Batch::Full => "full batch".to_string(),
-            Batch::Mini(size) => format!("mini-batches of {size}"),
-        };
-        let threads = match threads {
-            1 => "1 thread".to_string(),
-            _ => format!("{threads} threads"),
-        };
-        output::remark(&format!(
-            "net {}, {}, {} parameters; {batch}, seed {}; {}, {threads}",
-            dashed(&self.setup.widths),
-            self.settings().activation.name(),
-            grouped(params_len(&self.setup.widths) as u64),
-            config.seed,
-            self.setup.engine.isa.name(),
-        ));
-        if self.normalisation != Normalisation::RAW {
-            output::remark(&format!(
-                "pixels are normalised: inputs are {} (--pixels raw leaves them as they are)",
-                self.normalisation
-            ));
-        }
-        if let Some(ChosenRate { rate, bound, .. }) = self.chosen_rate {
-            let why = match bound {
-                RateBound::Rehearsal => format!("the best of several in {bound}"),
-                _ => format!("as high as {bound} allows"),
-            };
-            output::remark(&format!("learning rate {rate}, {why} (--lr takes another)"));
-        }
-        if let Some(Saved { run, .. }) = saved {
-            output::remark(&format!(
-                "resuming after {} epochs and {} steps",
-                run.history.len(),
-                run.step
-            ));
-        }
-    }
-
     /// The folder of the data set.
     fn data(&self) -> &Path {
         self.settings().data.as_deref().unwrap_or(Path::new(""))
@@ -317,12 +297,6 @@ fn failure_of(error: TrainError, rate: f64, advised: Option<f64>) -> Failure {
     }
 }
 
-/// A path as it reads from the working folder.
-fn from_here(path: &Path) -> PathBuf {
-    let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).to_path_buf()
-}
-
 /// The name of a new run's folder, such as mnist-784-128-10.
 fn folder_name(source: KnownDataset, widths: &[usize]) -> String {
     let data = match source {
@@ -331,21 +305,6 @@ fn folder_name(source: KnownDataset, widths: &[usize]) -> String {
         _ => "images",
     };
     format!("{data}-{}", dashed(widths))
-}
-
-/// Lines on what nobody would expect of a data set.
-fn notes(corpus: &Corpus) -> Vec<String> {
-    let mut notes = vec![];
-    if corpus.is_split {
-        notes.push(format!(
-            "there are no test images: {} images, drawn by the seed, are left out of training",
-            grouped(corpus.test.len() as u64)
-        ));
-    }
-    if corpus.is_turned {
-        notes.push("images are turned upright: EMNIST has rows and columns exchanged".to_string());
-    }
-    notes
 }
 
 /// The names of the classes: for Fashion-MNIST those of its authors, otherwise those of the
