@@ -6,7 +6,7 @@
 mod common;
 
 use common::{random_images, random_params, relative_error, rounding, widen};
-use handwritten::data::Subset;
+use handwritten::data::{Distortion, Subset};
 use handwritten::net::defects::{Defect, Defects};
 use handwritten::training::checkpoint::CheckpointError;
 use handwritten::training::{Average, Control, EpochReport, Keep, StepReport, TrainingState};
@@ -37,6 +37,7 @@ fn configurations() -> Vec<(Activation, Config)> {
         label_smoothing: if nesterov { 0.0 } else { 0.1 },
         keep: Keep::LowestLoss,
         average: None,
+        distortion: None,
         patience,
         seed: u64::MAX - 3,
     };
@@ -90,6 +91,10 @@ fn all_configurations() -> Vec<(Activation, Config)> {
     {
         let (activation, config) = configurations()[i];
         all.push((activation, config.with_average(*average)));
+    }
+    for (i, distortion) in [Distortion::ELASTIC, Distortion::SHIFT].iter().enumerate() {
+        let (activation, config) = configurations()[i];
+        all.push((activation, config.with_distortion(*distortion)));
     }
     all
 }
@@ -324,7 +329,7 @@ fn content_that_makes_no_sense_is_refused() {
     let mut held_for_ever = [0; 17];
     held_for_ever[0] = 3;
     held_for_ever[9..].copy_from_slice(&1.0_f64.to_le_bytes());
-    // Epochs, learning rate, schedule, Nesterov, reduction, smoothing, defects, keep, average;
+    // Epochs, learning rate, schedule, Nesterov, reduction, smoothing, defects, keep, average, distortion;
     // activation, the number of widths, a width.
     for (at, value) in [
         (20, &0_u64.to_le_bytes()[..]),
@@ -341,12 +346,13 @@ fn content_that_makes_no_sense_is_refused() {
         (101, &[3]),
         (101, &[1]),
         (101, &[2]),
-        (118, &[9]),
-        (119, &huge),
-        (119, &[1]),
-        (127, &huge),
-        (127, &[0; 8]),
-        (127, &(1_u64 << 40).to_le_bytes()),
+        (118, &[2]),
+        (119, &[9]),
+        (120, &huge),
+        (120, &[1]),
+        (128, &huge),
+        (128, &[0; 8]),
+        (128, &(1_u64 << 40).to_le_bytes()),
     ] {
         let error = Checkpoint::from_bytes(&sealed(at, value)).unwrap_err();
         assert_eq!(error, CheckpointError::Content, "{value:?} at {at}");

@@ -10,7 +10,7 @@ mod reference;
 
 use arms::arms;
 use handwritten::compute::rng::{Stream, generator, shuffle};
-use handwritten::data::{Dataset, Subset};
+use handwritten::data::{Dataset, Distorter, Distortion, ImageSource, Subset};
 use handwritten::net::defects::{Defect, Defects};
 use handwritten::net::loss::{LossTarget, softmax_cross_entropy};
 use handwritten::net::optimizer::Update;
@@ -22,7 +22,9 @@ use handwritten::{
 };
 use reference::Reference;
 
-const FEATURES: usize = 203;
+const ROWS: usize = 7;
+const COLUMNS: usize = 29;
+const FEATURES: usize = ROWS * COLUMNS;
 const CLASSES: usize = 10;
 
 /// Images of which most pixels are zero, some in all images.
@@ -33,7 +35,7 @@ fn images(count: usize) -> Dataset {
     };
     let pixels = (0..count * FEATURES).map(pixel).collect();
     let labels = (0..count).map(|i| (i * 7 % CLASSES) as u8).collect();
-    Dataset::new(pixels, 1, FEATURES, labels).unwrap()
+    Dataset::new(pixels, ROWS, COLUMNS, labels).unwrap()
 }
 
 /// A net whose parameters are scattered between −0.1 and 0.1, biases too.
@@ -99,6 +101,20 @@ fn epochs(data: &Dataset, config: &Config) -> Vec<Vec<Vec<u32>>> {
     (0..config.epochs).map(epoch).collect()
 }
 
+/// The images of an epoch, counted from 1, each distorted as the configuration says.
+fn distorted(data: &Dataset, config: &Config, epoch: usize) -> Dataset {
+    let Some(distortion) = config.distortion else {
+        return data.clone();
+    };
+    let mut distorter = Distorter::new(data, distortion, config.seed, config.epochs);
+    distorter.start_epoch(epoch);
+    let mut pixels = data.pixels().to_vec();
+    for (index, image) in (0..).zip(pixels.chunks_exact_mut(FEATURES)) {
+        distorter.write(index, 0, image);
+    }
+    Dataset::new(pixels, ROWS, COLUMNS, data.labels().to_vec()).unwrap()
+}
+
 /// A step of the definition that can be followed by hand: Z1 = 1·1 + ½·2 − 1 = 1 = A, both
 /// logits are 0, so dZ2 = (−½, ½) and dZ1 = −½·1 + ½·(−1) = −1.
 #[test]
@@ -139,7 +155,8 @@ fn defined(start: &Net, data: &Dataset, config: &Config, is_fused: bool) -> Bits
         is_fused,
     };
     let mut losses = vec![];
-    for epoch in epochs(data, config) {
+    for (number, epoch) in (1..).zip(epochs(data, config)) {
+        let data = &distorted(data, config, number);
         let mut loss = 0.0;
         for batch in epoch {
             let pixels = batch.iter().flat_map(|&i| data.image(i as usize));
@@ -158,7 +175,8 @@ fn by_passes(start: &Net, data: &Dataset, config: &Config, isa: Isa) -> Bits {
     let mut net = start.clone();
     let mut velocity = vec![0.0; net.view().params().len()];
     let mut losses = vec![];
-    for epoch in epochs(data, config) {
+    for (number, epoch) in (1..).zip(epochs(data, config)) {
+        let data = &distorted(data, config, number);
         let mut sum = 0.0;
         for batch in epoch {
             let (gradient, loss) = gradient(&net, data, &batch, config, isa);
@@ -212,7 +230,7 @@ fn trained(start: &Net, data: &Dataset, config: &Config, workspace: &mut Workspa
 }
 
 /// A rule of training for the net and batch of these numbers: alternately that of
-/// [`config`], and plain momentum on the sum of the losses.
+/// [`config`], and plain momentum on the sum of the losses of distorted images.
 fn rule(number: usize, batch: usize) -> Config {
     let config = config(batch);
     if number.is_multiple_of(2) {
@@ -230,6 +248,7 @@ fn rule(number: usize, batch: usize) -> Config {
         },
         reduction: Reduction::Sum,
         label_smoothing: 0.0,
+        distortion: Some(Distortion::ELASTIC),
         ..config
     }
 }

@@ -231,6 +231,7 @@ fn configurations(epochs: usize) -> Vec<(Activation, Config)> {
                 _ => 0.01,
             };
             let config = Config {
+                distortion: None,
                 defects: Defects::NONE,
                 epochs,
                 batch: Batch::Mini(4),
@@ -699,6 +700,7 @@ fn no_examples_have_no_loss_and_no_classes() {
 /// examples.
 fn standstill(batch: Batch, epochs: usize, seed: u64) -> Config {
     Config {
+        distortion: None,
         defects: Defects::NONE,
         epochs,
         batch,

@@ -19,6 +19,8 @@ pub enum Stream {
     Shuffle,
     /// Taking test images out of a data set that has none.
     TestPart,
+    /// The distortions of each epoch.
+    Distortion,
 }
 
 named! { Stream, "stream":
@@ -26,6 +28,7 @@ named! { Stream, "stream":
     Split = "split",
     Shuffle = "shuffle",
     TestPart = "test part",
+    Distortion = "distortion",
 }
 
 /// A generator of random numbers: xoshiro256++ (Blackman and Vigna, *Scrambled Linear

@@ -7,6 +7,8 @@
 #[cfg(feature = "alloc")]
 mod dataset;
 #[cfg(feature = "alloc")]
+mod distortion;
+#[cfg(feature = "alloc")]
 mod error;
 #[cfg(feature = "alloc")]
 mod framing;
@@ -16,6 +18,8 @@ mod normalisation;
 #[cfg(feature = "alloc")]
 mod orientation;
 #[cfg(feature = "alloc")]
+mod source;
+#[cfg(feature = "alloc")]
 mod split;
 #[cfg(feature = "alloc")]
 mod splits;
@@ -23,10 +27,12 @@ mod splits;
 #[cfg(feature = "alloc")]
 pub use {
     dataset::{Dataset, Subset},
+    distortion::{Distorter, Distortion, DistortionError, ParseDistortionError},
     error::DatasetError,
     framing::{Centre, Framing},
     normalisation::{Normalisation, ParseNormalisationError},
     orientation::Orientation,
+    source::ImageSource,
     split::Split,
     splits::{Splits, stratified_split},
 };

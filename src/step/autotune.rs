@@ -6,7 +6,7 @@
 use crate::compute::isa::Isa;
 use crate::compute::memory::Buffers;
 use crate::compute::thread_team::Team;
-use crate::data::Dataset;
+use crate::data::ImageSource;
 use crate::net::Net;
 use crate::net::activation::Activation;
 use crate::net::defects::Defects;
@@ -120,7 +120,7 @@ impl Autotuner {
         team: &mut Team<'_>,
         workspace: &mut Workspace,
         (net, velocity): (&mut Net, &mut [f32]),
-        data: &Dataset,
+        data: &dyn ImageSource,
         (batch, next): (&[u32], &[u32]),
         update: &Update,
     ) -> f64 {

@@ -5,7 +5,7 @@ use crate::compute::isa::Isa;
 use crate::compute::memory::Buffers;
 use crate::compute::thread_team::split_fields;
 use crate::compute::zeros;
-use crate::data::Dataset;
+use crate::data::ImageSource;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -55,7 +55,11 @@ impl BatchBuffer {
     ///
     /// # Panics
     /// Panics if the buffer has no room for so many images.
-    pub(crate) fn gather<'a>(&'a mut self, data: &'a Dataset, indices: &'a [u32]) -> GatherJob<'a> {
+    pub(crate) fn gather<'a>(
+        &'a mut self,
+        data: &'a dyn ImageSource,
+        indices: &'a [u32],
+    ) -> GatherJob<'a> {
         let (images, features) = (indices.len(), self.features);
         let lists = images.div_ceil(self.images_per_list);
         GatherJob {
@@ -134,7 +138,7 @@ pub(crate) struct GatherJob<'a> {
     first_pixel: usize,
     features: usize,
     images_per_list: usize,
-    data: &'a Dataset,
+    data: &'a dyn ImageSource,
     indices: &'a [u32],
     bytes: &'a mut [u8],
     labels: &'a mut [u8],
@@ -165,8 +169,7 @@ impl<'a> GatherJob<'a> {
     /// Copies the images and lists their columns.
     pub(crate) fn run(self, isa: Isa) -> BatchView<'a> {
         let (features, images_per_list) = (self.features, self.images_per_list);
-        let pixels = self.first_pixel..self.first_pixel + features;
-        let image = |i: u32| &self.data.image(i as usize)[pixels.clone()];
+        let (data, first) = (self.data, self.first_pixel);
         let mut ahead = self.indices.iter().skip(PREFETCH_DISTANCE);
         let lists = self.indices.chunks(images_per_list);
         let lists = lists.zip(self.labels.chunks_mut(images_per_list));
@@ -177,10 +180,10 @@ impl<'a> GatherJob<'a> {
             let images = bytes.chunks_exact_mut(features);
             for ((&i, bytes), label) in indices.iter().zip(images).zip(labels) {
                 if let Some(&ahead) = ahead.next() {
-                    zeros::prefetch(image(ahead));
+                    data.prefetch(ahead, first, features);
                 }
-                bytes.copy_from_slice(image(i));
-                *label = self.data.label(i as usize);
+                data.write(i, first, bytes);
+                *label = data.label(i);
             }
             *count = zeros::columns(isa, bytes, features, columns) as u32;
         }

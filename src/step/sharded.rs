@@ -23,7 +23,7 @@
 use crate::compute::isa::Isa;
 use crate::compute::memory::Buffers;
 use crate::compute::thread_team::Team;
-use crate::data::Dataset;
+use crate::data::ImageSource;
 use crate::net::loss::LossTarget;
 use crate::net::optimizer::Update;
 use crate::step::shard::{Shape, Shard};
@@ -34,7 +34,7 @@ use core::fmt;
 #[derive(Clone, Copy)]
 pub(crate) struct StepInputs<'a> {
     pub(crate) isa: Isa,
-    pub(crate) data: &'a Dataset,
+    pub(crate) data: &'a dyn ImageSource,
     /// The examples of this step.
     pub(crate) batch: &'a [u32],
     /// The examples of the step after this one.
@@ -120,7 +120,7 @@ impl ShardedNet {
     pub(crate) fn step(
         &mut self,
         team: &mut Team<'_>,
-        data: &Dataset,
+        data: &dyn ImageSource,
         (batch, next): (&[u32], &[u32]),
         update: &Update,
     ) -> f64 {

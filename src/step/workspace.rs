@@ -4,7 +4,7 @@ use crate::compute::aligned::Aligned;
 use crate::compute::isa::Isa;
 use crate::compute::memory::Buffers;
 use crate::compute::thread_team::{Team, Threads, WORK_PER_WOKEN_THREAD, share_out};
-use crate::data::Dataset;
+use crate::data::ImageSource;
 use crate::net::defects::{Defects, Objective};
 use crate::net::loss::LossTarget;
 use crate::net::optimizer::Update;
@@ -174,7 +174,7 @@ impl Workspace {
     pub fn compute_gradient(
         &mut self,
         net: NetRef<'_>,
-        data: &Dataset,
+        data: &dyn ImageSource,
         batch: &[u32],
         objective: impl Into<Objective>,
     ) -> f64 {
@@ -214,7 +214,7 @@ impl Workspace {
         &mut self,
         net: &mut Net,
         velocity: &mut [f32],
-        data: &Dataset,
+        data: &dyn ImageSource,
         batch: &[u32],
         update: &Update,
     ) -> f64 {
@@ -230,7 +230,7 @@ impl Workspace {
         team: &mut Team<'_>,
         net: &mut Net,
         velocity: &mut [f32],
-        data: &Dataset,
+        data: &dyn ImageSource,
         batch: &[u32],
         (update, defects): (&Update, Defects),
     ) -> f64 {
@@ -259,7 +259,7 @@ impl Workspace {
         &mut self,
         team: &mut Team<'_>,
         net: NetRef<'_>,
-        data: &Dataset,
+        data: &dyn ImageSource,
         chunk: &[u32],
         (target, defects): (Option<LossTarget>, Defects),
         sum: &mut LossSum,

@@ -1,5 +1,6 @@
 //! Configurations of training runs.
 
+use crate::data::{Distortion, DistortionError};
 use crate::net::defects::{Defects, Objective};
 use crate::net::loss::Reduction;
 use crate::net::optimizer::Momentum;
@@ -70,6 +71,8 @@ pub struct Config {
     ///
     /// [`LossTarget`]: crate::net::loss::LossTarget
     pub label_smoothing: f32,
+    /// The random distortions of the training images; `None` for the images as they are.
+    pub distortion: Option<Distortion>,
     /// Mistakes to make on purpose, to show what they do; none by default.
     pub defects: Defects,
     /// The epoch whose net is kept; by default that of the lowest validation loss.
@@ -105,6 +108,7 @@ impl Default for Config {
             },
             reduction: Reduction::Mean,
             label_smoothing: 0.0,
+            distortion: None,
             defects: Defects::NONE,
             keep: Keep::LowestLoss,
             average: None,
@@ -179,6 +183,13 @@ impl Config {
         self
     }
 
+    /// Sets the random distortions of the training images.
+    #[must_use]
+    pub const fn with_distortion(mut self, distortion: Distortion) -> Self {
+        self.distortion = Some(distortion);
+        self
+    }
+
     /// Sets the number of epochs without a better one after which a run stops.
     #[must_use]
     pub const fn with_patience(mut self, epochs: usize) -> Self {
@@ -232,7 +243,8 @@ impl Config {
     /// The first number that is out of range: no epochs, an empty mini-batch, a peak of
     /// the learning rate that is not a finite number above 0, a schedule with steps of no
     /// epochs or without a fall, a label smoothing outside 0 to below 1, an average with a
-    /// decay outside 0 to 1 or of no epochs, a patience of no epochs.
+    /// decay outside 0 to 1 or of no epochs, a patience of no epochs, a distortion that
+    /// [`Distortion::validate`] refuses.
     ///
     /// [`train`]: crate::training::train()
     pub fn validate(&self) -> Result<(), ConfigError> {
@@ -264,7 +276,9 @@ impl Config {
             ),
         ];
         let broken = demands.into_iter().find(|(is_met, _)| !is_met);
-        broken.map_or(Ok(()), |(_, error)| Err(error))
+        broken.map_or(Ok(()), |(_, error)| Err(error))?;
+        let distortion = self.distortion.unwrap_or(Distortion::NONE);
+        distortion.validate().map_err(ConfigError::Distortion)
     }
 }
 
@@ -299,6 +313,8 @@ pub enum ConfigError {
         /// The average of the configuration.
         average: Average,
     },
+    /// [`Config::distortion`] has a number out of range.
+    Distortion(DistortionError),
 }
 
 impl fmt::Display for ConfigError {
@@ -317,6 +333,7 @@ impl fmt::Display for ConfigError {
             }
             Self::NoPatience => f.write_str("patience for no epochs"),
             Self::Average { average } => write!(f, "an average of nothing: {average}"),
+            Self::Distortion(error) => error.fmt(f),
         }
     }
 }

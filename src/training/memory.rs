@@ -4,6 +4,7 @@
 //! and its subsets hold already. A net, its gradient, its velocity: each is a *vector* of
 //! as many `f32` as the net has parameters.
 
+use crate::data::Distorter;
 use crate::net::checked_params_len;
 use crate::step::autotune::Autotuner;
 use crate::step::workspace::Workspace;
@@ -34,6 +35,9 @@ pub fn bytes_to_train(workspace: &Workspace, examples: usize, config: &Config) -
 ///
 /// [`resume`]: crate::training::resume()
 pub fn bytes_to_resume(workspace: &Workspace, examples: usize, config: &Config) -> usize {
+    // An image has at most as many columns as pixels.
+    let columns = workspace.widths()[0];
+    let distortion = config.distortion.map_or(0, |_| Distorter::bytes(columns));
     let batch = match config.batch {
         Batch::Full => examples,
         Batch::Mini(batch) => batch,
@@ -42,7 +46,7 @@ pub fn bytes_to_resume(workspace: &Workspace, examples: usize, config: &Config) 
     let order = 2_usize.saturating_mul(examples);
     let order = order.saturating_mul(size_of::<u32>());
     let shards = Autotuner::bytes(workspace, batch, config.defects);
-    order.saturating_add(shards)
+    order.saturating_add(shards).saturating_add(distortion)
 }
 
 /// The number of bytes that [`choose_rate`] allocates, besides its workspace.

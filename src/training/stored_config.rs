@@ -1,5 +1,6 @@
 //! Configurations as checkpoints hold them.
 
+use crate::data::Distortion;
 use crate::net::defects::Defects;
 use crate::net::loss::Reduction;
 use crate::net::optimizer::Momentum;
@@ -45,6 +46,10 @@ pub(super) fn write_config(w: &mut Writer, config: &Config) {
     w.u8(kind);
     w.f64(decay);
     w.usize(count);
+    w.u8(config.distortion.is_some().into());
+    if let Some(distortion) = config.distortion {
+        w.f32s(&distortion.numbers());
+    }
 }
 
 /// Reads a configuration that `version` of the format has written.
@@ -101,8 +106,21 @@ pub(super) fn read_config(r: &mut Reader<'_>, version: u32) -> Option<Config> {
                 _ => return None,
             },
         },
+        distortion: match version {
+            1..=4 => None,
+            _ => read_distortion(r)?,
+        },
     })
     .filter(|config| config.validate().is_ok())
+}
+
+/// Reads a distortion, or that there is none.
+fn read_distortion(r: &mut Reader<'_>) -> Option<Option<Distortion>> {
+    if !r.bool()? {
+        return Some(None);
+    }
+    let numbers = r.f32s(8)?.try_into().ok()?;
+    Some(Some(Distortion::from_numbers(numbers)))
 }
 
 /// The number of a choice in the file: its position among all choices.

@@ -110,6 +110,15 @@ pub(crate) struct Flags {
     /// none [default: none]
     #[arg(long, value_name = "AVERAGE")]
     pub(super) average: Option<String>,
+    /// Distort the training images at random, in another way each epoch: none; shift, by up to a
+    /// pixel along each axis; elastic, all kinds as strong as suits MNIST, weaker over the last
+    /// epochs; or numbers, alone or after a name: rotation (most degrees), scaling (most relative
+    /// change of an axis), shear, shift (most pixels), elastic (root mean square of the
+    /// displacement in pixels), smoothness (of that displacement, in pixels), hold (share of the
+    /// epochs at full strength), end (factor of all strengths in the last one), such as
+    /// elastic,rotation=15 [default: none]
+    #[arg(long, value_name = "KINDS")]
+    pub(super) distort: Option<String>,
     /// Stop after this many epochs without a lower validation loss, or with --keep highest-accuracy
     /// without a higher accuracy [default: never]
     #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true)]
@@ -171,6 +180,7 @@ impl Flags {
             label_smoothing: self.label_smoothing.or(other.label_smoothing),
             keep: self.keep.or(other.keep),
             average: self.average.or(other.average),
+            distort: self.distort.or(other.distort),
             patience: self.patience.or(other.patience),
             seed: self.seed.or(other.seed),
             defects: self.defects.or(other.defects),

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::output::report::dashed;
 use flags::{BatchSize, Hidden, Mistakes, PIXELS, RAW};
 use handwritten::compute::UnknownNameError;
-use handwritten::data::Split;
+use handwritten::data::{Distortion, Split};
 use handwritten::net::defects::Defects;
 use handwritten::net::{MAX_DEPTH, checked_params_len};
 use handwritten::training::Average;
@@ -119,6 +119,7 @@ impl Flags {
                 .map_or(default.label_smoothing, |x| x as f32),
             keep: default.keep,
             average: average(self.average.as_deref())?,
+            distortion: distortion(self.distort.as_deref())?,
             patience: self.patience.map(NonZeroUsize::get),
             seed: self.seed.unwrap_or(default.seed),
         };
@@ -212,6 +213,15 @@ fn defects(mistakes: Option<Mistakes>) -> Result<Defects, Failure> {
         found.transpose()
     });
     defects.collect()
+}
+
+/// The distortion of this text; `None` if it moves nothing.
+pub(crate) fn distortion(text: Option<&str>) -> Result<Option<Distortion>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    let parsed = text.parse::<Distortion>();
+    let parsed =
+        parsed.map_err(|error| Failure::usage(format!("distort {error}, not {text:?}")))?;
+    Ok(Some(parsed).filter(|distortion| !distortion.is_none()))
 }
 
 fn schedule(text: &str) -> Result<Schedule, Failure> {
