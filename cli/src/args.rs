@@ -1,10 +1,12 @@
 //! The command line: all subcommands and their flags. The settings of a training
 //! are in [`crate::settings`].
 
+mod augment;
 mod convert;
 mod data;
 mod train;
 
+pub(crate) use augment::AugmentArgs;
 pub(crate) use convert::{ConvertModelArgs, OnnxInput, OnnxOutput};
 pub(crate) use data::{ConvertArgs, DataArgs, DataFormat, DataTask, ShowArgs};
 pub(crate) use train::{MAX_SEEDS, TrainArgs};
@@ -71,6 +73,8 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// Show what a data set is, or write it in another format
     Data(DataArgs),
+    /// Write a picture of images before and after the distortion of `train --distort`
+    Augment(AugmentArgs),
 }
 
 /// A parsed command line.

@@ -472,6 +472,7 @@ fn flags_exist() {
     known.extend(FOREIGN_FLAGS.map(String::from));
     for source in [
         "cli/src/args.rs",
+        "cli/src/args/augment.rs",
         "cli/src/args/convert.rs",
         "cli/src/args/data.rs",
         "cli/src/args/train.rs",

@@ -1,5 +1,6 @@
 //! The subcommands of `handwritten`, one module each.
 
+mod augment;
 mod bench;
 mod classify;
 mod classify_data;
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Info(args) => info::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Data(args) => data::run(&args),
+        Command::Augment(args) => augment::run(&args),
     }
 }
 

@@ -349,3 +349,29 @@ fn images_without_labels_are_classified() {
         .handwritten("classify run/model.safetensors a.png --csv")
         .fails(2, &["--csv"]);
 }
+
+#[test]
+fn distortions_are_shown_before_and_after() {
+    let folder = Folder::new();
+    let said = folder
+        .handwritten("augment data --out sheet.png")
+        .ok()
+        .stdout;
+    assert!(
+        said.contains("epochs 1 to 20") && said.contains("elastic, seed 1"),
+        "{said}"
+    );
+    let elastic = folder.bytes("sheet.png");
+    assert!(elastic.starts_with(b"\x89PNG"));
+    let refused = folder.handwritten("augment data --out sheet.png");
+    refused.fails(1, &["sheet.png exists"]);
+    let none = "augment data --out sheet.png --force --distort";
+    folder.handwritten(&format!("{none} none")).ok();
+    assert_ne!(folder.bytes("sheet.png"), elastic);
+    folder
+        .handwritten(&format!("{none} bent"))
+        .fails(2, &["distort must be none, shift or elastic", "\"bent\""]);
+    folder
+        .handwritten(&format!("{none} shift=65"))
+        .fails(2, &["distort must have shift from 0 to 64, not 65"]);
+}

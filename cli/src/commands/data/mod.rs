@@ -1,7 +1,7 @@
 //! `handwritten data`: what a data set is, and the same data in another format.
 
 mod convert;
-mod sheet;
+pub(super) mod sheet;
 mod show;
 
 use crate::args::{DataArgs, DataTask};

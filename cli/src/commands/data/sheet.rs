@@ -16,7 +16,7 @@ const GREY: u8 = 96;
 const TERMINAL: usize = 80;
 
 /// The indices of the first images of each class, up to `most`.
-fn firsts(data: &Dataset, most: usize) -> Vec<Vec<usize>> {
+pub(in crate::commands) fn firsts(data: &Dataset, most: usize) -> Vec<Vec<usize>> {
     let mut found = vec![vec![]; data.classes()];
     for (i, &label) in data.labels().iter().enumerate() {
         let of_class = &mut found[usize::from(label)];
@@ -29,10 +29,19 @@ fn firsts(data: &Dataset, most: usize) -> Vec<Vec<usize>> {
 
 /// A picture with a row for each class.
 pub(super) fn png(data: &Dataset) -> Result<Vec<u8>, Failure> {
-    let (rows, columns) = (data.rows(), data.columns());
-    let classes = firsts(data, IMAGES);
+    let images = |images: &Vec<usize>| images.iter().map(|&i| data.image(i)).collect();
+    let classes: Vec<Vec<&[u8]>> = firsts(data, IMAGES).iter().map(images).collect();
+    grid(data.rows(), data.columns(), &classes)
+}
+
+/// A picture of images of this size, in lines of up to [`IMAGES`].
+pub(in crate::commands) fn grid(
+    rows: usize,
+    columns: usize,
+    lines: &[Vec<impl AsRef<[u8]>>],
+) -> Result<Vec<u8>, Failure> {
     let (height, width) = (
-        classes.len() * (rows + GAP) + GAP,
+        lines.len() * (rows + GAP) + GAP,
         IMAGES * (columns + GAP) + GAP,
     );
     let failed = |error: png::EncodingError| {
@@ -44,10 +53,10 @@ pub(super) fn png(data: &Dataset) -> Result<Vec<u8>, Failure> {
         format_args!("draw {width}×{height} pixels"),
     )?;
     let mut pixels = vec![GREY; height * width];
-    for (class, images) in classes.iter().enumerate() {
-        for (place, &i) in images.iter().enumerate() {
-            let corner = (GAP + class * (rows + GAP)) * width + GAP + place * (columns + GAP);
-            for (row, line) in data.image(i).chunks_exact(columns).enumerate() {
+    for (line, images) in lines.iter().enumerate() {
+        for (place, image) in images.iter().enumerate() {
+            let corner = (GAP + line * (rows + GAP)) * width + GAP + place * (columns + GAP);
+            for (row, line) in image.as_ref().chunks_exact(columns).enumerate() {
                 pixels[corner + row * width..][..columns].copy_from_slice(line);
             }
         }
