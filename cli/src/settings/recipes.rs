@@ -9,7 +9,7 @@ use handwritten::net::defects::Defect;
 
 /// Name, base and settings of each recipe: the lines of a configuration file,
 /// completed by those of the base, if there is one.
-const RECIPES: [(&str, Option<&str>, &str); 4] = [
+const RECIPES: [(&str, Option<&str>, &str); 7] = [
     (
         "quick",
         None,
@@ -27,6 +27,36 @@ const RECIPES: [(&str, Option<&str>, &str); 4] = [
          weight_decay = 0.0
          label_smoothing = 0.05
          keep = \"lowest-loss\"",
+    ),
+    (
+        "plain",
+        None,
+        // docs/records.md says what these and their neighbours reach.
+        "split = \"standard\"
+         hidden = [1000]
+         activation = \"relu\"
+         init = \"he\"
+         epochs = 25
+         batch = 64
+         lr = 0.1
+         schedule = \"cosine\"
+         momentum = 0.9
+         weight_decay = 0.0
+         label_smoothing = 0.1
+         keep = \"last\"",
+    ),
+    (
+        "shifts",
+        Some("plain"),
+        "epochs = 40
+         distort = \"shift\"",
+    ),
+    (
+        "record",
+        Some("plain"),
+        "epochs = 150
+         label_smoothing = 0.05
+         distort = \"elastic\"",
     ),
     (
         "question",
