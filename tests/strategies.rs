@@ -15,7 +15,7 @@ use handwritten::net::defects::{Defect, Defects};
 use handwritten::net::loss::{LossTarget, softmax_cross_entropy};
 use handwritten::net::optimizer::Update;
 use handwritten::net::{activations_len, params_len};
-use handwritten::training::{Control, StepReport, TrainError};
+use handwritten::training::{Control, EpochImages, StepReport, TrainError, resume_with};
 use handwritten::{
     Activation, Batch, Checkpoint, Config, Context, Isa, LearningRate, MatMut, MatRef, Momentum,
     Net, Observer, Reduction, Schedule, Strategy, Workspace, resume,
@@ -300,6 +300,84 @@ fn every_strategy_makes_the_steps_of_the_definition() {
     // Of 90 cases for each instruction set.
     let isas = arms().len();
     assert_eq!(runs, [90, 28, 24, 16].map(|runs| runs * isas));
+}
+
+/// The images of a data set with targets of their own: certain ones, which say what the labels say,
+/// or doubtful ones of different weights.
+struct Targets<'a> {
+    data: &'a Dataset,
+    are_certain: bool,
+}
+
+impl ImageSource for Targets<'_> {
+    fn features(&self) -> usize {
+        self.data.features()
+    }
+
+    fn label(&self, index: u32) -> u8 {
+        self.data.label(index as usize)
+    }
+
+    fn write(&self, index: u32, first: usize, pixels: &mut [u8]) {
+        self.data.write(index, first, pixels);
+    }
+
+    fn target_classes(&self) -> usize {
+        CLASSES
+    }
+
+    fn write_target(&self, index: u32, target: &mut [f32]) {
+        let label = usize::from(self.label(index));
+        for (class, y) in target.iter_mut().enumerate() {
+            let doubt = ((index as usize + 3 * class) % 7) as f32 / 30.0;
+            let is_label = f32::from(u8::from(class == label));
+            *y = if self.are_certain {
+                is_label
+            } else {
+                0.8 * is_label + doubt
+            };
+        }
+    }
+}
+
+impl EpochImages for Targets<'_> {
+    fn start_epoch(&mut self, _epoch: usize) {}
+}
+
+#[test]
+fn every_strategy_takes_the_targets_of_the_source() {
+    let batch = 64;
+    let (data, config) = (images(2 * batch + 5), config(batch));
+    let all = Subset::all(&data);
+    for widths in [&[FEATURES, 33, CLASSES][..], &[FEATURES, 40, 30, CLASSES]] {
+        let start = net(widths, Activation::Tanh);
+        let trained_on = |workspace: &mut Workspace, are_certain| {
+            let mut run = Checkpoint::new(start.clone(), config);
+            let mut images = Targets {
+                data: &data,
+                are_certain,
+            };
+            resume_with(&mut run, &mut images, (&all, &all), workspace, &mut ()).unwrap();
+            let losses = run.history.iter().map(|epoch| epoch.train_loss);
+            bits(run.net.view().params(), &run.velocity, losses)
+        };
+        let by_labels = trained(&start, &data, &config, &mut Workspace::new(widths, 1));
+        let doubtful = trained_on(&mut Workspace::new(widths, 1), false);
+        assert_ne!(by_labels, doubtful);
+        for (threads, &strategy) in [1, 2, 3].into_iter().flat_map(|threads| {
+            Strategy::ALL
+                .iter()
+                .map(move |strategy| (threads, strategy))
+        }) {
+            let mut workspace = Workspace::new(widths, threads).with_strategy(Some(strategy));
+            if workspace.check_strategy(batch, Defects::NONE).is_err() {
+                continue;
+            }
+            let name = format!("{strategy}, {threads} threads, {widths:?}");
+            assert_eq!(trained_on(&mut workspace, true), by_labels, "{name}");
+            assert_eq!(trained_on(&mut workspace, false), doubtful, "{name}");
+        }
+    }
 }
 
 /// Fails on the first step.

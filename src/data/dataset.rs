@@ -117,7 +117,8 @@ impl Dataset {
         self.rows * self.columns
     }
 
-    /// The number of classes, the largest label plus 1: the outputs of a net.
+    /// The number of classes, the largest label plus 1 unless [`Dataset::with_classes`] has set
+    /// it: the outputs of a net.
     pub fn classes(&self) -> usize {
         self.classes
     }
@@ -131,6 +132,42 @@ impl Dataset {
     /// The pixels of all images, to be changed.
     pub(super) fn pixels_mut(&mut self) -> &mut [u8] {
         &mut self.pixels
+    }
+
+    /// Gives pixels and labels back, as [`Dataset::new`] takes them.
+    ///
+    /// ```
+    /// use handwritten::data::Dataset;
+    ///
+    /// let data = Dataset::new(vec![1, 2, 3, 4], 1, 2, vec![0, 1])?;
+    /// let (mut pixels, labels) = data.into_parts();
+    /// pixels.iter_mut().for_each(|pixel| *pixel = 255 - *pixel);
+    /// let inverted = Dataset::new(pixels, 1, 2, labels)?.with_classes(10);
+    /// assert_eq!((inverted.image(1), inverted.classes()), (&[252, 251][..], 10));
+    /// # Ok::<(), handwritten::data::DatasetError>(())
+    /// ```
+    pub fn into_parts(self) -> (Vec<u8>, Vec<u8>) {
+        (self.pixels, self.labels)
+    }
+
+    /// Sets the number of classes, which is the largest label plus 1 otherwise: for images among
+    /// which the last classes may be missing.
+    ///
+    /// # Panics
+    /// Panics if a label is not below it, or if it is more than 256.
+    #[must_use]
+    pub fn with_classes(self, classes: usize) -> Self {
+        let least = self
+            .labels
+            .iter()
+            .max()
+            .map_or(0, |&label| usize::from(label) + 1);
+        assert!(
+            (least..=256).contains(&classes),
+            "{classes} classes, but labels up to {}",
+            least.saturating_sub(1)
+        );
+        Self { classes, ..self }
     }
 
     /// Exchanges rows and columns of each image.

@@ -58,6 +58,23 @@ pub trait ImageSource: Sync {
     /// May panic if there is no such image, or if it has fewer pixels.
     fn write(&self, index: u32, first: usize, pixels: &mut [u8]);
 
+    /// The number of classes that [`ImageSource::write_target`] writes a number for; 0, as by
+    /// default, if the labels are the targets.
+    fn target_classes(&self) -> usize {
+        0
+    }
+
+    /// Writes the target of image `index`, a number for each class, from 0 on: probabilities, or
+    /// those times the weight of the example ([`soft_cross_entropy`]); a mean over a batch divides by
+    /// the number of examples, whatever their weights. It is asked for only if
+    /// there are classes. The target replaces the label in the loss of a training step; evaluation
+    /// counts by labels.
+    ///
+    /// [`soft_cross_entropy`]: crate::net::soft_loss::soft_cross_entropy
+    fn write_target(&self, index: u32, target: &mut [f32]) {
+        let _ = (index, target);
+    }
+
     /// Fetches `count` pixels of image `index` from pixel `first` on into the caches, where
     /// that makes sense: they are to be written soon.
     fn prefetch(&self, index: u32, first: usize, count: usize) {

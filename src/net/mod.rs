@@ -39,6 +39,7 @@ pub mod predictions;
 pub mod quantized;
 pub mod schedule;
 pub mod single_image;
+pub mod soft_loss;
 
 use crate::compute::matrix::MatRef;
 use crate::net::activation::Activation;

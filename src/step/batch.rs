@@ -6,6 +6,7 @@ use crate::compute::memory::Buffers;
 use crate::compute::thread_team::split_fields;
 use crate::compute::zeros;
 use crate::data::ImageSource;
+use crate::step::targets::Targets;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -23,6 +24,8 @@ pub(crate) struct BatchBuffer {
     images_per_list: usize,
     bytes: Vec<u8>,
     labels: Vec<u8>,
+    /// Targets of the images, if the source has some; allocated when they are first gathered.
+    targets: Vec<f32>,
     /// List after list, with room for all pixels each: the columns that are not zero
     /// in all images of the list.
     columns: Vec<u32>,
@@ -46,6 +49,7 @@ impl BatchBuffer {
             images_per_list,
             bytes: buffers.zeros(images * features),
             labels: buffers.zeros(images),
+            targets: Vec::new(),
             columns: buffers.zeros(lists * features),
             counts: buffers.zeros(lists),
         }
@@ -62,6 +66,7 @@ impl BatchBuffer {
     ) -> GatherJob<'a> {
         let (images, features) = (indices.len(), self.features);
         let lists = images.div_ceil(self.images_per_list);
+        self.targets.resize(images * data.target_classes(), 0.0);
         GatherJob {
             first_pixel: self.first_pixel,
             features,
@@ -70,6 +75,7 @@ impl BatchBuffer {
             indices,
             bytes: &mut self.bytes[..images * features],
             labels: &mut self.labels[..images],
+            targets: &mut self.targets,
             columns: &mut self.columns[..lists * features],
             counts: &mut self.counts[..lists],
         }
@@ -99,6 +105,7 @@ impl BatchBuffer {
             images_per_list: self.images_per_list,
             bytes: &self.bytes[..images * self.features],
             labels: &self.labels[..images],
+            targets: &self.targets,
             columns: &self.columns[..lists * self.features],
             counts: &self.counts[..lists],
         }
@@ -142,6 +149,7 @@ pub(crate) struct GatherJob<'a> {
     indices: &'a [u32],
     bytes: &'a mut [u8],
     labels: &'a mut [u8],
+    targets: &'a mut [f32],
     columns: &'a mut [u32],
     counts: &'a mut [u32],
 }
@@ -161,6 +169,9 @@ impl<'a> GatherJob<'a> {
             indices: self.indices.split_at(images),
             bytes: self.bytes.split_at_mut(images * self.features),
             labels: self.labels.split_at_mut(images),
+            targets: self
+                .targets
+                .split_at_mut(images * self.data.target_classes()),
             columns: self.columns.split_at_mut(lists * self.features),
             counts: self.counts.split_at_mut(lists),
         })
@@ -187,11 +198,22 @@ impl<'a> GatherJob<'a> {
             }
             *count = zeros::columns(isa, bytes, features, columns) as u32;
         }
+        let classes = data.target_classes();
+        if classes > 0 {
+            for (&i, target) in self
+                .indices
+                .iter()
+                .zip(self.targets.chunks_exact_mut(classes))
+            {
+                data.write_target(i, target);
+            }
+        }
         BatchView {
             features,
             images_per_list,
             bytes: self.bytes,
             labels: self.labels,
+            targets: self.targets,
             columns: self.columns,
             counts: self.counts,
         }
@@ -239,6 +261,7 @@ impl<'a> ListJob<'a> {
             images_per_list: self.images_per_list,
             bytes: self.bytes,
             labels: &[],
+            targets: &[],
             columns: self.columns,
             counts: self.counts,
         }
@@ -255,6 +278,8 @@ pub(crate) struct BatchView<'a> {
     /// Image after image.
     pub(crate) bytes: &'a [u8],
     pub(crate) labels: &'a [u8],
+    /// A number for each class of each image; empty if the labels are the targets.
+    targets: &'a [f32],
     /// List after list, with room for all pixels each: the columns that are not zero
     /// in all images of the list.
     pub(crate) columns: &'a [u32],
@@ -262,15 +287,24 @@ pub(crate) struct BatchView<'a> {
     pub(crate) counts: &'a [u32],
 }
 
-#[cfg(feature = "rayon")]
-impl BatchView<'_> {
+impl<'a> BatchView<'a> {
+    /// The targets of the images.
+    pub(crate) fn targets(&self) -> Targets<'a> {
+        Targets {
+            labels: self.labels,
+            soft: self.targets,
+        }
+    }
+
     /// The images of some of the lists.
+    #[cfg(feature = "rayon")]
     pub(crate) fn lists(self, lists: Range<usize>) -> Self {
         let first = |list: usize| self.labels.len().min(list * self.images_per_list);
         let images = first(lists.start)..first(lists.end);
         let of = |range: &Range<usize>| range.start * self.features..range.end * self.features;
         Self {
             bytes: &self.bytes[of(&images)],
+            targets: self.targets().rows(images.clone()).soft,
             labels: &self.labels[images],
             columns: &self.columns[of(&lists)],
             counts: &self.counts[lists],

@@ -17,12 +17,13 @@ use crate::compute::matrix::{MatMut, MatRef};
 use crate::compute::memory::Buffers;
 use crate::compute::thread_team::{Team, Work, share_out, split_fields};
 use crate::net::activations_len;
-use crate::net::loss::{LossTarget, softmax_cross_entropy};
+use crate::net::loss::LossTarget;
 use crate::net::optimizer::Update;
 use crate::step::batch::{BatchView, DoubleBuffer, GatherJob};
 use crate::step::pass::{Accumulate, Layers};
 use crate::step::shard::{Shape, Shard};
 use crate::step::sharded::{Partition, ShardedNet, StepInputs};
+use crate::step::targets::Targets;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -124,7 +125,7 @@ impl Partition for ColumnParallel {
         let logits = Logits {
             isa: step.isa,
             target: step.loss_target(),
-            labels: images.labels,
+            targets: images.targets(),
             shards: &self.shards,
             first: 0,
             logits: &mut self.logits[..len],
@@ -188,8 +189,8 @@ impl Work for Activations<'_> {
 struct Logits<'a> {
     isa: Isa,
     target: LossTarget,
-    /// Labels of all examples.
-    labels: &'a [u8],
+    /// The targets of all examples.
+    targets: Targets<'a>,
     shards: &'a [ColumnShard],
     /// The first example.
     first: usize,
@@ -228,10 +229,9 @@ impl Work for Logits<'_> {
                 })
                 .compute(MatMut::new(self.logits, rows.len(), classes), ctx);
         }
-        softmax_cross_entropy(
+        self.targets.rows(rows.clone()).cross_entropy(
             self.isa,
             MatRef::new(self.logits, rows.len(), classes),
-            &self.labels[rows.clone()],
             self.target,
             MatMut::new(self.dlogits, rows.len(), classes),
             self.losses,

@@ -54,7 +54,7 @@ impl Work for Examples<'_> {
         let a = activations.first();
         pass.first_layer(images, is_finite, Accumulate::WHOLE, a, scratch);
         pass.further_layers(&mut activations, losses.len(), scratch);
-        pass.losses(images.labels, &activations, &mut deltas, losses);
+        pass.losses(images.targets(), &activations, &mut deltas, losses);
         if pass.target.is_some() {
             pass.deltas(&activations, &mut deltas, losses.len(), scratch);
         }

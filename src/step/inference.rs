@@ -3,6 +3,7 @@
 use crate::compute::thread_team::WORK_PER_WOKEN_THREAD;
 use crate::compute::vector;
 use crate::net::NetRef;
+use crate::net::loss::softmax;
 use crate::step::pass::CHUNK;
 use crate::step::workspace::Workspace;
 
@@ -23,6 +24,9 @@ impl Workspace {
     /// let (mut logits, mut classes) = ([0.0; 6], [9; 3]);
     /// workspace.logits(net, &images, &mut logits);
     /// workspace.classify(net, &images, &mut classes);
+    /// let mut probabilities = [0.0; 6];
+    /// workspace.probabilities(net, &images, &mut probabilities);
+    /// assert!(probabilities.chunks(2).all(|row| (row[0] + row[1] - 1.0).abs() < 1e-6));
     /// assert_eq!(classes, [0, 1, 0]);
     /// assert!(logits[0] > logits[1] && logits[2] < logits[3]);
     /// ```
@@ -39,6 +43,24 @@ impl Workspace {
                 out.copy_from_slice(chunk);
             }
         });
+    }
+
+    /// Computes the probabilities of the classes of images: [`Workspace::logits`] and
+    /// [`softmax`].
+    ///
+    /// Shapes: `images` is B×D, a byte for each input, which is divided by 255; `probabilities` is
+    /// B×C. B may be any number of images.
+    ///
+    /// # Panics
+    /// Panics where [`Workspace::logits`] does.
+    ///
+    /// [`softmax`]: crate::net::loss::softmax
+    pub fn probabilities(&mut self, net: NetRef<'_>, images: &[u8], probabilities: &mut [f32]) {
+        self.logits(net, images, probabilities);
+        let (isa, classes) = (self.isa(), self.classes());
+        for row in probabilities.chunks_exact_mut(classes) {
+            softmax(isa, row);
+        }
     }
 
     /// Classifies images: writes the class of the largest logit of each of them, the first of

@@ -57,6 +57,7 @@ mod scratch;
 mod shard;
 mod sharded;
 mod strategy;
+mod targets;
 pub mod workspace;
 
 pub use examination::Examination;

@@ -13,10 +13,11 @@ use crate::compute::isa::Isa;
 use crate::compute::matrix::{MatMut, MatRef};
 use crate::compute::vector;
 use crate::net::defects::{self, Defect, Defects};
-use crate::net::loss::{LossTarget, softmax_cross_entropy};
+use crate::net::loss::LossTarget;
 use crate::net::{MAX_DEPTH, NetRef};
 use crate::step::batch::BatchView;
 use crate::step::scratch::Scratch;
+use crate::step::targets::Targets;
 use core::ops::Range;
 
 /// Maximum number of examples that go through the net at a time. Sums over more of
@@ -197,7 +198,7 @@ impl Pass<'_> {
     /// The losses, and dZ of the last layer.
     pub(crate) fn losses(
         &self,
-        labels: &[u8],
+        targets: Targets<'_>,
         activations: &Layers<'_>,
         deltas: &mut Layers<'_>,
         losses: &mut [f32],
@@ -207,10 +208,10 @@ impl Pass<'_> {
         let (isa, target) = (self.isa, self.target.unwrap_or(LossTarget::new(1.0)));
         let logits = MatRef::new(activations.0[last], rows, classes);
         let dlogits = MatMut::new(deltas.0[last], rows, classes);
-        softmax_cross_entropy(isa, logits, labels, target, dlogits, losses);
+        targets.cross_entropy(isa, logits, target, dlogits, losses);
         if self.defects.has(Defect::RawLogitGradient) {
             let dlogits = MatMut::new(deltas.0[last], rows, classes);
-            defects::raw_logit_gradient(logits, labels, target.scale, dlogits);
+            defects::raw_logit_gradient(logits, targets.labels, target.scale, dlogits);
         }
     }
 

@@ -258,10 +258,10 @@ impl<'a> MicroBatch<'a> {
             dlogits,
             losses,
         } = &mut *self.rows();
-        let labels = images.lists(self.lists.clone()).labels;
+        let targets = images.lists(self.lists.clone()).targets();
         let (mut activations, mut deltas) =
             (Layers::of([hidden, logits]), Layers::of([dhidden, dlogits]));
-        shard.second_layer(labels, target, &mut activations, &mut deltas, losses);
+        shard.second_layer(targets, target, &mut activations, &mut deltas, losses);
     }
 
     /// The rows, for the thread that works on them.

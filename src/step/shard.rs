@@ -14,6 +14,8 @@ use crate::step::batch::BatchView;
 use crate::step::gradients::{GradientInputs, Gradients};
 use crate::step::pass::{Accumulate, Layers, Pass};
 use crate::step::scratch::Scratch;
+#[cfg(feature = "rayon")]
+use crate::step::targets::Targets;
 use core::ops::Range;
 
 /// The shape of a net with one hidden layer.
@@ -174,7 +176,7 @@ impl Shard {
     #[cfg(feature = "rayon")]
     pub(crate) fn second_layer(
         &mut self,
-        labels: &[u8],
+        targets: Targets<'_>,
         target: LossTarget,
         activations: &mut Layers<'_>,
         deltas: &mut Layers<'_>,
@@ -182,7 +184,7 @@ impl Shard {
     ) {
         let (pass, [scratch]) = self.pass(Some(target));
         pass.further_layers(activations, losses.len(), scratch);
-        pass.losses(labels, activations, deltas, losses);
+        pass.losses(targets, activations, deltas, losses);
         pass.deltas(activations, deltas, losses.len(), scratch);
     }
 
