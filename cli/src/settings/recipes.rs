@@ -31,7 +31,7 @@ const RECIPES: [(&str, Option<&str>, &str); 7] = [
     (
         "plain",
         None,
-        // docs/records.md says what these and their neighbours reach.
+        // Of one hidden layer without distortion; the two below distort the images.
         "split = \"standard\"
          hidden = [1000]
          activation = \"relu\"
