@@ -123,7 +123,7 @@ pub use {
     net::metrics::{Confusion, Evaluation},
     net::predictions::Predictions,
     step::workspace::Workspace,
-    step::{Examination, Strategy, StrategyError},
+    step::{Examination, MeanProbabilities, Strategy, StrategyError},
     training::{
         Batch, Checkpoint, Config, Control, EpochReport, Observer, Outcome, StepReport, TrainError,
         TrainingState, resume, train,

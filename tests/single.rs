@@ -10,9 +10,10 @@ use arms::arms;
 use handwritten::compute::rng::{Stream, generator};
 use handwritten::compute::vector;
 use handwritten::data::Dataset;
-use handwritten::net::{activations_len, params_len};
+use handwritten::net::{activations_len, loss, params_len};
 use handwritten::{
-    Activation, Context, Isa, MatRef, Momentum, Net, NetMut, NetRef, Reduction, Update, Workspace,
+    Activation, Context, Isa, MatRef, MeanProbabilities, Momentum, Net, NetMut, NetRef, Reduction,
+    Update, Workspace,
 };
 use rand_core::Rng;
 
@@ -85,6 +86,67 @@ fn answers_to_many_images_are_those_to_each() {
                     );
                     assert_eq!(classes, expected_classes[..count]);
                 }
+            }
+        }
+    }
+}
+
+/// An image moved down and to the right, with zeros where it uncovers pixels.
+fn moved(image: &[u8], (rows, columns): (usize, usize), down: isize, right: isize) -> Vec<u8> {
+    let at = |i: isize, len: usize| usize::try_from(i).ok().filter(|&i| i < len);
+    let pixel = |place: usize| {
+        let row = at((place / columns) as isize - down, rows)?;
+        let column = at((place % columns) as isize - right, columns)?;
+        Some(image[row * columns + column])
+    };
+    (0..rows * columns)
+        .map(|place| pixel(place).unwrap_or(0))
+        .collect()
+}
+
+#[test]
+fn mean_probabilities_are_those_of_plain_loops() {
+    let (widths, sides) = ([12, 5, 3], (3, 4));
+    let params = random_params(&widths);
+    let reversed: Vec<f32> = params.iter().rev().copied().collect();
+    // One more than four chunks of 256.
+    let images = pixels(&random_images(1025, 12, 3), 1025);
+    for isa in arms() {
+        let one = NetRef::new(&widths, Activation::Relu, &params);
+        let other = NetRef::new(&widths, Activation::Tanh, &reversed);
+        for (nets, shifts) in [
+            (&[one][..], 0),
+            (&[one, other], 0),
+            (&[one], 1),
+            (&[other, one], 2),
+        ] {
+            let mut expected = vec![];
+            let mut activations = vec![0.0; activations_len(&widths, 1)];
+            for image in images.chunks_exact(12) {
+                let mut sums = [0.0; 3];
+                for down in -shifts..=shifts {
+                    for right in -shifts..=shifts {
+                        let copy = moved(image, sides, down, right);
+                        for net in nets {
+                            let probs = net.logits(isa, &copy, &mut activations).unwrap();
+                            loss::softmax(isa, probs);
+                            sums.iter_mut().zip(probs).for_each(|(sum, p)| *sum += *p);
+                        }
+                    }
+                }
+                let share = 1.0 / ((2 * shifts + 1).pow(2) as usize * nets.len()) as f32;
+                expected.extend(sums.map(|sum| sum * share));
+            }
+            let mut mean = MeanProbabilities::new(sides, 3, shifts as usize);
+            for (threads, count) in [(1, 1025), (3, 1025), (2, 7), (1, 0)] {
+                let mut workspace = Workspace::new(&widths, threads).with_isa(isa);
+                let mut probs = vec![f32::NAN; count * 3];
+                mean.compute(&mut workspace, nets, &images[..count * 12], &mut probs);
+                assert_eq!(
+                    bits(&probs),
+                    bits(&expected[..count * 3]),
+                    "{shifts}, {threads}"
+                );
             }
         }
     }

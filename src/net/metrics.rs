@@ -1,6 +1,7 @@
 //! Measures of predictions: confusion matrix, accuracy, precision, recall, F1.
 
 use crate::compute::vector;
+use crate::net::loss::Reduction;
 use alloc::{vec, vec::Vec};
 
 /// Counts of examples by true and predicted class.
@@ -138,6 +139,40 @@ pub struct Evaluation {
     pub confusion: Confusion,
 }
 
+impl Evaluation {
+    /// The evaluation of class probabilities, which may be means over several nets.
+    ///
+    /// Shapes: `probs` is B×C, a row for each example, whose most probable class is the
+    /// prediction; `labels` has B elements. The loss of an example is −ln of the probability of
+    /// its label, where probabilities below the smallest normal number count as that.
+    ///
+    /// # Panics
+    /// Panics if the shapes differ or a label is not below C.
+    pub fn of_probabilities(
+        probs: &[f32],
+        labels: &[u8],
+        classes: usize,
+        reduction: Reduction,
+    ) -> Self {
+        assert_eq!(probs.len(), labels.len() * classes, "probabilities");
+        let (mut sum, mut confusion) = (0.0, Confusion::new(classes));
+        for (probs, &label) in probs.chunks_exact(classes).zip(labels) {
+            confusion.add(usize::from(label), vector::argmax(probs));
+            // NaN, where a logit is not finite, stays NaN.
+            let prob = probs[usize::from(label)];
+            let prob = match prob < f32::MIN_POSITIVE {
+                true => f32::MIN_POSITIVE,
+                false => prob,
+            };
+            sum -= f64::from(vector::ln(prob));
+        }
+        Self {
+            loss: sum * reduction.scale(labels.len()),
+            confusion,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +197,22 @@ mod tests {
             (confusion.precision(2), confusion.recall(2), confusion.f1(2)),
             (0.0, 0.0, 0.0)
         );
+    }
+
+    #[test]
+    fn probabilities_are_evaluated_by_their_logarithms() {
+        let probs = [0.5, 0.25, 0.25, 0.0, 0.0, 1.0];
+        let evaluation = Evaluation::of_probabilities(&probs, &[1, 0], 3, Reduction::Sum);
+        let tiny = f64::from(f32::MIN_POSITIVE);
+        let expected = -(0.25_f64.ln() + tiny.ln());
+        // Two logarithms in single precision, of up to 88.
+        let bound = 2.0 * 88.0 * f64::from(f32::EPSILON);
+        assert!(
+            (evaluation.loss - expected).abs() < bound,
+            "{}",
+            evaluation.loss
+        );
+        assert_eq!(evaluation.confusion.counts(), [0, 0, 1, 1, 0, 0, 0, 0, 0]);
     }
 
     #[test]

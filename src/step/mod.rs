@@ -49,6 +49,7 @@ mod examination;
 mod gradients;
 mod inference;
 mod loss_sum;
+mod mean_probabilities;
 mod memory;
 mod pass;
 #[cfg(feature = "rayon")]
@@ -61,4 +62,5 @@ mod targets;
 pub mod workspace;
 
 pub use examination::Examination;
+pub use mean_probabilities::MeanProbabilities;
 pub use strategy::{Strategy, StrategyError};
