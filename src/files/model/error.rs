@@ -9,6 +9,8 @@ use std::sync::Arc;
 /// The one key of the file's metadata. Its value is JSON: the order of several
 /// keys would differ from run to run.
 pub(super) const KEY: &str = "handwritten";
+/// The key of the metadata of an ensemble, whose value is a JSON array.
+pub(super) const ENSEMBLE_KEY: &str = "handwritten-ensemble";
 /// The version of the metadata that is written, and the only one that is read.
 pub(super) const VERSION: u32 = 1;
 /// Maximum length of a name in bytes, that of a folder's name.
@@ -59,6 +61,13 @@ pub enum ModelError {
     },
     /// The metadata have no key `handwritten`: a safetensors file of another program.
     NoMetadata,
+    /// The file holds several nets, where one is asked for.
+    Ensemble,
+    /// The nets of an ensemble do not fit one another, or there are none.
+    Members {
+        /// The property that differs.
+        what: &'static str,
+    },
     /// The value of the key `handwritten` is not the expected JSON.
     Json {
         /// The cause.
@@ -182,6 +191,8 @@ impl fmt::Display for ModelError {
             ),
             Self::NoNet { why } => f.write_str(why),
             Self::NoMetadata => write!(f, "its metadata have no \"{KEY}\""),
+            Self::Ensemble => f.write_str("it holds an ensemble of nets"),
+            Self::Members { what } => write!(f, "its nets do not have the same {what}"),
             Self::Json { .. } => f.write_str("its metadata cannot be read"),
             Self::Version { found } => {
                 write!(f, "its version is {found}, this program knows {VERSION}")

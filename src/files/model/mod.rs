@@ -23,6 +23,7 @@
 
 mod decode;
 mod encode;
+mod ensemble;
 mod error;
 mod import;
 mod metadata;
@@ -37,6 +38,7 @@ mod written;
 
 pub use decode::decode;
 pub use encode::encode;
+pub use ensemble::{decode_ensemble, encode_ensemble};
 pub use error::{FormatError, ModelError};
 pub use import::{Foreign, import};
 pub use metadata::{Metadata, Model, tensor_names};

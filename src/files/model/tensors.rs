@@ -1,7 +1,7 @@
 //! The tensors of a file: safetensors, or an `.npz` archive.
 
 use crate::files::formats::{Elements, Npz, foreign, half};
-use crate::files::model::error::{KEY, ModelError};
+use crate::files::model::error::{ENSEMBLE_KEY, KEY, ModelError};
 use crate::files::model::metadata::check_finite;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -28,6 +28,8 @@ pub(super) struct Tensors {
     pub(super) all: Vec<Tensor>,
     /// The metadata of a model, if the file has them.
     pub(super) metadata: Option<String>,
+    /// The metadata of an ensemble, if the file has them.
+    pub(super) ensemble: Option<String>,
     /// See [`Model::stored`](super::Model::stored).
     pub(super) stored: &'static str,
 }
@@ -52,7 +54,8 @@ impl Tensors {
         refuse_duplicates(bytes)?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(ModelError::safetensors)?;
         let metadata = header.metadata().as_ref();
-        let metadata = metadata.and_then(|entries| entries.get(KEY)).cloned();
+        let entry = |key| metadata.and_then(|entries| entries.get(key)).cloned();
+        let (metadata, ensemble) = (entry(KEY), entry(ENSEMBLE_KEY));
         let tensors = SafeTensors::deserialize(bytes).map_err(ModelError::safetensors)?;
         let mut stored = "F32";
         let mut all = Vec::new();
@@ -72,6 +75,7 @@ impl Tensors {
         Ok(Self {
             all,
             metadata,
+            ensemble,
             stored,
         })
     }
@@ -105,8 +109,15 @@ impl Tensors {
         Ok(Self {
             all,
             metadata,
+            ensemble: None,
             stored: "F32",
         })
+    }
+
+    /// The number of all numbers.
+    pub(super) fn numbers(&self) -> usize {
+        let numbers = self.all.iter().flat_map(|tensor| &tensor.values);
+        numbers.map(Vec::len).sum()
     }
 
     /// The finite numbers of a tensor of that shape.

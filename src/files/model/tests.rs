@@ -4,6 +4,7 @@ use crate::compute::rng::{Stream, generator};
 use crate::data::{Centre, Framing, Normalisation, Split};
 use crate::files::model::decode::decode;
 use crate::files::model::encode::encode;
+use crate::files::model::ensemble::{decode_ensemble, encode_ensemble};
 use crate::files::model::error::{KEY, ModelError};
 use crate::files::model::metadata::{Metadata, Model};
 use crate::files::model::tensors::Tensors;
@@ -13,6 +14,7 @@ use crate::net::init::Init;
 use crate::net::loss::Reduction;
 use safetensors::tensor::TensorView;
 use safetensors::{SafeTensors, serialize};
+use std::slice;
 
 fn model() -> Model {
     let mut rng = generator(1, Stream::Weights);
@@ -47,6 +49,58 @@ fn what_is_encoded_is_decoded() {
     let bytes = encoded(&model);
     assert_eq!(decode(&bytes).unwrap(), model);
     assert_eq!(encoded(&model), bytes);
+}
+
+#[test]
+fn an_ensemble_is_its_nets_side_by_side() {
+    let (one, mut other) = (model(), model());
+    other.net.params_mut()[5] = 0.25;
+    (other.metadata.seed, other.metadata.val_loss) = (7, 0.3);
+    let pairs = [&one, &other].map(|model| (&model.net, &model.metadata));
+    let bytes = encode_ensemble(&pairs).unwrap();
+    let members = decode_ensemble(&bytes).unwrap();
+    assert_eq!(members, [one.clone(), other.clone()]);
+    assert_eq!(encode_ensemble(&pairs), Ok(bytes.clone()));
+    // One net is not read out of several, nor are several asked of one.
+    assert_eq!(decode(&bytes), Err(ModelError::Ensemble));
+    assert_eq!(
+        decode_ensemble(&encoded(&one)).unwrap(),
+        slice::from_ref(&one)
+    );
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(file.tensor("1/2.weight").unwrap().shape(), [3, 4]);
+
+    let refused = |change: &dyn Fn(&mut Model)| {
+        let mut changed = other.clone();
+        change(&mut changed);
+        encode_ensemble(&[(&one.net, &one.metadata), (&changed.net, &changed.metadata)])
+    };
+    let wider = |model: &mut Model| {
+        model.net = Net::random(
+            &[6, 5, 3],
+            Activation::Tanh,
+            Init::Glorot,
+            &mut generator(1, Stream::Weights),
+        );
+    };
+    for (result, what) in [
+        (encode_ensemble(&[]), "number"),
+        (refused(&wider), "widths"),
+        (refused(&|model| model.metadata.image = (3, 2)), "images"),
+        (
+            refused(&|model| model.metadata.normalisation = "pixel / 16".parse().unwrap()),
+            "normalisation",
+        ),
+        (
+            refused(&|model| model.metadata.classes.swap(0, 1)),
+            "classes",
+        ),
+    ] {
+        assert_eq!(result, Err(ModelError::Members { what }));
+    }
+    for len in 0..bytes.len() {
+        assert!(decode_ensemble(&bytes[..len]).is_err(), "cut at {len}");
+    }
 }
 
 #[test]
