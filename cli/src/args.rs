@@ -184,6 +184,10 @@ pub(crate) struct EvaluateArgs {
     /// Take the pictures of a folder as they are, as for train
     #[arg(long)]
     pub(crate) as_is: bool,
+    /// Average the probabilities over the copies of each image that are shifted by up to so many
+    /// pixels in both directions: 1 for nine copies
+    #[arg(long, value_name = "PIXELS", default_value_t = 0)]
+    pub(crate) shifts: usize,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -266,6 +270,10 @@ pub(crate) struct ClassifyArgs {
     /// Print a table with the number and the class of each image of --data, as Kaggle takes it
     #[arg(long, requires = "data", conflicts_with_all = ["images", "json"])]
     pub(crate) csv: bool,
+    /// Average the probabilities over the copies of each image that are shifted by up to so many
+    /// pixels in both directions: 1 for nine copies
+    #[arg(long, value_name = "PIXELS", default_value_t = 0)]
+    pub(crate) shifts: usize,
     /// Print results as JSON lines on stdout
     #[arg(long)]
     pub(crate) json: bool,

@@ -14,6 +14,7 @@
 
 mod args;
 mod commands;
+mod committee;
 mod failure;
 mod image_folder;
 mod memory;

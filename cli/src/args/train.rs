@@ -22,6 +22,10 @@ pub(crate) struct TrainArgs {
     /// model.safetensors. The test images are opened once all are trained
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=MAX_SEEDS))]
     pub(crate) seeds: Option<u64>,
+    /// Keep the nets of all seeds as one model too, ensemble.safetensors, whose answer is the mean of
+    /// their probabilities. Takes --split standard, with which all have the same test images
+    #[arg(long, requires = "seeds")]
+    pub(crate) ensemble: bool,
     /// Save the run at this interval too, besides after each epoch; 0 saves after each step
     #[arg(
         long,

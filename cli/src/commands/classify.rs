@@ -2,17 +2,15 @@
 
 use super::classify_data;
 use crate::args::ClassifyArgs;
+use crate::committee::Committee;
 use crate::failure::Failure;
 use crate::output;
 use crate::picture::{self, Digit, Form, decode, files};
-use crate::run_folder::model;
 use crate::setup::Engine;
 use handwritten::compute::vector;
 use handwritten::data::{Centre, Framing};
 use handwritten::files::KnownDataset;
-use handwritten::files::model::{Metadata, Model};
-use handwritten::net::{activations_len, loss};
-use handwritten::{Context, MatRef};
+use handwritten::files::model::Metadata;
 use serde_json::json;
 use std::path::Path;
 
@@ -21,13 +19,13 @@ use std::path::Path;
 /// are classified all the same.
 pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
     let engine = Engine::from_env()?;
-    let model = model::read(&args.model)?;
+    let committee = Committee::read(&args.model, args.shifts)?;
     if let Some(data) = &args.data {
-        return classify_data::run(args, engine, &model, data);
+        return classify_data::run(args, engine, &committee, data);
     }
     let mut all_classified = true;
     let mut each = |path: &Path, listed: Result<(), String>| -> Result<(), Failure> {
-        match listed.and_then(|()| probabilities(engine, &model, path)) {
+        match listed.and_then(|()| probabilities(engine, &committee, path)) {
             Ok(digits) => {
                 for (i, probs) in digits.iter().enumerate() {
                     let place = Place {
@@ -36,8 +34,8 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<(), Failure> {
                         digits: digits.len(),
                     };
                     output::result(&match args.json {
-                        true => json(place, probs, &model.metadata),
-                        false => text(place, probs, &model.metadata),
+                        true => json(place, probs, committee.about()),
+                        false => text(place, probs, committee.about()),
                     })?;
                 }
             }
@@ -68,11 +66,15 @@ struct Place<'a> {
 }
 
 /// The probability of each class, for each digit in a picture.
-fn probabilities(engine: Engine, model: &Model, path: &Path) -> Result<Vec<Vec<f32>>, String> {
+fn probabilities(
+    engine: Engine,
+    committee: &Committee,
+    path: &Path,
+) -> Result<Vec<Vec<f32>>, String> {
     let pixels = decode::decode(&files::read(path)?)?;
-    let form = form(&model.metadata);
+    let form = form(committee.about());
     let classified = |digit: &Digit| {
-        let probs = forward(engine, model, &digit.input)?;
+        let probs = forward(engine, committee, &digit.input)?;
         match vector::max(&probs) < digit.least_probability {
             true => Err(picture::TWO.to_string()),
             false => Ok(probs),
@@ -103,14 +105,8 @@ fn form(about: &Metadata) -> Form {
 }
 
 /// The probability of each class for one image.
-fn forward(engine: Engine, model: &Model, input: &[f32]) -> Result<Vec<f32>, String> {
-    let net = model.net.view();
-    let mut packing = Context::packing(1);
-    let mut ctx = Context::new(1, &mut packing).with_isa(engine.isa);
-    let mut activations = vec![0.0; activations_len(net.widths(), 1)];
-    let x = MatRef::new(input, 1, input.len());
-    let mut probs = net.forward(x, &mut activations, &mut ctx).row(0).to_vec();
-    loss::softmax(engine.isa, &mut probs);
+fn forward(engine: Engine, committee: &Committee, input: &[f32]) -> Result<Vec<f32>, String> {
+    let probs = committee.probabilities_of(engine, input);
     match vector::all_finite(engine.isa, &probs) {
         true => Ok(probs),
         false => Err(

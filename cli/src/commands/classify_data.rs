@@ -1,12 +1,13 @@
 //! `handwritten classify --data`: the classes of the images of a data set.
 
 use crate::args::ClassifyArgs;
+use crate::committee::{Committee, copied};
 use crate::failure::Failure;
 use crate::output;
 use crate::setup::Engine;
 use handwritten::compute::vector;
+use handwritten::data::{Dataset, Subset};
 use handwritten::files;
-use handwritten::files::model::Model;
 use handwritten::net::{activations_len, loss};
 use serde_json::json;
 use std::fmt::Write;
@@ -16,10 +17,10 @@ use std::path::Path;
 pub(super) fn run(
     args: &ClassifyArgs,
     engine: Engine,
-    model: &Model,
+    committee: &Committee,
     data: &Path,
 ) -> Result<(), Failure> {
-    let about = &model.metadata;
+    let about = committee.about();
     let mut images = files::load_images(data).map_err(Failure::caused)?;
     let sides = (images.rows(), images.columns());
     if sides != about.image {
@@ -33,23 +34,19 @@ pub(super) fn run(
         )));
     }
     about.normalisation.apply(&mut images);
-    let net = model.net.view();
-    let mut activations = vec![0.0; activations_len(net.widths(), 1)];
+    let answers = answers(engine, committee, &images)?;
     let mut text = String::new();
     if args.csv {
         text += "ImageId,Label\n";
     }
-    for (number, (image, _)) in (1..).zip(images.iter()) {
-        let probs = net.logits(engine.isa, image, &mut activations);
-        let probs = probs.filter(|logits| vector::all_finite(engine.isa, logits));
-        let Some(probs) = probs else {
+    for (number, probs) in (1..).zip(answers.chunks_exact(about.classes.len())) {
+        if !vector::all_finite(engine.isa, probs) {
             return Err(Failure::new(format!(
                 "{}: the model's weights are so large that its outputs on image {number} are not \
                  finite",
                 data.display()
             )));
-        };
-        loss::softmax(engine.isa, probs);
+        }
         let best = vector::argmax(probs);
         let class = &about.classes[best];
         let written = if args.csv {
@@ -60,7 +57,7 @@ pub(super) fn run(
                 "data": data.display().to_string(),
                 "image": number,
                 "class": class,
-                "probabilities": &*probs,
+                "probabilities": probs,
             });
             writeln!(text, "{event}")
         } else {
@@ -69,6 +66,28 @@ pub(super) fn run(
         written.expect("a String takes whatever is written");
     }
     output::result(text.trim_end())
+}
+
+/// The probability of each class, for each image.
+fn answers(engine: Engine, committee: &Committee, images: &Dataset) -> Result<Vec<f32>, Failure> {
+    let Some(net) = committee.only() else {
+        let widths = committee.widths();
+        let mut workspace = engine.workspace(widths, 1, 0, "the model")?;
+        let (pixels, _) = copied(&Subset::all(images))?;
+        return committee.probabilities(&mut workspace, &pixels);
+    };
+    let mut activations = vec![0.0; activations_len(net.widths(), 1)];
+    let mut answers = vec![];
+    for (image, _) in images.iter() {
+        match net.logits(engine.isa, image, &mut activations) {
+            Some(logits) => {
+                loss::softmax(engine.isa, logits);
+                answers.extend_from_slice(logits);
+            }
+            None => answers.extend(committee.about().classes.iter().map(|_| f32::NAN)),
+        }
+    }
+    Ok(answers)
 }
 
 /// The name of a class as a field of a table.

@@ -113,6 +113,7 @@ fn read(args: &ConvertModelArgs, path: &Path) -> Result<Model, Failure> {
                 path.display()
             )))
         }
+        Err(why @ ModelError::Ensemble) => Err(model::unusable(path, &why)),
         model => model.map_err(failed),
     }
 }

@@ -1,9 +1,9 @@
 //! `handwritten evaluate`: the test figures of a trained net, from its file.
 
 use crate::args::EvaluateArgs;
+use crate::committee::Committee;
 use crate::failure::Failure;
 use crate::output::{self, report};
-use crate::run_folder::model;
 use crate::setup::{self, Engine};
 use handwritten::data::Subset;
 
@@ -11,10 +11,10 @@ use handwritten::data::Subset;
 /// whole test file.
 pub(super) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
     let engine = Engine::from_env()?;
-    let model = model::read(&args.model)?;
-    let (net, about) = (model.net.view(), &model.metadata);
+    let committee = Committee::read(&args.model, args.shifts)?;
+    let about = committee.about();
     let threads = args.common.threads()?;
-    let test = setup::load_for(&model, args.data.as_deref(), args.as_is)?;
+    let test = setup::load_for(committee.first(), args.data.as_deref(), args.as_is)?;
     let test = match test.own {
         Some(own) => Subset::new(&test.images, own),
         None => {
@@ -27,8 +27,8 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
             Subset::all(&test.images)
         }
     };
-    let mut workspace = engine.workspace(net.widths(), threads, 0, args.model.display())?;
-    let evaluation = workspace.evaluate(net, &test, about.reduction);
+    let mut workspace = engine.workspace(committee.widths(), threads, 0, args.model.display())?;
+    let evaluation = committee.evaluate(&mut workspace, &test)?;
     if !evaluation.loss.is_finite() {
         return Err(Failure::new(format!(
             "{}: the weights are so large that the loss is not finite",

@@ -26,19 +26,38 @@ use std::time::Instant;
 pub(super) fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let signals = Signals::listen()?;
     let path = model::path_of(&args.model)?;
-    let model = model::read(&path)?;
-    let engine = engine_for(&model.metadata, &path)?;
-    let (mut settings, start) = settings_of(&model.metadata, &path, args.from.as_deref())?;
+    let models = model::read_all(&path)?;
+    let count = models.len();
+    for (number, model) in (1..).zip(&models) {
+        let verified = verify(args, &signals, &path, model, (number, count));
+        verified.map_err(|failure| match count {
+            1 => failure,
+            _ => failure.of(&format!("net {number} of {count}")),
+        })?;
+    }
+    Ok(())
+}
+
+/// Trains one of so many nets of a file again.
+fn verify(
+    args: &VerifyArgs,
+    signals: &Signals,
+    path: &Path,
+    model: &Model,
+    (number, count): (usize, usize),
+) -> Result<(), Failure> {
+    let engine = engine_for(&model.metadata, path)?;
+    let (mut settings, start) = settings_of(&model.metadata, path, args.from.as_deref())?;
     let threads = args.common.threads()?;
-    let (corpus, normalisation) = load(&mut settings, args.data.as_deref(), &model, &path)?;
+    let (corpus, normalisation) = load(&mut settings, args.data.as_deref(), model, path)?;
     let setup = Setup::new(settings, &corpus, engine)?.starting_from(start)?;
-    refuse_contradictions(&setup, normalisation, &model, &path)?;
+    refuse_contradictions(&setup, normalisation, model, path)?;
     let started = Instant::now();
-    let again = train_again(&setup, threads, args.quiet || args.common.json, &signals)?;
+    let again = train_again(&setup, threads, args.quiet || args.common.json, signals)?;
     let seconds = started.elapsed().as_secs_f64();
     let differences = differences(model.net.view(), again.best.view());
     if args.common.json {
-        let event = json!({
+        let mut event = json!({
             "event": "verify",
             "same": differences.is_empty(),
             "differences": differences.iter().map(Difference::json).collect::<Vec<_>>(),
@@ -47,12 +66,19 @@ pub(super) fn run(args: &VerifyArgs) -> Result<(), Failure> {
             "threads": threads,
             "model": path.display().to_string(),
         });
+        if count > 1 {
+            event["net"] = json!(number);
+        }
         output::result(&event.to_string())?;
     }
-    refuse_another(&differences, &again, &model.metadata, &path)?;
+    refuse_another(&differences, &again, &model.metadata, path)?;
     if !args.common.json {
+        let which = match count {
+            1 => String::new(),
+            _ => format!("net {number} of {count} "),
+        };
         output::result(&format!(
-            "trained again in {seconds:.1} s ({}, {threads} {}): the same model, bit for bit",
+            "{which}trained again in {seconds:.1} s ({}, {threads} {}): the same model, bit for bit",
             engine.isa.name(),
             if threads == 1 { "thread" } else { "threads" }
         ))?;

@@ -30,6 +30,8 @@ pub(crate) const CHECKPOINT: &str = "last.ckpt";
 
 /// The plan of trainings of several seeds, which is there until all of them are complete.
 pub(crate) const SEEDS: &str = "seeds.toml";
+/// The nets of all seeds as one model.
+pub(crate) const ENSEMBLE: &str = "ensemble.safetensors";
 /// The results of trainings of several seeds.
 pub(crate) const SEEDS_TABLE: &str = "seeds.csv";
 

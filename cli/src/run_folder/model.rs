@@ -5,7 +5,7 @@ use crate::failure::{Failure, chain};
 use crate::memory;
 use crate::output;
 use handwritten::files::IoError;
-use handwritten::files::model::{Model, ModelError, decode};
+use handwritten::files::model::{Model, ModelError, decode, decode_ensemble};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -39,21 +39,40 @@ pub(crate) fn read(named: &Path) -> Result<Model, Failure> {
     of_bytes(&bytes_of(path)?, path)
 }
 
+/// Reads a model file, or that of a run's folder: the nets of an ensemble, or the only net.
+pub(crate) fn read_all(named: &Path) -> Result<Vec<Model>, Failure> {
+    let path = &path_of(named)?;
+    let models = decode_ensemble(&bytes_of(path)?).map_err(|why| unusable(path, &why))?;
+    remark_on_type(&models[0], path);
+    Ok(models)
+}
+
 /// The model in the bytes of this file.
 pub(crate) fn of_bytes(bytes: &[u8], path: &Path) -> Result<Model, Failure> {
-    let model = decode(bytes).map_err(|why| {
-        let failure = Failure::new(format!(
-            "{} is not a model of this program: {}",
-            path.display(),
-            chain(&why)
-        ));
-        match why {
-            ModelError::NoMetadata => failure.and("`handwritten convert` makes one of it"),
-            _ => failure,
-        }
-    })?;
+    let model = decode(bytes).map_err(|why| unusable(path, &why))?;
     remark_on_type(&model, path);
     Ok(model)
+}
+
+/// The failure of a command that takes a model of one net, or of an ensemble.
+pub(crate) fn unusable(path: &Path, why: &ModelError) -> Failure {
+    let named = path.display();
+    match why {
+        ModelError::Ensemble => Failure::new(format!(
+            "{named} holds the nets of an ensemble, where this takes one net: name the folder of \
+             one of its seeds"
+        )),
+        _ => {
+            let failure = Failure::new(format!(
+                "{named} is not a model of this program: {}",
+                chain(why)
+            ));
+            match why {
+                ModelError::NoMetadata => failure.and("`handwritten convert` makes one of it"),
+                _ => failure,
+            }
+        }
+    }
 }
 
 /// Says if the numbers of a model are not stored as this program does.

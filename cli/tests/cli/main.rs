@@ -6,6 +6,7 @@ mod classify;
 mod classify_many;
 mod convert;
 mod data_formats;
+mod ensembles;
 mod evaluate;
 mod explain;
 mod export;

@@ -8,15 +8,20 @@ mod table;
 use super::announcement::notes;
 use super::{class_names, folder_name, memory};
 use crate::args::TrainArgs;
+use crate::committee::Committee;
 use crate::failure::Failure;
 use crate::output;
 use crate::output::report::{dashed, grouped};
-use crate::run_folder::{self, CONFIG, Clock, Folder, MODEL, SEEDS, SEEDS_TABLE, resume_command};
+use crate::run_folder::{
+    self, CONFIG, Clock, ENSEMBLE, Folder, MODEL, SEEDS, SEEDS_TABLE, model, resume_command,
+};
 use crate::settings::{Settings, Start};
 use crate::setup::{self, Engine};
 use crate::signals::{Signal, Signals};
 use handwritten::data::Normalisation;
+use handwritten::files::model::{Metadata, Model, encode_ensemble};
 use handwritten::files::{self, Corpus};
+use handwritten::{Evaluation, Net};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plan::Plan;
 use seed::Seed;
@@ -29,7 +34,7 @@ use std::time::Duration;
 use table::{Row, Table};
 
 /// The files beside the folders of the seeds.
-const FILES: [&str; 4] = [MODEL, CONFIG, SEEDS, SEEDS_TABLE];
+const FILES: [&str; 5] = [MODEL, ENSEMBLE, CONFIG, SEEDS, SEEDS_TABLE];
 
 /// Whether the folder holds trainings of several seeds that are not complete.
 pub(super) fn is_unfinished(folder: &Path) -> bool {
@@ -69,7 +74,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
         None => {
             let (flags, start) = flags.with_start()?;
             let settings = flags.resolve()?;
-            let plan = Plan::new(&settings, args.seeds.unwrap_or(1))?;
+            let plan = Plan::new(&settings, args.seeds.unwrap_or(1), args.ensemble)?;
             let chosen = run_folder::chosen(args.place, &FILES)?;
             (plan, settings, start, None, chosen)
         }
@@ -80,9 +85,10 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
             (plan, settings, start, Some(folder), None)
         }
     };
-    let seeds = plan.seeds(&settings);
+    let (seeds, ensemble) = (plan.seeds(&settings), plan.ensemble);
     let corpora = load(&mut settings, &seeds)?;
     let (corpus, _) = &corpora[0];
+    plan.refuse_own_tests(settings.split, corpus)?;
     let folder = match reopened {
         Some(folder) => {
             plan.refuse_other(&corpus.fingerprint)?;
@@ -98,7 +104,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
     };
     let mut all = open(&common, &folder.path, &settings, start, &corpora, &seeds)?;
     common.announce(&folder.path, &settings, corpus, &all)?;
-    common.finish(&folder.path, &mut all)
+    common.finish(&folder.path, &mut all, ensemble)
 }
 
 /// Loads the data set once, or where its test images are drawn by the seed, for each seed.
@@ -189,7 +195,7 @@ impl Common<'_> {
     }
 
     /// Trains what is not complete, and writes the results.
-    fn finish(&self, folder: &Path, all: &mut [Seed<'_>]) -> Result<(), Failure> {
+    fn finish(&self, folder: &Path, all: &mut [Seed<'_>], ensemble: bool) -> Result<(), Failure> {
         let trained = self.train(all);
         self.bar.finish_and_clear();
         if trained.is_err() && !all.iter().any(Seed::is_saved) {
@@ -202,7 +208,7 @@ impl Common<'_> {
         let complete = all.iter().filter(|seed| seed.is_trained()).count();
         match self.signals.caught() {
             Some(signal) if complete < all.len() => self.stop(signal, folder, complete, all),
-            _ => self.conclude(folder, all),
+            _ => self.conclude(folder, all, ensemble),
         }
     }
 
@@ -286,18 +292,41 @@ impl Common<'_> {
         self.bar.set_length(epochs.sum());
     }
 
+    /// Writes all nets as one model, and evaluates it on the images that validate and test.
+    fn ensemble(&self, folder: &Path, all: &[Seed<'_>]) -> Result<[Evaluation; 2], Failure> {
+        let models = all.iter().map(|seed| model::read(&seed.folder.path));
+        let models = models.collect::<Result<Vec<Model>, Failure>>()?;
+        let members: Vec<(&Net, &Metadata)> = models
+            .iter()
+            .map(|model| (&model.net, &model.metadata))
+            .collect();
+        let bytes = encode_ensemble(&members).map_err(Failure::caused)?;
+        files::write_atomic(&folder.join(ENSEMBLE), &bytes).map_err(Failure::caused)?;
+        let committee = Committee::new(models);
+        let setup = &all[0].setup;
+        let mut workspace = setup.workspace(self.threads)?;
+        let [val, test] = [&setup.splits.val, &setup.splits.test]
+            .map(|images| committee.evaluate(&mut workspace, images));
+        Ok([val?, test?])
+    }
+
     /// Opens the test set for all nets, writes their files, the table and the best net, and
     /// prints the results.
-    fn conclude(&self, folder: &Path, all: &mut [Seed<'_>]) -> Result<(), Failure> {
+    fn conclude(&self, folder: &Path, all: &mut [Seed<'_>], ensemble: bool) -> Result<(), Failure> {
         let mut rows: Vec<Row> = vec![];
         for seed in all.iter_mut() {
             rows.push(seed.test(self)?);
         }
-        let table = Table::new(rows, all[0].setup.settings.training.keep);
+        let keep = all[0].setup.settings.training.keep;
+        let ensemble = match ensemble {
+            true => Some(self.ensemble(folder, all)?),
+            false => None,
+        };
+        let table = Table::new(rows, ensemble, keep);
         let best = &all[table.best()];
-        let model = best.folder.path.join(MODEL);
-        let model = fs::read(&model)
-            .map_err(|error| Failure::new(format!("cannot read {}: {error}", model.display())))?;
+        let path = best.folder.path.join(MODEL);
+        let model = fs::read(&path)
+            .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
         for (name, bytes) in [(SEEDS_TABLE, table.csv().into_bytes()), (MODEL, model)] {
             files::write_atomic(&folder.join(name), &bytes).map_err(Failure::caused)?;
         }

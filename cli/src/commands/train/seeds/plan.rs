@@ -5,7 +5,8 @@ use crate::args::MAX_SEEDS;
 use crate::failure::Failure;
 use crate::run_folder::{CHECKPOINT, CONFIG, MODEL, SEEDS};
 use crate::settings::{Flags, Settings, Start};
-use handwritten::files;
+use handwritten::data::Split;
+use handwritten::files::{self, Corpus};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::ErrorKind;
@@ -17,6 +18,8 @@ use std::path::Path;
 pub(super) struct Plan {
     /// The number of seeds, of which the first is that of the settings.
     count: u64,
+    /// Whether all nets are kept as one model.
+    pub(super) ensemble: bool,
     /// The SHA-256 of the data set.
     data_sha256: String,
     /// The content of the config.toml beside it.
@@ -28,7 +31,7 @@ impl Plan {
     ///
     /// # Errors
     /// Seeds beyond the range of a number.
-    pub(super) fn new(settings: &Settings, count: u64) -> Result<Self, Failure> {
+    pub(super) fn new(settings: &Settings, count: u64, ensemble: bool) -> Result<Self, Failure> {
         let first = settings.training.seed;
         if first.checked_add(count - 1).is_none() {
             return Err(Failure::usage(format!(
@@ -38,9 +41,25 @@ impl Plan {
         }
         Ok(Self {
             count,
+            ensemble,
             data_sha256: String::new(),
             settings: String::new(),
         })
+    }
+
+    /// Refuses an ensemble whose nets would have other test images each, which some of them were
+    /// chosen by.
+    pub(super) fn refuse_own_tests(&self, split: Split, corpus: &Corpus) -> Result<(), Failure> {
+        match (self.ensemble, split) {
+            (true, _) if corpus.is_split => Err(Failure::usage(
+                "--ensemble takes a data set with test images: here each seed draws its own",
+            )),
+            (true, Split::Question) => Err(Failure::usage(
+                "--ensemble takes --split standard: with --split question each seed has its own test \
+                 images, which validate other seeds",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Writes the plan into a folder, in which nothing of earlier trainings is taken for one of

@@ -21,13 +21,15 @@ pub(super) struct Row {
 /// The results of all seeds.
 pub(super) struct Table {
     rows: Vec<Row>,
+    /// The evaluations of the ensemble of all nets, on the images that validate and test.
+    ensemble: Option<[Evaluation; 2]>,
     best: usize,
 }
 
 impl Table {
     /// The results of at least one seed, of which the best one has the lowest validation loss, or
     /// where the nets are not kept by that, the highest validation accuracy.
-    pub(super) fn new(rows: Vec<Row>, keep: Keep) -> Self {
+    pub(super) fn new(rows: Vec<Row>, ensemble: Option<[Evaluation; 2]>, keep: Keep) -> Self {
         let is_better = |row: &Row, other: &Row| {
             let is_lower = row.val.loss < other.val.loss;
             let (own, others) = (row.val.confusion.correct(), other.val.confusion.correct());
@@ -40,7 +42,11 @@ impl Table {
             true => i,
             false => best,
         });
-        Self { rows, best }
+        Self {
+            rows,
+            ensemble,
+            best,
+        }
     }
 
     /// The number of the best row.
@@ -109,6 +115,13 @@ impl Table {
             spread(&test),
             self.rows[self.best].seed
         );
+        if let Some([val, test]) = &self.ensemble {
+            let [val, test] = [val, test].map(|part| 100.0 * part.confusion.accuracy());
+            let _ = write!(
+                text,
+                "\nensemble of all: validation accuracy {val:.2} %, {bold}test accuracy {test:.2} %{bold:#}"
+            );
+        }
         text
     }
 
@@ -137,7 +150,7 @@ impl Table {
                 "interval_95": half.map(|half| [sample.mean - half, sample.mean + half]),
             })
         };
-        let event = json!({
+        let mut event = json!({
             "event": "seeds",
             "seeds": self.rows.len(),
             "val_accuracy": of(self.sample(|row| row.val.confusion.accuracy())),
@@ -145,6 +158,15 @@ impl Table {
             "best": self.rows[self.best].seed,
             "run": folder.display().to_string(),
         });
+        if let Some([val, test]) = &self.ensemble {
+            event["ensemble"] = json!({
+                "val_accuracy": val.confusion.accuracy(),
+                "loss": test.loss,
+                "accuracy": test.confusion.accuracy(),
+                "correct": test.confusion.correct(),
+                "images": test.confusion.total(),
+            });
+        }
         events.push(event.to_string());
         events
     }
