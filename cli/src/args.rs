@@ -2,11 +2,13 @@
 //! are in [`crate::settings`].
 
 mod augment;
+mod compare;
 mod convert;
 mod data;
 mod train;
 
 pub(crate) use augment::AugmentArgs;
+pub(crate) use compare::CompareArgs;
 pub(crate) use convert::{ConvertModelArgs, OnnxInput, OnnxOutput};
 pub(crate) use data::{ConvertArgs, DataArgs, DataFormat, DataTask, ShowArgs};
 pub(crate) use train::{MAX_SEEDS, TrainArgs};
@@ -47,6 +49,11 @@ pub(crate) enum Command {
     Train(Box<TrainArgs>),
     /// Evaluate a trained net on its test images
     Evaluate(EvaluateArgs),
+    /// Tell whether two models, or trainings of several seeds, differ by more than chance
+    ///
+    /// Two models are compared on the images that test both (McNemar's exact test), two folders of
+    /// `train --seeds` by the test accuracies of the seeds that both have (Student's paired t-test).
+    Compare(CompareArgs),
     /// Train a net again as it was trained, and say whether every bit of it is the same
     ///
     /// The model file holds the settings, the seed and the SHA-256 of its data set, and neither

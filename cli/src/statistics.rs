@@ -1,4 +1,4 @@
-//! Statistics of several trainings.
+//! Statistics of several trainings, and of two nets on the same images.
 
 /// Relative error at which the continued fraction of the incomplete beta function ends.
 const PRECISION: f64 = 1e-14;
@@ -35,6 +35,17 @@ impl Sample {
         let deviation = self.deviation?;
         let t = student_quantile(0.975, (self.count - 1) as f64);
         Some(t * deviation / (self.count as f64).sqrt())
+    }
+
+    /// The probability, both sides together, that a sample of mean 0 has a mean as far from 0 as
+    /// this one: Student's t-test. `None` of fewer than two values.
+    pub(crate) fn p_of_no_difference(&self) -> Option<f64> {
+        let deviation = self.deviation?;
+        if deviation == 0.0 {
+            return Some(if self.mean == 0.0 { 1.0 } else { 0.0 });
+        }
+        let t = self.mean / (deviation / (self.count as f64).sqrt());
+        Some(2.0 * student_upper(t.abs(), (self.count - 1) as f64))
     }
 }
 
@@ -120,6 +131,20 @@ fn ln_gamma(x: f64) -> f64 {
     0.5 * (2.0 * std::f64::consts::PI).ln() + (x + 0.5) * t.ln() - t + sum.ln()
 }
 
+/// McNemar's test in its exact form: the probability that of `one + other` tosses of a fair coin
+/// a side comes up as rarely as the rarer of both, or more rarely; both sides together.
+pub(crate) fn mcnemar(one: usize, other: usize) -> f64 {
+    let (rarer, tosses) = (one.min(other), one + other);
+    // Logarithms, because 2^−n has no number for n above 1074.
+    let mut term = -(tosses as f64) * std::f64::consts::LN_2;
+    let mut sum = 0.0;
+    for i in 0..=rarer {
+        sum += term.exp();
+        term += ((tosses - i) as f64).ln() - ((i + 1) as f64).ln();
+    }
+    (2.0 * sum).min(1.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +191,25 @@ mod tests {
             4.303 * 2.0 / 3.0_f64.sqrt(),
             1e-3,
         );
+        // t = 2√3; with two degrees of freedom P = 1 − t / √(t² + 2) = 1 − √(6/7).
+        assert_near(
+            sample.p_of_no_difference().unwrap(),
+            1.0 - (6.0_f64 / 7.0).sqrt(),
+            1e-12,
+        );
         assert_eq!(Sample::of(&[1.0]).half_width(), None);
+        assert_eq!(Sample::of(&[0.0, 0.0]).p_of_no_difference(), Some(1.0));
+    }
+
+    #[test]
+    fn coins_are_counted() {
+        assert_eq!(mcnemar(0, 0), 1.0);
+        assert_eq!(mcnemar(3, 3), 1.0);
+        assert_near(mcnemar(0, 5), 2.0 / 32.0, 1e-15);
+        // (1 + 10 + 45) / 1024, twice.
+        assert_near(mcnemar(8, 2), 112.0 / 1024.0, 1e-14);
+        // Beyond the range of 2^−n; by the normal approximation with a continuity correction
+        // z = (200 − 1) / √4000 = 3.146, which leaves 0.00165.
+        assert_near(mcnemar(2100, 1900), 0.00165, 2e-5);
     }
 }

@@ -473,6 +473,7 @@ fn flags_exist() {
     for source in [
         "cli/src/args.rs",
         "cli/src/args/augment.rs",
+        "cli/src/args/compare.rs",
         "cli/src/args/convert.rs",
         "cli/src/args/data.rs",
         "cli/src/args/train.rs",

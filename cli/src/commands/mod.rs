@@ -4,6 +4,7 @@ mod augment;
 mod bench;
 mod classify;
 mod classify_data;
+mod compare;
 mod convert;
 mod data;
 mod evaluate;
@@ -23,6 +24,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Train(args) => train::run(*args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args),

@@ -1,4 +1,5 @@
-//! `train --ensemble` and `--shifts`: nets that answer together.
+//! `train --ensemble`, `--shifts` and `handwritten compare`: nets that answer together, and nets
+//! that are compared.
 
 use crate::pictures::{png, shape};
 use crate::programs::*;
@@ -138,4 +139,73 @@ fn shifted_copies_are_averaged() {
         let refused = folder.handwritten(&format!("{command} --shifts {SIDE}"));
         refused.fails(2, &["--shifts 12", "12×12"]);
     }
+}
+
+#[test]
+fn trainings_are_compared_by_what_both_were_tested_on() {
+    let folder = Folder::new();
+    folder.train(&format!("{PARTLY} --out worse")).ok();
+    folder
+        .train(&format!("{PARTLY} --epochs 9 --out better").replacen("--epochs 2 ", "", 1))
+        .ok();
+    let right = ["worse", "better"].map(|run| probabilities(&folder, run));
+    let mut only = [0, 0];
+    for n in 0..TEST {
+        let [one, other] = [&right[0], &right[1]].map(|probs| is_right(n, &probs[n]));
+        only[0] += usize::from(one && !other);
+        only[1] += usize::from(other && !one);
+    }
+    let event = folder
+        .handwritten("compare worse better --data data --json")
+        .ok()
+        .json()
+        .remove(0);
+    assert_eq!(event["images"], TEST);
+    assert_eq!(event["right_only"], serde_json::json!(only));
+    assert_eq!(event["differ"], true, "{event}");
+    let said = folder.handwritten("compare worse better --data data").ok();
+    assert!(
+        said.stdout.contains("they differ, better is better"),
+        "{}",
+        said.stdout
+    );
+    let said = folder.handwritten("compare better better --data data").ok();
+    assert!(
+        said.stdout.contains("p = 1.0000: no difference is shown"),
+        "{}",
+        said.stdout
+    );
+
+    for (out, flags) in [
+        ("a", "--seeds 3"),
+        ("b", "--seed 2 --seeds 3"),
+        ("c", "--seed 3 --seeds 1"),
+    ] {
+        folder.train(&format!("{PARTLY} {flags} --out {out}")).ok();
+    }
+    let event = folder
+        .handwritten("compare a b --json")
+        .ok()
+        .json()
+        .remove(0);
+    assert_eq!(event["seeds"], serde_json::json!([2, 3]));
+    assert_eq!(
+        (&event["mean_difference"], &event["p"]),
+        (&0.0.into(), &1.0.into())
+    );
+    folder
+        .handwritten("compare a c")
+        .fails(1, &["1 seeds in common"]);
+    folder.write_data("other", 2);
+    let args = PARTLY.replace("--data data", "--data other");
+    folder.train(&format!("{args} --seeds 2 --out d")).ok();
+    folder
+        .handwritten("compare a d")
+        .fails(1, &["different images"]);
+    folder
+        .handwritten("compare worse d")
+        .fails(1, &["different data"]);
+    folder
+        .handwritten("compare a missing")
+        .fails(1, &["missing"]);
 }
