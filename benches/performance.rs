@@ -2,8 +2,8 @@
 //! docs/performance.md: the table and the chart of the instruction set that computed.
 //!
 //! ```text
-//! cargo run --release --example performance -- target/gemm.csv
-//! cargo run --release --example performance -- target/epoch.csv
+//! cargo run --release --bin performance -- target/gemm.csv
+//! cargo run --release --bin performance -- target/epoch.csv
 //! ```
 
 use kuva::backend::svg::SvgBackend;
