@@ -468,12 +468,24 @@ mod arrays {
         for bit in 0..8 * archive.len() {
             let mut bytes = archive.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(mut archive) = Npz::open(Cursor::new(&bytes))
+                && let Ok(file) = archive.read_file("x_train.npy", 1 << 10)
+            {
+                assert_eq!(file, npy("|u1", "(2, 4)", &[7; 8]), "bit {bit}");
+            }
             match read(bytes) {
                 Ok(read) => assert_eq!(read, whole, "bit {bit}"),
                 Err(ReadError::Npz(_)) => found += 1,
                 Err(other) => panic!("bit {bit}: {other}"),
             }
         }
+        let long = Npz::open(Cursor::new(&archive))
+            .unwrap()
+            .read_file("x_train.npy", 10);
+        assert!(matches!(
+            long,
+            Err(ReadError::Npz(NpzError::Damaged { .. }))
+        ));
         // Dates, versions and the sizes beside the file say nothing new.
         assert!(
             found > 5 * archive.len(),
@@ -931,4 +943,18 @@ mod homes {
         assert_eq!(parts.source, KnownDataset::Mnist);
         assert!(parts.train.is_none());
     }
+}
+
+#[test]
+fn the_sum_of_content_is_the_same_gz_or_raw() {
+    // Of FIPS 180-2, appendix B.1.
+    let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let sum = |bytes: &[u8], most| files::content_sha256(bytes, most);
+    let packed = gz(b"abc");
+    assert_eq!(sum(b"abc", 3).unwrap(), abc);
+    assert_eq!(sum(&packed, 3).unwrap(), abc);
+    // Reading stops in the fourth byte of more.
+    assert_eq!(sum(&gz(b"abcdefgh"), 3).unwrap(), sum(b"abcd", 9).unwrap());
+    let cut = sum(&packed[..packed.len() - 1], 3);
+    assert!(matches!(cut, Err(ReadError::Gz(_))));
 }

@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 /// A folder or file named explicitly is taken as it is; [`load`] says what it lacks.
 /// Otherwise the first of these that holds any of the four files: the folders
 /// `before`, in order, `data/mnist` under the working directory, and
-/// `handwritten/mnist` in the user's cache folder (`$XDG_CACHE_HOME` or `~/.cache`,
-/// `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows).
+/// [`cache_folder`]`("mnist")`.
 ///
 /// [`load`]: crate::files::load
 ///
@@ -24,12 +23,14 @@ pub fn find(explicit: Option<&Path>, before: &[&Path]) -> Result<PathBuf, IoErro
     }
     let mut folders: Vec<PathBuf> = before.iter().map(PathBuf::from).collect();
     folders.push(PathBuf::from("data/mnist"));
-    folders.extend(cache_folder());
+    folders.extend(cache_folder("mnist"));
     first_with_data(folders)
 }
 
-/// The folder of the files in the user's cache folder.
-fn cache_folder() -> Option<PathBuf> {
+/// The folder of a data set, such as `mnist`, in the user's cache folder: `handwritten/NAME` in
+/// `$XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
+/// It need not exist. `None` if none of these variables has an absolute path.
+pub fn cache_folder(name: &str) -> Option<PathBuf> {
     // A relative folder would depend on the working directory.
     let folder = |name| {
         env::var_os(name)
@@ -46,7 +47,7 @@ fn cache_folder() -> Option<PathBuf> {
         };
         folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(usual)))
     };
-    cache.map(|cache| cache.join("handwritten").join("mnist"))
+    cache.map(|cache| cache.join("handwritten").join(name))
 }
 
 /// The first folder that holds any of the four files. If it lacks another of them,

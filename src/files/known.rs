@@ -16,6 +16,16 @@ pub enum KnownDataset {
 }
 
 impl KnownDataset {
+    /// SHA-256 of the decompressed files, in hexadecimal digits: training images and labels,
+    /// test images and labels. Unknown data have none.
+    pub fn sha256(self) -> Option<[&'static str; 4]> {
+        match self {
+            Self::Mnist => Some(MNIST),
+            Self::FashionMnist => Some(FASHION_MNIST),
+            Self::Unknown => None,
+        }
+    }
+
     /// The data set whose parts have these hashes, training images and labels, test images
     /// and labels. Either part may be missing.
     pub(super) fn of(parts: [Option<[Hash; 2]>; 2]) -> Self {

@@ -19,7 +19,7 @@ pub use atomic::write_atomic;
 #[doc(hidden)]
 pub use atomic::{Disk, Os, sweep, write_atomic_on};
 pub use corpus::{Corpus, Format, Parts, load, load_images, load_parts};
-pub use datasets::find;
+pub use datasets::{cache_folder, find};
 pub use error::IoError;
 pub use known::KnownDataset;
-pub use read::{ReadError, read_idx};
+pub use read::{ReadError, content_sha256, read_idx};

@@ -3,7 +3,9 @@
 use crate::compute::memory::check_available;
 use crate::data::idx::{IdxError, Kind};
 use crate::files::formats::{CsvError, IntLabelsError, NpyError, NpzError};
+use crate::files::known::hex;
 use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::io::{self, BufRead, ErrorKind, Read};
 
@@ -38,13 +40,7 @@ pub fn read_idx(mut file: impl BufRead, len: u64, kind: Kind) -> Result<Vec<u8>,
         Box::new(file)
     };
 
-    // Errors of the gz decoder are told from those of the system by their kind.
-    let stopped = |source: io::Error| match source.kind() {
-        ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof if is_gz => {
-            ReadError::Gz(source)
-        }
-        _ => ReadError::System(source),
-    };
+    let stopped = |source| stopped(source, is_gz);
     let header_len = kind.header_len() as u64;
     let mut bytes = Vec::new();
     content
@@ -79,6 +75,43 @@ pub fn read_idx(mut file: impl BufRead, len: u64, kind: Kind) -> Result<Vec<u8>,
         left -= read;
     }
     Ok(bytes)
+}
+
+/// The SHA-256, in hexadecimal digits, of the decompressed content of a file, gz or raw by its
+/// content. Content is hashed as it is read, and reading stops one byte after `most` bytes.
+///
+/// # Errors
+/// Damaged gz, and errors of the reader.
+pub fn content_sha256(mut file: impl BufRead, most: u64) -> Result<String, ReadError> {
+    let is_gz = file
+        .fill_buf()
+        .map_err(ReadError::System)?
+        .starts_with(&[0x1f, 0x8b]);
+    let content: Box<dyn Read + '_> = match is_gz {
+        true => Box::new(MultiGzDecoder::new(file)),
+        false => Box::new(file),
+    };
+    let mut content = content.take(most.saturating_add(1));
+    let (mut hasher, mut buffer) = (Sha256::new(), [0; 1 << 14]);
+    loop {
+        match content.read(&mut buffer) {
+            Ok(0) => return Ok(hex(&hasher.finalize().into())),
+            Ok(read) => hasher.update(&buffer[..read]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(stopped(error, is_gz)),
+        }
+    }
+}
+
+/// The error of reading content that is gz or raw.
+fn stopped(source: io::Error, is_gz: bool) -> ReadError {
+    // Errors of the gz decoder are told from those of the system by their kind.
+    match source.kind() {
+        ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof if is_gz => {
+            ReadError::Gz(source)
+        }
+        _ => ReadError::System(source),
+    }
 }
 
 /// Reserves memory for so many bytes more.

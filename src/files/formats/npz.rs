@@ -123,6 +123,32 @@ impl<R: Read + Seek> Npz<R> {
         Ok(array)
     }
 
+    /// Reads any file of the archive: its bytes, if they are `most` at most.
+    ///
+    /// # Errors
+    /// No file of that name, a longer one, damage, and errors of the reader.
+    pub fn read_file(&mut self, name: &str, most: u64) -> Result<Vec<u8>, ReadError> {
+        let damaged = |what| {
+            let name = name.to_string();
+            ReadError::Npz(NpzError::Damaged { name, what })
+        };
+        let found = self.entries.iter().find(|entry| entry.name == name);
+        let entry = found.cloned();
+        let entry = entry.ok_or_else(|| damaged("it is not in the archive"))?;
+        if entry.size > most {
+            return Err(damaged("it is longer than it can be"));
+        }
+        let mut bytes = Vec::new();
+        reserve(&mut bytes, entry.size)?;
+        let mut content = self.content(&entry)?;
+        let read = content.by_ref().take(entry.size).read_to_end(&mut bytes);
+        read.map_err(|error| in_file(&entry, ReadError::System(error)))?;
+        if content.len != entry.size || content.crc.sum() != entry.crc {
+            return Err(damaged("its checksum or its length is another"));
+        }
+        Ok(bytes)
+    }
+
     /// The shape of the array with this name.
     pub(in crate::files) fn shape(&mut self, name: &str) -> Result<Vec<usize>, ReadError> {
         let entry = self.entry(name)?;
