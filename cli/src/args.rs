@@ -10,7 +10,7 @@ mod train;
 pub(crate) use augment::AugmentArgs;
 pub(crate) use compare::CompareArgs;
 pub(crate) use convert::{ConvertModelArgs, OnnxInput, OnnxOutput};
-pub(crate) use data::{ConvertArgs, DataArgs, DataFormat, DataTask, ShowArgs};
+pub(crate) use data::{ConvertArgs, DataArgs, DataFormat, DataTask, FetchArgs, NamedSet, ShowArgs};
 pub(crate) use train::{MAX_SEEDS, TrainArgs};
 
 use crate::failure::Failure;
@@ -78,7 +78,7 @@ pub(crate) enum Command {
     Info(InfoArgs),
     /// Measure how fast this machine trains; takes some fifteen seconds
     Bench(BenchArgs),
-    /// Show what a data set is, or write it in another format
+    /// Show what a data set is, write it in another format, or download one
     Data(DataArgs),
     /// Write a picture of images before and after the distortion of `train --distort`
     Augment(AugmentArgs),

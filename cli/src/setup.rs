@@ -4,15 +4,17 @@
 //! All commands set up through this module, so that all of them start from the
 //! same bits.
 
+use crate::args::NamedSet;
 use crate::failure::Failure;
 use crate::image_folder::{self, Fit};
 use crate::memory;
 use crate::output::report::dashed;
 use crate::settings::{Settings, Start};
+use clap::ValueEnum;
 use handwritten::compute::rng::{Stream, generator};
 use handwritten::data::{Dataset, Normalisation, Split, Splits};
 use handwritten::files::model::Model;
-use handwritten::files::{self, Corpus, IoError, KnownDataset, Parts};
+use handwritten::files::{self, Corpus, IoError, KnownDataset, Parts, cache_folder};
 use handwritten::training::memory::{bytes_to_choose_rate, vector_bytes};
 use handwritten::training::{ChosenRate, choose_rate};
 use handwritten::{Batch, Isa, Net, Strategy, Workspace};
@@ -70,11 +72,31 @@ impl Engine {
     }
 }
 
-/// The data set: the folder or file that is named, or the first folder that holds one,
+/// The data set: the folder or file that is named, a data set of [`NamedSet`] in the cache
+/// folder, or, for MNIST and where nothing is named, the first folder that holds one,
 /// beginning with that of the checkout that the program was built in.
 pub(crate) fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    let set = named.filter(|path| path.symlink_metadata().is_err());
+    let set = set.and_then(|path| NamedSet::from_str(path.to_str()?, false).ok());
+    if let Some(set) = set.filter(|set| *set != NamedSet::Mnist) {
+        let folder = cache_folder(set.name()).filter(|folder| folder.is_dir());
+        return folder.ok_or_else(|| {
+            let name = set.name();
+            Failure::new(format!(
+                "{name} is not in the cache folder: `handwritten data fetch {name}` downloads it"
+            ))
+        });
+    }
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("data");
-    files::find(named, &[&checkout.join("mnist")]).map_err(Failure::caused)
+    let named = named.filter(|_| set.is_none());
+    files::find(named, &[&checkout.join("mnist")]).map_err(|error| {
+        let is_help_wanted = matches!(error, IoError::NoData { .. });
+        let failure = Failure::caused(error);
+        match is_help_wanted {
+            true => failure.and("`handwritten data fetch` downloads MNIST into the last of them"),
+            false => failure,
+        }
+    })
 }
 
 /// Bytes that splitting a data set takes for each image: its number in a shuffled list, in

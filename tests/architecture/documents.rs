@@ -350,19 +350,26 @@ fn named_items(span: &str) -> Vec<Vec<&str>> {
 }
 
 /// Names that are no items of this repository.
-const FOREIGN: [&str; 14] = [
+const FOREIGN: [&str; 21] = [
+    "ALL_PROXY",
     "CLASS",
+    "CONNECT",
     "Copy",
     "DIR",
     "Debug",
     "Deref",
     "Display",
     "FromStr",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
     "NET",
     "NO_COLOR",
+    "NO_PROXY",
     "None",
     "PATH",
     "RAYON_NUM_THREADS",
+    "SHA256SUMS",
+    "SSL_CERT_FILE",
     "rand_core",
     "usize",
 ];

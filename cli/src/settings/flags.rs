@@ -23,7 +23,8 @@ pub(super) const RAW: &str = "raw";
 #[serde(deny_unknown_fields)]
 pub(crate) struct Flags {
     /// A data set: a folder or a file of it. IDX files, CSV, npz or npy, or a folder of pictures
-    /// for each class [default: the first of these that holds any of MNIST's four files:
+    /// for each class; or mnist, fashion, kmnist or emnist-digits, as `handwritten data fetch`
+    /// has downloaded it [default: the first of these that holds any of MNIST's four files:
     /// data/mnist where the program was built, data/mnist in the working directory,
     /// handwritten/mnist in the user's cache folder]
     #[arg(long, value_name = "PATH")]

@@ -11,6 +11,8 @@ mod evaluate;
 mod explain;
 mod export;
 mod export_c;
+#[cfg(feature = "fetch")]
+mod fetch;
 mod framing;
 mod gradcheck;
 mod info;

@@ -170,6 +170,11 @@ impl Folder {
         let mut command = Command::new(program);
         command.current_dir(self.0.path()).args(args);
         command.env("HOME", self.0.path());
+        for name in ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"] {
+            command
+                .env_remove(name)
+                .env_remove(name.to_ascii_lowercase());
+        }
         for name in [
             "CLICOLOR",
             "CLICOLOR_FORCE",
@@ -178,6 +183,7 @@ impl Folder {
             "NO_COLOR",
             "RAYON_NUM_THREADS",
             "RUST_BACKTRACE",
+            "SSL_CERT_FILE",
             "XDG_CACHE_HOME",
         ] {
             command.env_remove(name);
