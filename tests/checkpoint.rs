@@ -38,6 +38,7 @@ fn configurations() -> Vec<(Activation, Config)> {
         keep: Keep::LowestLoss,
         average: None,
         distortion: None,
+        dropout: 0.0,
         patience,
         seed: u64::MAX - 3,
     };
@@ -92,6 +93,8 @@ fn all_configurations() -> Vec<(Activation, Config)> {
         let (activation, config) = configurations()[i];
         all.push((activation, config.with_average(*average)));
     }
+    let (activation, config) = configurations()[1];
+    all.push((activation, config.with_dropout(0.25)));
     for (i, distortion) in [Distortion::ELASTIC, Distortion::SHIFT].iter().enumerate() {
         let (activation, config) = configurations()[i];
         all.push((activation, config.with_distortion(*distortion)));
@@ -329,7 +332,7 @@ fn content_that_makes_no_sense_is_refused() {
     let mut held_for_ever = [0; 17];
     held_for_ever[0] = 3;
     held_for_ever[9..].copy_from_slice(&1.0_f64.to_le_bytes());
-    // Epochs, learning rate, schedule, Nesterov, reduction, smoothing, defects, keep, average, distortion;
+    // Epochs, learning rate, schedule, Nesterov, reduction, smoothing, defects, keep, average, distortion, dropout;
     // activation, the number of widths, a width.
     for (at, value) in [
         (20, &0_u64.to_le_bytes()[..]),
@@ -347,12 +350,13 @@ fn content_that_makes_no_sense_is_refused() {
         (101, &[1]),
         (101, &[2]),
         (118, &[2]),
-        (119, &[9]),
-        (120, &huge),
-        (120, &[1]),
-        (128, &huge),
-        (128, &[0; 8]),
-        (128, &(1_u64 << 40).to_le_bytes()),
+        (119, &1.0_f32.to_le_bytes()),
+        (123, &[9]),
+        (124, &huge),
+        (124, &[1]),
+        (132, &huge),
+        (132, &[0; 8]),
+        (132, &(1_u64 << 40).to_le_bytes()),
     ] {
         let error = Checkpoint::from_bytes(&sealed(at, value)).unwrap_err();
         assert_eq!(error, CheckpointError::Content, "{value:?} at {at}");

@@ -12,6 +12,7 @@ use arms::arms;
 use handwritten::compute::rng::{Stream, generator, shuffle};
 use handwritten::data::{Dataset, Distorter, Distortion, ImageSource, Subset};
 use handwritten::net::defects::{Defect, Defects};
+use handwritten::net::dropout::Dropout;
 use handwritten::net::loss::{LossTarget, softmax_cross_entropy};
 use handwritten::net::optimizer::Update;
 use handwritten::net::{activations_len, params_len};
@@ -377,6 +378,91 @@ fn every_strategy_takes_the_targets_of_the_source() {
             assert_eq!(trained_on(&mut workspace, true), by_labels, "{name}");
             assert_eq!(trained_on(&mut workspace, false), doubtful, "{name}");
         }
+    }
+}
+
+#[test]
+fn every_strategy_leaves_the_same_units_out() {
+    let batch = 64;
+    let (data, config) = (images(2 * batch + 5), config(batch).with_dropout(0.3));
+    for (widths, &activation) in [&[FEATURES, 33, CLASSES][..], &[FEATURES, 40, 30, CLASSES]]
+        .into_iter()
+        .flat_map(|widths| {
+            Activation::ALL
+                .iter()
+                .map(move |activation| (widths, activation))
+        })
+    {
+        let start = net(widths, activation);
+        let of = |workspace: &mut Workspace| trained(&start, &data, &config, workspace);
+        let expected = of(&mut Workspace::new(widths, 1));
+        assert_ne!(
+            expected,
+            trained(
+                &start,
+                &data,
+                &config.with_dropout(0.0),
+                &mut Workspace::new(widths, 1)
+            )
+        );
+        for threads in [1, 2, 3] {
+            for &strategy in Strategy::ALL {
+                let mut workspace = Workspace::new(widths, threads).with_strategy(Some(strategy));
+                if workspace.check_strategy(batch, Defects::NONE).is_ok() {
+                    let name = format!("{strategy}, {threads} threads, {widths:?}, {activation}");
+                    assert_eq!(of(&mut workspace), expected, "{name}");
+                }
+            }
+        }
+    }
+}
+
+/// A step with one image: units that are left out have no part in it, as if their weights in
+/// the next layer were 0 and could not move.
+#[test]
+fn a_step_without_some_units_is_that_of_a_smaller_net() {
+    let data = images(1);
+    let widths = [FEATURES, 33, CLASSES];
+    for &activation in Activation::ALL {
+        let mut config = config(1)
+            .with_dropout(0.5)
+            .with_epochs(1)
+            .with_momentum(0.0);
+        config.optimizer.weight_decay = 0.0;
+        config.label_smoothing = 0.0;
+        let start = net(&widths, activation);
+        let mut mask = [1.0; 33];
+        Dropout::new(0.5, config.seed, 1)
+            .unwrap()
+            .apply(0, &[0], 0, &mut mask);
+        let mut smaller = start.clone();
+        let second = FEATURES * 33 + 33;
+        for (unit, _) in mask.iter().enumerate().filter(|&(_, &kept)| kept == 0.0) {
+            smaller.params_mut()[second + unit * CLASSES..][..CLASSES].fill(0.0);
+        }
+        let mut workspace = Workspace::new(&widths, 1);
+        workspace.compute_gradient(smaller.view(), &data, &[0], Reduction::Mean);
+        let mut expected = start.view().params().to_vec();
+        for (i, (w, g)) in expected.iter_mut().zip(workspace.gradient()).enumerate() {
+            let unit = i.wrapping_sub(second) / CLASSES;
+            let is_out = i >= second && mask.get(unit) == Some(&0.0);
+            *w -= if is_out { 0.0 } else { 0.05 * g };
+        }
+        let all = Subset::all(&data);
+        let mut run = Checkpoint::new(start, config);
+        resume(&mut run, &all, &all, &mut workspace, &mut ()).unwrap();
+        for (i, (w, expected)) in run.net.view().params().iter().zip(&expected).enumerate() {
+            assert!(
+                (w - expected).abs() < 1e-7,
+                "{activation}, parameter {i}: {w}, {expected}"
+            );
+        }
+        // The net that is kept has half of each weight of the second layer.
+        let (kept, raw) = (run.best.view().params(), run.net.view().params());
+        let halved = second..second + 33 * CLASSES;
+        assert!(halved.clone().all(|i| kept[i] == raw[i] / 2.0));
+        assert_eq!(kept[..halved.start], raw[..halved.start]);
+        assert_eq!(kept[halved.end..], raw[halved.end..]);
     }
 }
 

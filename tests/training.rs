@@ -232,6 +232,7 @@ fn configurations(epochs: usize) -> Vec<(Activation, Config)> {
             };
             let config = Config {
                 distortion: None,
+                dropout: 0.0,
                 defects: Defects::NONE,
                 epochs,
                 batch: Batch::Mini(4),
@@ -701,6 +702,7 @@ fn no_examples_have_no_loss_and_no_classes() {
 fn standstill(batch: Batch, epochs: usize, seed: u64) -> Config {
     Config {
         distortion: None,
+        dropout: 0.0,
         defects: Defects::NONE,
         epochs,
         batch,

@@ -76,6 +76,35 @@ pub fn generator(seed: u64, stream: Stream) -> Generator {
     Generator(rng)
 }
 
+/// Random numbers of one thing among many: SplitMix64 (Steele, Lea and Flood, *Fast Splittable
+/// Pseudorandom Number Generators*, 2014), which can begin anywhere at no cost.
+#[cfg(feature = "alloc")]
+pub(crate) struct SplitMix(pub(crate) u64);
+
+#[cfg(feature = "alloc")]
+impl SplitMix {
+    pub(crate) fn next(&mut self) -> u64 {
+        // 2⁶⁴ divided by the golden ratio, to odd.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.0)
+    }
+
+    /// A number uniform on [−1, 1).
+    pub(crate) fn symmetric(&mut self) -> f64 {
+        (self.next() >> 40) as f64 / 8_388_608.0 - 1.0
+    }
+}
+
+/// The output function of SplitMix64: a permutation of all numbers, each bit of whose result
+/// depends on all bits.
+#[cfg(feature = "alloc")]
+#[inline(always)]
+pub(crate) fn mix(x: u64) -> u64 {
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
 /// Draws a number uniform on [0, 1), a multiple of 2⁻²⁴.
 pub(crate) fn uniform<R: Rng + ?Sized>(rng: &mut R) -> f32 {
     (rng.next_u32() >> 8) as f32 / 16_777_216.0

@@ -25,6 +25,8 @@ pub mod attribution;
 pub mod calibration;
 #[cfg(feature = "alloc")]
 pub mod defects;
+#[cfg(feature = "alloc")]
+pub mod dropout;
 pub mod init;
 mod layout;
 pub mod loss;

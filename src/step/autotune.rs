@@ -10,6 +10,7 @@ use crate::data::ImageSource;
 use crate::net::Net;
 use crate::net::activation::Activation;
 use crate::net::defects::Defects;
+use crate::net::dropout::Dropout;
 use crate::net::optimizer::Update;
 use crate::step::shard::Shape;
 use crate::step::sharded::ShardedNet;
@@ -122,7 +123,7 @@ impl Autotuner {
         (net, velocity): (&mut Net, &mut [f32]),
         data: &dyn ImageSource,
         (batch, next): (&[u32], &[u32]),
-        update: &Update,
+        (update, dropout): (&Update, Option<Dropout>),
     ) -> f64 {
         let strategy = self.timings.strategy();
         let is_sharded = self.sharded.iter().any(|&(other, _)| other == strategy);
@@ -137,8 +138,11 @@ impl Autotuner {
         let (timings, defects) = (&mut self.timings, self.defects);
         let mut shards = find(&mut self.sharded, holder);
         let mut step = |team: &mut Team<'_>| match &mut shards {
-            Some(shards) => shards.step(team, data, (batch, next), update),
-            None => workspace.step_with(team, net, velocity, data, batch, (update, defects)),
+            Some(shards) => shards.step(team, data, (batch, next), (update, dropout)),
+            None => {
+                let rules = (update, defects, dropout);
+                workspace.step_with(team, net, velocity, data, batch, rules)
+            }
         };
         let loss = timings.step(|| match strategy {
             Strategy::SingleThread => step(&mut team.alone()),

@@ -24,6 +24,8 @@ pub(crate) struct BatchBuffer {
     images_per_list: usize,
     bytes: Vec<u8>,
     labels: Vec<u8>,
+    /// The numbers of the images.
+    examples: Vec<u32>,
     /// Targets of the images, if the source has some; allocated when they are first gathered.
     targets: Vec<f32>,
     /// List after list, with room for all pixels each: the columns that are not zero
@@ -49,6 +51,7 @@ impl BatchBuffer {
             images_per_list,
             bytes: buffers.zeros(images * features),
             labels: buffers.zeros(images),
+            examples: buffers.zeros(images),
             targets: Vec::new(),
             columns: buffers.zeros(lists * features),
             counts: buffers.zeros(lists),
@@ -67,6 +70,7 @@ impl BatchBuffer {
         let (images, features) = (indices.len(), self.features);
         let lists = images.div_ceil(self.images_per_list);
         self.targets.resize(images * data.target_classes(), 0.0);
+        self.examples[..images].copy_from_slice(indices);
         GatherJob {
             first_pixel: self.first_pixel,
             features,
@@ -105,6 +109,7 @@ impl BatchBuffer {
             images_per_list: self.images_per_list,
             bytes: &self.bytes[..images * self.features],
             labels: &self.labels[..images],
+            examples: &self.examples[..images],
             targets: &self.targets,
             columns: &self.columns[..lists * self.features],
             counts: &self.counts[..lists],
@@ -213,6 +218,7 @@ impl<'a> GatherJob<'a> {
             images_per_list,
             bytes: self.bytes,
             labels: self.labels,
+            examples: self.indices,
             targets: self.targets,
             columns: self.columns,
             counts: self.counts,
@@ -261,6 +267,7 @@ impl<'a> ListJob<'a> {
             images_per_list: self.images_per_list,
             bytes: self.bytes,
             labels: &[],
+            examples: &[],
             targets: &[],
             columns: self.columns,
             counts: self.counts,
@@ -278,6 +285,8 @@ pub(crate) struct BatchView<'a> {
     /// Image after image.
     pub(crate) bytes: &'a [u8],
     pub(crate) labels: &'a [u8],
+    /// The numbers of the images; empty if they have no labels.
+    pub(crate) examples: &'a [u32],
     /// A number for each class of each image; empty if the labels are the targets.
     targets: &'a [f32],
     /// List after list, with room for all pixels each: the columns that are not zero
@@ -291,6 +300,7 @@ impl<'a> BatchView<'a> {
     /// The targets of the images.
     pub(crate) fn targets(&self) -> Targets<'a> {
         Targets {
+            examples: self.examples,
             labels: self.labels,
             soft: self.targets,
         }
@@ -305,6 +315,7 @@ impl<'a> BatchView<'a> {
         Self {
             bytes: &self.bytes[of(&images)],
             targets: self.targets().rows(images.clone()).soft,
+            examples: &self.examples[images.clone()],
             labels: &self.labels[images],
             columns: &self.columns[of(&lists)],
             counts: &self.counts[lists],

@@ -277,7 +277,7 @@ impl Work for Updates<'_> {
             shard.deltas(
                 &Layers::new(activations, &widths, rows),
                 &mut Layers::new(deltas, &widths, rows),
-                rows,
+                self.images.examples,
             );
             let layers = (&*activations, &*deltas);
             shard.update(self.images.bytes, rows, layers, self.update);
@@ -311,7 +311,7 @@ mod tests {
         let update = update(1.0);
         let mut threads = Threads::default();
         let mut team = threads.team(2);
-        [(); 2].map(|()| columns.step(&mut team, &data, (&[0, 1], &[]), &update))
+        [(); 2].map(|()| columns.step(&mut team, &data, (&[0, 1], &[]), (&update, None)))
     }
 
     fn update(momentum: f32) -> Update {
@@ -343,7 +343,7 @@ mod tests {
             columns.load(&params, &velocity);
             let mut own = Threads::default();
             let mut team = own.team(threads);
-            [(); 3].map(|()| columns.step(&mut team, &data, (&[0, 1], &[1, 0]), &update))
+            [(); 3].map(|()| columns.step(&mut team, &data, (&[0, 1], &[1, 0]), (&update, None)))
         };
         for shards in [MAX_PIECES / 3, MAX_PIECES - 1, MAX_PIECES, MAX_PIECES + 8] {
             let hidden = shards * CACHE_LINE;

@@ -53,10 +53,10 @@ impl Work for Examples<'_> {
         let is_finite = vector::all_finite(pass.isa, weights);
         let a = activations.first();
         pass.first_layer(images, is_finite, Accumulate::WHOLE, a, scratch);
-        pass.further_layers(&mut activations, losses.len(), scratch);
+        pass.further_layers(&mut activations, (losses.len(), images.examples), scratch);
         pass.losses(images.targets(), &activations, &mut deltas, losses);
         if pass.target.is_some() {
-            pass.deltas(&activations, &mut deltas, losses.len(), scratch);
+            pass.deltas(&activations, &mut deltas, images.examples, scratch);
         }
     }
 }
@@ -96,6 +96,6 @@ impl Work for Images<'_> {
         let images = self.images.run(pass.isa);
         let a = activations.first();
         pass.first_layer(images, is_finite, Accumulate::WHOLE, a, scratch);
-        pass.further_layers(&mut activations, rows, scratch);
+        pass.further_layers(&mut activations, (rows, &[]), scratch);
     }
 }

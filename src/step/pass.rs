@@ -12,7 +12,9 @@ use crate::compute::gemm::{Context, Product, SparseK, Start};
 use crate::compute::isa::Isa;
 use crate::compute::matrix::{MatMut, MatRef};
 use crate::compute::vector;
+use crate::net::activation::Activation;
 use crate::net::defects::{self, Defect, Defects};
+use crate::net::dropout::Dropout;
 use crate::net::loss::LossTarget;
 use crate::net::{MAX_DEPTH, NetRef};
 use crate::step::batch::BatchView;
@@ -115,9 +117,25 @@ pub(crate) struct Pass<'a> {
     pub(crate) defects: Defects,
     /// The target of the gradient, or `None` if no gradient is wanted.
     pub(crate) target: Option<LossTarget>,
+    /// Hidden units to leave out.
+    pub(crate) dropout: Option<Dropout>,
+    /// The number of the first hidden unit, where the net is a shard.
+    pub(crate) first_unit: usize,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    /// A pass without a gradient, mistakes and dropout.
+    pub(crate) fn plain(net: NetRef<'a>, isa: Isa) -> Self {
+        Self {
+            net,
+            isa,
+            defects: Defects::NONE,
+            target: None,
+            dropout: None,
+            first_unit: 0,
+        }
+    }
+
     /// A = σ(b + X·W) of the first layer, a few images at a time. If W `is_finite`,
     /// columns of X that are zero in all of them are left out; otherwise none is, so
     /// that a weight which is not finite shows even if it meets only zeros.
@@ -176,13 +194,26 @@ impl Pass<'_> {
                 }
             }
         }
+        if stretch.apply_activation {
+            self.drop_units(0, images.examples, a);
+        }
+    }
+
+    /// Sets the units of hidden layer `layer` to 0 that are left out.
+    fn drop_units(&self, layer: usize, examples: &[u32], a: &mut [f32]) {
+        if let Some(dropout) = self.dropout
+            && layer + 1 < self.net.depth()
+        {
+            let first = if layer == 0 { self.first_unit } else { 0 };
+            dropout.apply(layer, examples, first, a);
+        }
     }
 
     /// A = σ(b + A·W) of the layers after the first; no σ in the last one.
     pub(crate) fn further_layers(
         &self,
         activations: &mut Layers<'_>,
-        rows: usize,
+        (rows, examples): (usize, &[u32]),
         scratch: &mut Scratch,
     ) {
         let Self { net, isa, .. } = *self;
@@ -192,6 +223,7 @@ impl Pass<'_> {
             let (before, after) = activations.0.split_at_mut(l);
             let input = MatRef::new(before[l - 1], rows, widths[l]);
             net.layer_forward(l, input, after[0], ctx);
+            self.drop_units(l, examples, after[0]);
         }
     }
 
@@ -221,17 +253,21 @@ impl Pass<'_> {
         &self,
         activations: &Layers<'_>,
         deltas: &mut Layers<'_>,
-        rows: usize,
+        examples: &[u32],
         scratch: &mut Scratch,
     ) {
         let Self { net, isa, .. } = *self;
-        let widths = net.widths();
+        let (widths, rows) = (net.widths(), examples.len());
         let ctx = &mut Context::new(1, &mut scratch.packing).with_isa(isa);
         for l in (1..net.depth()).rev() {
             let (before, after) = deltas.0.split_at_mut(l);
             let dz = MatRef::new(after[0], rows, widths[l + 1]);
             let a = MatRef::new(activations.0[l - 1], rows, widths[l]);
             net.layer_backward(l, dz, a, before[l - 1], ctx);
+            // The derivatives of the other functions are 0 where σ(z) is.
+            if net.activation() == Activation::Tanh {
+                self.drop_units(l - 1, examples, before[l - 1]);
+            }
         }
     }
 }

@@ -339,9 +339,9 @@ mod tests {
                 let mut threads = Threads::default();
                 let mut team = threads.team(2);
                 for pair in batches.windows(2) {
-                    let loss = rows.step(&mut team, &data, (pair[0], pair[1]), &UPDATE);
+                    let loss = rows.step(&mut team, &data, (pair[0], pair[1]), (&UPDATE, None));
                     let next = (pair[0], &[][..]);
-                    let expected = whole.step(&mut team.alone(), &data, next, &UPDATE);
+                    let expected = whole.step(&mut team.alone(), &data, next, (&UPDATE, None));
                     assert_eq!(loss, expected, "{activation:?}, {}", isa.name());
                 }
                 let (mut moved, mut other) = (start.clone(), start.clone());
@@ -366,7 +366,7 @@ mod tests {
             rows.load(net.view().params(), &velocity);
             let batch = (&order[..40], &[][..]);
             let mut threads = Threads::default();
-            let loss = rows.step(&mut threads.team(2), &data, batch, &UPDATE);
+            let loss = rows.step(&mut threads.team(2), &data, batch, (&UPDATE, None));
             assert!(loss.is_nan());
         }
     }

@@ -7,6 +7,7 @@ use crate::compute::thread_team::Work;
 use crate::compute::vector;
 use crate::net::activation::Activation;
 use crate::net::defects::Defects;
+use crate::net::dropout::Dropout;
 use crate::net::loss::LossTarget;
 use crate::net::optimizer::Update;
 use crate::net::{LayerLayout, NetRef, params_len};
@@ -53,6 +54,8 @@ impl Shape {
 pub(crate) struct Shard {
     isa: Isa,
     activation: Activation,
+    /// Hidden units to leave out of this step.
+    dropout: Option<Dropout>,
     pixels: Range<usize>,
     /// Hidden units, without the padding.
     units: Range<usize>,
@@ -84,6 +87,7 @@ impl Shard {
         Self {
             isa,
             activation: net.activation,
+            dropout: None,
             scratch: [Scratch::new(widths[0], widths[1], batch, buffers)],
             pixels,
             units,
@@ -92,6 +96,11 @@ impl Shard {
             gradient: buffers.aligned(params_len(&widths)),
             widths,
         }
+    }
+
+    /// Sets the hidden units to leave out of the next step.
+    pub(crate) fn set_dropout(&mut self, dropout: Option<Dropout>) {
+        self.dropout = dropout;
     }
 
     /// Pixels, hidden units with the padding, classes.
@@ -183,9 +192,10 @@ impl Shard {
         losses: &mut [f32],
     ) {
         let (pass, [scratch]) = self.pass(Some(target));
-        pass.further_layers(activations, losses.len(), scratch);
+        let rows = (losses.len(), targets.examples);
+        pass.further_layers(activations, rows, scratch);
         pass.losses(targets, activations, deltas, losses);
-        pass.deltas(activations, deltas, losses.len(), scratch);
+        pass.deltas(activations, deltas, targets.examples, scratch);
     }
 
     /// Computes dZ1 of the units from dZ2.
@@ -193,10 +203,10 @@ impl Shard {
         &mut self,
         activations: &Layers<'_>,
         deltas: &mut Layers<'_>,
-        rows: usize,
+        examples: &[u32],
     ) {
         let (pass, [scratch]) = self.pass(None);
-        pass.deltas(activations, deltas, rows, scratch);
+        pass.deltas(activations, deltas, examples, scratch);
     }
 
     /// Computes the gradients and updates the parameters. `bytes` holds the pixels of
@@ -231,11 +241,12 @@ impl Shard {
 
     /// The pass of examples through the shard, and the memory for it.
     fn pass(&mut self, target: Option<LossTarget>) -> (Pass<'_>, &mut [Scratch; 1]) {
+        let net = NetRef::new(&self.widths, self.activation, &self.params);
         let pass = Pass {
-            net: NetRef::new(&self.widths, self.activation, &self.params),
-            isa: self.isa,
-            defects: Defects::NONE,
             target,
+            dropout: self.dropout,
+            first_unit: self.units.start,
+            ..Pass::plain(net, self.isa)
         };
         (pass, &mut self.scratch)
     }

@@ -24,6 +24,7 @@ use crate::compute::isa::Isa;
 use crate::compute::memory::Buffers;
 use crate::compute::thread_team::Team;
 use crate::data::ImageSource;
+use crate::net::dropout::Dropout;
 use crate::net::loss::LossTarget;
 use crate::net::optimizer::Update;
 use crate::step::shard::{Shape, Shard};
@@ -122,7 +123,7 @@ impl ShardedNet {
         team: &mut Team<'_>,
         data: &dyn ImageSource,
         (batch, next): (&[u32], &[u32]),
-        update: &Update,
+        (update, dropout): (&Update, Option<Dropout>),
     ) -> f64 {
         let step = StepInputs {
             isa: self.isa,
@@ -131,6 +132,8 @@ impl ShardedNet {
             next,
             update,
         };
+        self.partition
+            .for_each(&mut |shard| shard.set_dropout(dropout));
         self.partition.begin(&step, self.gathered == batch);
         self.gathered.clear();
         let losses = &mut self.losses[..batch.len()];

@@ -1,4 +1,4 @@
-//! The targets of the examples of a pass: labels, or distributions over the classes.
+//! The examples of a pass and their targets: labels, or distributions over the classes.
 
 use crate::compute::isa::Isa;
 use crate::compute::matrix::{MatMut, MatRef};
@@ -6,9 +6,11 @@ use crate::net::loss::{LossTarget, softmax_cross_entropy};
 use crate::net::soft_loss::soft_cross_entropy;
 use core::ops::Range;
 
-/// The targets of some examples.
+/// Some examples and their targets.
 #[derive(Clone, Copy)]
 pub(crate) struct Targets<'a> {
+    /// The numbers of the examples.
+    pub(crate) examples: &'a [u32],
     pub(crate) labels: &'a [u8],
     /// A row of numbers for each class of each example; empty if the labels are the targets.
     pub(crate) soft: &'a [f32],
@@ -20,6 +22,7 @@ impl Targets<'_> {
         let classes = self.soft.len() / self.labels.len().max(1);
         Self {
             soft: &self.soft[rows.start * classes..rows.end * classes],
+            examples: &self.examples[rows.clone()],
             labels: &self.labels[rows],
         }
     }

@@ -6,6 +6,7 @@ use crate::compute::memory::Buffers;
 use crate::compute::thread_team::{Team, Threads, WORK_PER_WOKEN_THREAD, share_out};
 use crate::data::ImageSource;
 use crate::net::defects::{Defects, Objective};
+use crate::net::dropout::Dropout;
 use crate::net::loss::LossTarget;
 use crate::net::optimizer::Update;
 use crate::net::{Net, NetRef, activations_len, assert_widths, params_len};
@@ -41,6 +42,8 @@ pub struct Workspace {
     gradient: Aligned,
     /// Scratch memory of each thread.
     scratch: Vec<Scratch>,
+    /// Hidden units to leave out of the step that is being made.
+    dropout: Option<Dropout>,
     pinned_strategy: Option<Strategy>,
     chosen_strategy: Option<Strategy>,
     /// The threads beside the caller's; none while a team of them is lent.
@@ -92,6 +95,7 @@ impl Workspace {
             deltas: buffers.aligned(activations_len(widths, CHUNK)),
             gradient: buffers.aligned(params_len(widths)),
             widths: widths.to_vec(),
+            dropout: None,
             pinned_strategy: None,
             chosen_strategy: None,
             team_threads: None,
@@ -220,7 +224,8 @@ impl Workspace {
     ) -> f64 {
         let threads = self.pieces(batch.len(), WORK_PER_WOKEN_THREAD);
         self.with_team(threads, |this, team| {
-            this.step_with(team, net, velocity, data, batch, (update, Defects::NONE))
+            let rules = (update, Defects::NONE, None);
+            this.step_with(team, net, velocity, data, batch, rules)
         })
     }
 
@@ -232,12 +237,13 @@ impl Workspace {
         velocity: &mut [f32],
         data: &dyn ImageSource,
         batch: &[u32],
-        (update, defects): (&Update, Defects),
+        (update, defects, dropout): (&Update, Defects, Option<Dropout>),
     ) -> f64 {
         assert_eq!(velocity.len(), self.gradient.len(), "velocities of a net");
         let target = Some(update.loss_target(batch.len()));
         let chunks = batch.len().div_ceil(CHUNK);
         let mut sum = LossSum::new(defects);
+        self.dropout = dropout;
         for (i, chunk) in (1..).zip(batch.chunks(CHUNK)) {
             self.forward(team, net.view(), data, chunk, (target, defects), &mut sum);
             if !sum.is_finite() {
@@ -250,6 +256,7 @@ impl Workspace {
                 self.backward(team, i > 1, (update, defects), params, velocity);
             }
         }
+        self.dropout = None;
         sum.total()
     }
 
@@ -271,10 +278,10 @@ impl Workspace {
         self.rows = rows;
         let examples = Examples {
             pass: Pass {
-                net,
-                isa: self.isa,
                 defects,
                 target,
+                dropout: self.dropout,
+                ..Pass::plain(net, self.isa)
             },
             images: self.images.gather(data, chunk),
             activations: Layers::new(&mut self.activations[..len], &self.widths, rows),
@@ -300,12 +307,7 @@ impl Workspace {
         let len = activations_len(&self.widths, rows);
         self.rows = rows;
         let images = Images {
-            pass: Pass {
-                net,
-                isa: self.isa,
-                defects: Defects::NONE,
-                target: None,
-            },
+            pass: Pass::plain(net, self.isa),
             is_finite,
             images: self.images.list(images),
             activations: Layers::new(&mut self.activations[..len], &self.widths, rows),

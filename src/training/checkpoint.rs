@@ -18,7 +18,7 @@
 //! | 2 | [`Config::label_smoothing`], 0 before |
 //! | 3 | [`Schedule::Linear`] |
 //! | 4 | [`Config::defects`]; to go on with an older run that has some, set them again |
-//! | 5 | [`Config::keep`], [`Keep::LowestLoss`] before; [`Config::average`] and [`Config::distortion`], none before |
+//! | 5 | [`Config::keep`], [`Keep::LowestLoss`] before; [`Config::average`] and [`Config::distortion`], none before; [`Config::dropout`], 0 before |
 //!
 //! [`Schedule::Linear`]: crate::Schedule::Linear
 //! [`Keep::LowestLoss`]: crate::training::Keep::LowestLoss

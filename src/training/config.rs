@@ -71,6 +71,12 @@ pub struct Config {
     ///
     /// [`LossTarget`]: crate::net::loss::LossTarget
     pub label_smoothing: f32,
+    /// The probability with which each hidden unit is left out of each example, from 0 to 0.99,
+    /// rounded to a multiple of 1/256 ([`Dropout`]). The nets that are validated and kept have
+    /// their weights scaled for it.
+    ///
+    /// [`Dropout`]: crate::net::dropout::Dropout
+    pub dropout: f32,
     /// The random distortions of the training images; `None` for the images as they are.
     pub distortion: Option<Distortion>,
     /// Mistakes to make on purpose, to show what they do; none by default.
@@ -108,6 +114,7 @@ impl Default for Config {
             },
             reduction: Reduction::Mean,
             label_smoothing: 0.0,
+            dropout: 0.0,
             distortion: None,
             defects: Defects::NONE,
             keep: Keep::LowestLoss,
@@ -183,6 +190,13 @@ impl Config {
         self
     }
 
+    /// Sets the probability with which hidden units are left out.
+    #[must_use]
+    pub const fn with_dropout(mut self, probability: f32) -> Self {
+        self.dropout = probability;
+        self
+    }
+
     /// Sets the random distortions of the training images.
     #[must_use]
     pub const fn with_distortion(mut self, distortion: Distortion) -> Self {
@@ -243,7 +257,7 @@ impl Config {
     /// The first number that is out of range: no epochs, an empty mini-batch, a peak of
     /// the learning rate that is not a finite number above 0, a schedule with steps of no
     /// epochs or without a fall, a label smoothing outside 0 to below 1, an average with a
-    /// decay outside 0 to 1 or of no epochs, a patience of no epochs, a distortion that
+    /// decay outside 0 to 1 or of no epochs, a patience of no epochs, a dropout, a distortion that
     /// [`Distortion::validate`] refuses.
     ///
     /// [`train`]: crate::training::train()
@@ -268,6 +282,12 @@ impl Config {
                 ConfigError::LabelSmoothing { smoothing },
             ),
             (self.patience != Some(0), ConfigError::NoPatience),
+            (
+                (0.0..=0.99).contains(&self.dropout),
+                ConfigError::Dropout {
+                    probability: self.dropout,
+                },
+            ),
             (
                 self.average.is_none_or(Average::is_valid),
                 ConfigError::Average {
@@ -313,6 +333,11 @@ pub enum ConfigError {
         /// The average of the configuration.
         average: Average,
     },
+    /// [`Config::dropout`] is not from 0 to 0.99.
+    Dropout {
+        /// The dropout of the configuration.
+        probability: f32,
+    },
     /// [`Config::distortion`] has a number out of range.
     Distortion(DistortionError),
 }
@@ -333,6 +358,9 @@ impl fmt::Display for ConfigError {
             }
             Self::NoPatience => f.write_str("patience for no epochs"),
             Self::Average { average } => write!(f, "an average of nothing: {average}"),
+            Self::Dropout { probability } => {
+                write!(f, "dropout that is not from 0 to 0.99: {probability}")
+            }
             Self::Distortion(error) => error.fmt(f),
         }
     }

@@ -46,7 +46,13 @@ pub fn bytes_to_resume(workspace: &Workspace, examples: usize, config: &Config) 
     let order = 2_usize.saturating_mul(examples);
     let order = order.saturating_mul(size_of::<u32>());
     let shards = Autotuner::bytes(workspace, batch, config.defects);
-    order.saturating_add(shards).saturating_add(distortion)
+    // The net with scaled weights, at the end of an epoch.
+    let scaled = match config.dropout > 0.0 {
+        true => vector_bytes(workspace.widths(), 1),
+        false => 0,
+    };
+    let parts = [order, shards, distortion, scaled];
+    parts.into_iter().fold(0, usize::saturating_add)
 }
 
 /// The number of bytes that [`choose_rate`] allocates, besides its workspace.

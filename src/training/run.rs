@@ -4,6 +4,7 @@ use crate::compute::thread_team::Team;
 use crate::data::{ImageSource, Subset};
 use crate::net::Net;
 use crate::net::defects::Defect;
+use crate::net::dropout::Dropout;
 use crate::net::optimizer::Update;
 use crate::step::autotune::Autotuner;
 use crate::step::workspace::Workspace;
@@ -120,12 +121,14 @@ impl Training<'_, '_> {
             reduction: config.reduction,
             label_smoothing: config.label_smoothing,
         };
+        let dropout = self.dropout();
         let data: &dyn ImageSource = self.images;
         let kept = (&mut self.run.net, &mut self.run.velocity[..]);
         let (team, workspace) = (&mut *self.team, &mut *self.workspace);
+        let rules = (&update, dropout);
         let sum = self
             .tuner
-            .step(team, workspace, kept, data, (batch, next), &update);
+            .step(team, workspace, kept, data, (batch, next), rules);
         if !sum.is_finite() {
             self.take_back();
             // Shards leave no activations in the workspace; this pass does.
@@ -151,12 +154,19 @@ impl Training<'_, '_> {
         self.take_back();
         self.run.add_to_average();
         let config = self.run.config;
-        let (net, objective) = (self.run.validated().view(), config.objective());
+        let scaled = self.dropout().map(|dropout| {
+            let mut net = self.run.validated().clone();
+            let widths = net.widths().to_vec();
+            dropout.scale(&widths, net.params_mut());
+            net
+        });
+        let validated = scaled.as_ref().unwrap_or(self.run.validated());
+        let (net, objective) = (validated.view(), config.objective());
         let validation = self
             .workspace
             .evaluate_with(self.team, net, self.val, objective);
         if !validation.loss.is_finite() {
-            return Err(self.overflow(self.steps, self.run.validated()));
+            return Err(self.overflow(self.steps, validated));
         }
         let epoch = self.epoch();
         let mut row = EpochReport {
@@ -173,7 +183,7 @@ impl Training<'_, '_> {
             .is_none_or(|kept| config.keep.prefers(&row, kept));
         if row.is_best || config.defects.has(Defect::AliasedBest) {
             let net = run.average.as_ref().unwrap_or(&run.net);
-            run.best.copy_from(net);
+            run.best.copy_from(scaled.as_ref().unwrap_or(net));
         }
         if row.is_best {
             run.best_epoch = epoch;
@@ -197,6 +207,12 @@ impl Training<'_, '_> {
     /// Copies parameters and velocities into the run, if the steps keep them elsewhere.
     fn take_back(&mut self) {
         self.tuner.store(&mut self.run.net, &mut self.run.velocity);
+    }
+
+    /// The hidden units that are left out in this epoch.
+    fn dropout(&self) -> Option<Dropout> {
+        let config = &self.run.config;
+        Dropout::new(config.dropout, config.seed, self.epoch())
     }
 
     /// The epoch that is being made, counted from 1.

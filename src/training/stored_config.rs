@@ -50,6 +50,7 @@ pub(super) fn write_config(w: &mut Writer, config: &Config) {
     if let Some(distortion) = config.distortion {
         w.f32s(&distortion.numbers());
     }
+    w.f32s(&[config.dropout]);
 }
 
 /// Reads a configuration that `version` of the format has written.
@@ -99,19 +100,28 @@ pub(super) fn read_config(r: &mut Reader<'_>, version: u32) -> Option<Config> {
         },
         average: match version {
             1..=4 => None,
-            _ => match (r.u8()?, r.f64()?, r.usize()?) {
-                (0, ..) => None,
-                (1, decay, _) => Some(Average::Ema { decay }),
-                (2, _, count) => Some(Average::LastEpochs(count)),
-                _ => return None,
-            },
+            _ => read_average(r)?,
         },
         distortion: match version {
             1..=4 => None,
             _ => read_distortion(r)?,
         },
+        dropout: match version {
+            1..=4 => 0.0,
+            _ => r.f32s(1)?[0],
+        },
     })
     .filter(|config| config.validate().is_ok())
+}
+
+/// Reads an average, or that there is none.
+fn read_average(r: &mut Reader<'_>) -> Option<Option<Average>> {
+    Some(match (r.u8()?, r.f64()?, r.usize()?) {
+        (0, ..) => None,
+        (1, decay, _) => Some(Average::Ema { decay }),
+        (2, _, count) => Some(Average::LastEpochs(count)),
+        _ => return None,
+    })
 }
 
 /// Reads a distortion, or that there is none.

@@ -127,6 +127,7 @@ impl Settings {
                 .filter(|&keep| keep != Keep::LowestLoss || training.label_smoothing > 0.0)
                 .map(|keep| keep.to_string()),
             average: training.average.map(|average| average.to_string()),
+            dropout: Some(shortest(training.dropout)).filter(|&share| share > 0.0),
             distort: training.distortion.map(|distortion| distortion.to_string()),
             patience: training.patience.and_then(NonZeroUsize::new),
             seed: Some(training.seed),

@@ -111,6 +111,10 @@ pub(crate) struct Flags {
     /// none [default: none]
     #[arg(long, value_name = "AVERAGE")]
     pub(super) average: Option<String>,
+    /// Leave each hidden unit out of each training image with this probability, from 0 to 0.99
+    /// [default: 0]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub(super) dropout: Option<f64>,
     /// Distort the training images at random, in another way each epoch: none; shift, by up to a
     /// pixel along each axis; elastic, all kinds as strong as suits MNIST, weaker over the last
     /// epochs; or numbers, alone or after a name: rotation (most degrees), scaling (most relative
@@ -181,6 +185,7 @@ impl Flags {
             label_smoothing: self.label_smoothing.or(other.label_smoothing),
             keep: self.keep.or(other.keep),
             average: self.average.or(other.average),
+            dropout: self.dropout.or(other.dropout),
             distort: self.distort.or(other.distort),
             patience: self.patience.or(other.patience),
             seed: self.seed.or(other.seed),

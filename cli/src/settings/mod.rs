@@ -119,6 +119,8 @@ impl Flags {
                 .map_or(default.label_smoothing, |x| x as f32),
             keep: default.keep,
             average: average(self.average.as_deref())?,
+            dropout: number("dropout", self.dropout, UP_TO_MOST)?
+                .map_or(default.dropout, |x| x as f32),
             distortion: distortion(self.distort.as_deref())?,
             patience: self.patience.map(NonZeroUsize::get),
             seed: self.seed.unwrap_or(default.seed),
@@ -168,6 +170,8 @@ fn named<T: FromStr<Err = UnknownNameError>>(
 type Range = (&'static str, fn(f64) -> bool);
 
 const SHARE: Range = ("from 0 to below 1", |x| (0.0..1.0).contains(&x));
+
+const UP_TO_MOST: Range = ("from 0 to 0.99", |x| (0.0..=0.99 + 1e-6).contains(&x));
 
 /// A finite number in a range, in double and in single precision.
 fn number(flag: &str, value: Option<f64>, (range, is_in): Range) -> Result<Option<f64>, Failure> {

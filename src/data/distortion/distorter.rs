@@ -1,7 +1,7 @@
 //! A data set whose images are distorted in another way each epoch.
 
 use crate::compute::isa::Isa;
-use crate::compute::rng::{Stream, generator};
+use crate::compute::rng::{SplitMix, Stream, generator, mix};
 use crate::compute::vector;
 use crate::data::dataset::Dataset;
 use crate::data::distortion::field::{Field, PERIOD};
@@ -86,7 +86,7 @@ impl<'a> Distorter<'a> {
 
     /// The map of image `index`.
     fn map(&self, index: u32) -> Map<'_> {
-        let mut draws = Draws(self.key ^ mix(u64::from(index)));
+        let mut draws = SplitMix(self.key ^ mix(u64::from(index)));
         let factor = f64::from(self.factor);
         let Distortion {
             rotation,
@@ -195,33 +195,6 @@ fn fixed((x, y): (f64, f64)) -> Point {
         (scaled + if scaled < 0.0 { -0.5 } else { 0.5 }) as i32
     });
     Point { x, y }
-}
-
-/// Random numbers of one image: SplitMix64 (Steele, Lea and Flood, *Fast Splittable Pseudorandom
-/// Number Generators*, 2014), which can begin anywhere at no cost.
-struct Draws(u64);
-
-impl Draws {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(GOLDEN);
-        mix(self.0)
-    }
-
-    /// A number uniform on [−1, 1).
-    fn symmetric(&mut self) -> f64 {
-        (self.next() >> 40) as f64 / 8_388_608.0 - 1.0
-    }
-}
-
-/// 2⁶⁴ divided by the golden ratio, to odd: the increment of SplitMix64.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// The output function of SplitMix64: a permutation of all numbers, each bit of whose result
-/// depends on all bits.
-fn mix(x: u64) -> u64 {
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 #[cfg(test)]
