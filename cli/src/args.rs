@@ -5,12 +5,14 @@ mod augment;
 mod compare;
 mod convert;
 mod data;
+mod report;
 mod train;
 
 pub(crate) use augment::AugmentArgs;
 pub(crate) use compare::CompareArgs;
 pub(crate) use convert::{ConvertModelArgs, OnnxInput, OnnxOutput};
 pub(crate) use data::{ConvertArgs, DataArgs, DataFormat, DataTask, FetchArgs, NamedSet, ShowArgs};
+pub(crate) use report::{ExplainArgs, ReportArgs};
 pub(crate) use train::{MAX_SEEDS, TrainArgs};
 
 use crate::failure::Failure;
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     /// Two models are compared on the images that test both (McNemar's exact test), two folders of
     /// `train --seeds` by the test accuracies of the seeds that both have (Student's paired t-test).
     Compare(CompareArgs),
+    /// Write the report of a run, or a comparison of several, as one page
+    Report(ReportArgs),
     /// Train a net again as it was trained, and say whether every bit of it is the same
     ///
     /// The model file holds the settings, the seed and the SHA-256 of its data set, and neither
@@ -284,28 +288,6 @@ pub(crate) struct ClassifyArgs {
     /// Print results as JSON lines on stdout
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Args)]
-pub(crate) struct ExplainArgs {
-    /// A data set: a folder or a file of it [default: as for train]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) data: Option<PathBuf>,
-    /// Seed of all random numbers
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 1,
-        allow_negative_numbers = true
-    )]
-    pub(crate) seed: u64,
-    #[command(flatten)]
-    pub(crate) place: PlaceArgs,
-    #[command(flatten)]
-    pub(crate) common: Common,
-    /// Print results only, no progress
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
 }
 
 #[derive(Args)]

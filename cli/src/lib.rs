@@ -20,6 +20,7 @@ mod image_folder;
 mod memory;
 mod output;
 mod picture;
+mod report;
 mod run_folder;
 mod settings;
 mod setup;

@@ -688,7 +688,7 @@ fn whatever_fits_the_disk_is_whole() {
     for size in (4..160).step_by(4) {
         let program = env!("CARGO_BIN_EXE_train");
         let output = shell(&format!(
-            "mount -t tmpfs -o size={size}k none disk && {program} {short} --out disk/run
+            "mount -t tmpfs -o size={size}k none disk && {program} {short} --no-report --out disk/run
              code=$?; [ ! -e disk/run ] || cp -r disk/run {size}; exit $code"
         ));
         tries.check(&folder, &format!("{size}"), &output);

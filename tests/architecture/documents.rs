@@ -483,6 +483,7 @@ fn flags_exist() {
         "cli/src/args/compare.rs",
         "cli/src/args/convert.rs",
         "cli/src/args/data.rs",
+        "cli/src/args/report.rs",
         "cli/src/args/train.rs",
         "cli/src/settings/flags.rs",
     ] {

@@ -39,4 +39,7 @@ pub(crate) struct TrainArgs {
     /// Print results only, no progress
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    /// Write no report.html and no pictures of mistakes and hidden units
+    #[arg(long)]
+    pub(crate) no_report: bool,
 }

@@ -12,6 +12,7 @@ mod explain;
 mod export;
 mod gradcheck;
 mod info;
+mod report;
 mod train;
 mod verify;
 
@@ -26,6 +27,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Classify(args) => classify::run(&args),

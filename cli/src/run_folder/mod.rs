@@ -25,6 +25,8 @@ pub(crate) const MODEL: &str = "model.safetensors";
 pub(crate) const CONFIG: &str = "config.toml";
 /// One row for each epoch so far.
 pub(crate) const HISTORY: &str = "history.csv";
+/// Times and machine of the run.
+pub(crate) const MACHINE: &str = "machine.toml";
 /// The checkpoint, which is there until the run is complete.
 pub(crate) const CHECKPOINT: &str = "last.ckpt";
 
@@ -35,7 +37,7 @@ pub(crate) const ENSEMBLE: &str = "ensemble.safetensors";
 /// The results of trainings of several seeds.
 pub(crate) const SEEDS_TABLE: &str = "seeds.csv";
 
-/// The files of a complete run.
+/// The files of a complete run, besides those of its report ([`crate::report::FILES`]).
 pub(crate) const FILES: [&str; 7] = [
     MODEL,
     CONFIG,
@@ -43,7 +45,7 @@ pub(crate) const FILES: [&str; 7] = [
     "loss.svg",
     "loss.png",
     "confusion.svg",
-    "machine.toml",
+    MACHINE,
 ];
 
 /// Default parent folder of runs.

@@ -20,6 +20,7 @@ mod info;
 mod limits;
 mod pictures;
 mod pixels;
+mod report;
 mod train;
 mod train_folders;
 mod train_from;

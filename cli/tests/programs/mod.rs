@@ -21,7 +21,7 @@ pub(crate) const CLASSES: usize = 5;
 pub(crate) const TRAIN: usize = 300;
 pub(crate) const TEST: usize = 80;
 
-/// The files of a run, in alphabetical order.
+/// The files of a run without a report, in alphabetical order.
 pub(crate) const FILES: [&str; 7] = [
     "config.toml",
     "confusion.svg",
@@ -191,8 +191,10 @@ impl Folder {
         command
     }
 
+    /// A training without a report, which would take as long as the training.
     pub(crate) fn train_command(&self, args: &str) -> Command {
-        self.command(env!("CARGO_BIN_EXE_train"), args.split_whitespace())
+        let args = args.split_whitespace().chain(["--no-report"]);
+        self.command(env!("CARGO_BIN_EXE_train"), args)
     }
 
     pub(crate) fn train(&self, args: &str) -> Output {

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::memory::{PICTURES, address_space_of_threads, of_monitored_training, require};
 use crate::output::report::dashed;
+use crate::report;
 use crate::setup::Setup;
 use handwritten::training::memory::{
     bytes_to_choose_rate, bytes_to_resume, bytes_to_train, vector_bytes,
@@ -46,7 +47,9 @@ pub(super) fn require_for(
         .saturating_add(bytes_to_choose_rate(widths))
         .saturating_add(vector_bytes(widths, 1));
     // Neither the thread that saves nor those of the workspace have been started.
-    let others = address_space_of_threads(threads).saturating_add(PICTURES);
+    let others = address_space_of_threads(threads)
+        .saturating_add(PICTURES)
+        .saturating_add(report::bytes(widths, setup.splits.test.len()));
     require(
         training
             .max(choice)

@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::output;
 use crate::output::progress::Progress;
 use crate::output::report::dashed;
+use crate::report;
 use crate::run_folder::{
     self, CHECKPOINT, Clock, FILES, Folder, Identity, Machine, Saved, Saver, resume_command,
 };
@@ -68,11 +69,7 @@ fn run_one(args: TrainArgs) -> Result<(), Failure> {
     let workspace = setup.training_workspace(threads)?;
     memory::require_for(&setup, &workspace, threads, reopened.is_some(), 1)?;
     let chosen_rate = setup.choose_rate(threads)?;
-    let identity = Identity {
-        settings: setup.settings.to_toml().map_err(Failure::new)?,
-        data_sha256: corpus.fingerprint.clone(),
-        is_fused: engine.isa.is_fused(),
-    };
+    let identity = identity(&setup, &corpus)?;
     let (folder, saved) = match reopened {
         Some((folder, saved)) => {
             saved.refuse_other(&identity)?;
@@ -93,11 +90,21 @@ fn run_one(args: TrainArgs) -> Result<(), Failure> {
         folder: &folder,
         threads,
         quiet: args.quiet,
+        has_report: !args.no_report,
         json: args.common.json,
         save_interval,
         signals,
     };
     job.run(&clock, saved, workspace)
+}
+
+/// Everything besides the checkpoint that decides the bits of a training.
+fn identity(setup: &Setup<'_>, corpus: &Corpus) -> Result<Identity, Failure> {
+    Ok(Identity {
+        settings: setup.settings.to_toml().map_err(Failure::new)?,
+        data_sha256: corpus.fingerprint.clone(),
+        is_fused: setup.engine.isa.is_fused(),
+    })
 }
 
 /// The interval at which runs are saved.
@@ -108,7 +115,8 @@ fn save_interval(args: &TrainArgs) -> Result<Duration, Failure> {
 
 /// The folder that the flags name for a new run, if they name one.
 fn new_folder(place: PlaceArgs) -> Result<Option<PathBuf>, Failure> {
-    let files: Vec<&str> = FILES.into_iter().chain([CHECKPOINT]).collect();
+    let files = FILES.into_iter().chain(report::FILES).chain([CHECKPOINT]);
+    let files: Vec<&str> = files.collect();
     run_folder::chosen(place, &files)
 }
 
@@ -124,6 +132,7 @@ struct Job<'a> {
     folder: &'a Folder,
     threads: usize,
     quiet: bool,
+    has_report: bool,
     json: bool,
     save_interval: Duration,
     signals: Signals,
@@ -171,7 +180,7 @@ impl Job<'_> {
         let evaluation = workspace.evaluate(run.best.view(), test, config.objective());
         let machine = self.machine(clock, &trained);
         let monitor = trained.follower.monitor();
-        let written = self.write(run, monitor.observations(), &evaluation, &machine);
+        let written = self.write(run, monitor, &evaluation, &machine, &mut workspace);
         // The results are on disk before an error of stdout ends the program.
         trained.printed?;
         self.conclude(run, &evaluation, &machine)?;
@@ -247,8 +256,9 @@ impl Job<'_> {
         }
         if !self.quiet {
             output::remark(&format!(
-                "\nwrote {}: best network, history, plots, settings",
-                self.folder.path.display()
+                "\nwrote {}: best network, history, plots, settings{}",
+                self.folder.path.display(),
+                if self.has_report { ", report.html" } else { "" }
             ));
         }
     }

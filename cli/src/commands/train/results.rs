@@ -4,16 +4,18 @@ use super::Job;
 use crate::failure::Failure;
 use crate::output;
 use crate::output::plot::{LossCurves, confusion_svg, loss_png, loss_svg};
-use crate::output::report::{self, dashed};
+use crate::output::report::{self as figures, dashed};
+use crate::report::{self, Texts, hex};
 use crate::run_folder::{CHECKPOINT, FILES, Machine};
 use crate::settings::Settings;
 use handwritten::data::{Framing, Splits};
 use handwritten::files;
 use handwritten::files::model::{self, Metadata};
-use handwritten::training::diagnosis::Observation;
+use handwritten::training::diagnosis::Monitor;
 use handwritten::training::{EpochReport, Keep};
-use handwritten::{Checkpoint, Evaluation, Reduction};
+use handwritten::{Checkpoint, Evaluation, NetRef, Reduction, Workspace};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::ErrorKind;
 
@@ -23,18 +25,25 @@ impl Job<'_> {
     pub(super) fn write(
         &self,
         run: &Checkpoint,
-        observations: &[Observation],
+        monitor: &Monitor,
         test: &Evaluation,
         machine: &Machine,
+        workspace: &mut Workspace,
     ) -> Result<(), Failure> {
         let folder = &self.folder.path;
-        let history = report::history_csv(run, observations);
+        let history = figures::history_csv(run, monitor.observations());
         let [svg, png] = self.loss_pictures(run)?;
         let machine = toml::to_string(machine).map_err(Failure::new)?;
         let metadata = self.metadata(run).map_err(Failure::new)?;
+        let model = model::encode(&run.best, &metadata).map_err(Failure::caused)?;
+        let texts = Texts {
+            history: history.clone(),
+            machine: machine.clone(),
+            model_sha256: hex(&Sha256::digest(&model)),
+        };
         // In the order of `FILES`.
         let contents = [
-            model::encode(&run.best, &metadata).map_err(Failure::caused)?,
+            model,
             self.identity.settings.clone().into_bytes(),
             history.into_bytes(),
             svg,
@@ -45,12 +54,39 @@ impl Job<'_> {
         for (name, bytes) in FILES.iter().zip(contents) {
             files::write_atomic(&folder.join(name), &bytes).map_err(Failure::caused)?;
         }
+        self.write_report((run.best.view(), &metadata), texts, workspace)?;
         match fs::remove_file(folder.join(CHECKPOINT)) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(Failure::new(format!(
                 "cannot remove {CHECKPOINT} from {}: {error}",
                 folder.display()
             ))),
             _ => Ok(()),
+        }
+    }
+
+    /// Writes the report, before the checkpoint is removed: a run that is killed until then is
+    /// resumed, and has one at its end. Without a report none of an earlier run stays.
+    fn write_report(
+        &self,
+        model: (NetRef<'_>, &Metadata),
+        texts: Texts,
+        workspace: &mut Workspace,
+    ) -> Result<(), Failure> {
+        let folder = &self.folder.path;
+        if !self.has_report {
+            for name in report::FILES {
+                let _ = fs::remove_file(folder.join(name));
+            }
+            return Ok(());
+        }
+        let (test, isa) = (&self.setup.splits.test, self.setup.engine.isa);
+        match report::Run::new(folder, isa, model, texts, test, workspace) {
+            Ok(run) => run.write(folder),
+            // The run is complete all the same.
+            Err(failure) => {
+                output::warn(&failure);
+                Ok(())
+            }
         }
     }
 
@@ -123,7 +159,7 @@ impl Job<'_> {
     ) -> Result<(), Failure> {
         let best = &run.history[run.best_epoch - 1];
         if self.json {
-            let mut event = report::test_json(test, &self.classes);
+            let mut event = figures::test_json(test, &self.classes);
             event["best_epoch"] = json!(run.best_epoch);
             event["keep"] = json!(run.config.keep.name());
             event["val_loss"] = json!(best.val_loss);
@@ -140,7 +176,7 @@ impl Job<'_> {
                 None => "",
             }
         ))?;
-        output::result(&report::test_text(test, &self.classes))
+        output::result(&figures::test_text(test, &self.classes))
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn samples(epochs: &[usize], losses: &[f64]) -> Vec<Vec<(f64, f64)>> 
 }
 
 /// Rounds a distance between ticks up to 1, 2 or 5 times a power of ten.
-pub(super) fn nice_step(distance: f64) -> f64 {
+pub(crate) fn nice_step(distance: f64) -> f64 {
     let power = 10f64.powf(distance.log10().floor());
     let factor = [1.0, 2.0, 5.0].into_iter().find(|f| f * power >= distance);
     factor.unwrap_or(10.0) * power

@@ -10,15 +10,16 @@ mod curves;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use axis::nice_step;
 pub(crate) use confusion::confusion_svg;
 pub(crate) use curves::{LossCurves, accuracy_svg, loss_png, loss_svg};
 
-const FONT: &str = "DejaVu Sans, Verdana, Liberation Sans, Arial, sans-serif";
+pub(crate) const FONT: &str = "DejaVu Sans, Verdana, Liberation Sans, Arial, sans-serif";
 /// Axes and text.
-const INK: &str = "#1f2328";
+pub(crate) const INK: &str = "#1f2328";
 const GRID: &str = "#e1e4e8";
 
 /// Keeps kuva from reading `$…$` as a formula.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.replace('$', "\\$")
 }

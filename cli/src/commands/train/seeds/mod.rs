@@ -50,6 +50,7 @@ struct Common<'a> {
     /// The number of threads of all trainings together.
     threads: usize,
     quiet: bool,
+    has_report: bool,
     json: bool,
     /// Counts the epochs of all trainings.
     bar: ProgressBar,
@@ -65,6 +66,7 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
         save_interval: super::save_interval(&args)?,
         threads: args.common.threads()?,
         quiet: args.quiet,
+        has_report: !args.no_report,
         json: args.common.json,
         bar: ProgressBar::hidden(),
     };

@@ -2,11 +2,11 @@
 
 use super::table::Row;
 use super::{Common, class_names};
-use crate::commands::train::{Job, Trained};
+use crate::commands::train::{Job, Trained, identity};
 use crate::failure::Failure;
 use crate::output;
 use crate::output::progress::Progress;
-use crate::run_folder::{CHECKPOINT, Folder, Identity, MODEL, Saved, model};
+use crate::run_folder::{CHECKPOINT, Folder, MODEL, Saved, model};
 use crate::settings::{Flags, Settings, Start};
 use crate::setup::{Engine, Setup};
 use handwritten::Workspace;
@@ -122,14 +122,11 @@ impl<'a> Seed<'a> {
             corpus,
             normalisation: *normalisation,
             chosen_rate: self.chosen_rate,
-            identity: Identity {
-                settings: self.setup.settings.to_toml().map_err(Failure::new)?,
-                data_sha256: corpus.fingerprint.clone(),
-                is_fused: common.engine.isa.is_fused(),
-            },
+            identity: identity(&self.setup, corpus)?,
             folder: &self.folder,
             threads,
             quiet: true,
+            has_report: common.has_report,
             json: false,
             save_interval: common.save_interval,
             signals: common.signals.clone(),
@@ -180,8 +177,8 @@ impl<'a> Seed<'a> {
         if let State::Trained(trained) = &self.state {
             let job = self.job(common, common.threads)?;
             let machine = job.machine(common.clock, trained);
-            let observations = trained.follower.monitor().observations();
-            job.write(&trained.run, observations, &test, &machine)?;
+            let monitor = trained.follower.monitor();
+            job.write(&trained.run, monitor, &test, &machine, &mut workspace)?;
             if let Some(said) = job.verdict(&trained.run, trained.follower.monitor()) {
                 output::warn(&format!("seed {}: {said}", self.seed));
             }
