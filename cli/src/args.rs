@@ -12,7 +12,7 @@ pub(crate) use augment::AugmentArgs;
 pub(crate) use compare::CompareArgs;
 pub(crate) use convert::{ConvertModelArgs, OnnxInput, OnnxOutput};
 pub(crate) use data::{ConvertArgs, DataArgs, DataFormat, DataTask, FetchArgs, NamedSet, ShowArgs};
-pub(crate) use report::{ExplainArgs, ReportArgs};
+pub(crate) use report::{ExplainArgs, ReportArgs, ShowImagesArgs};
 pub(crate) use train::{MAX_SEEDS, TrainArgs};
 
 use crate::failure::Failure;
@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Write the report of a run, or a comparison of several, as one page
     Report(ReportArgs),
+    /// Show images in the terminal: single ones, or the mistakes of a run
+    Show(ShowImagesArgs),
     /// Train a net again as it was trained, and say whether every bit of it is the same
     ///
     /// The model file holds the settings, the seed and the SHA-256 of its data set, and neither

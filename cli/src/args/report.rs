@@ -27,6 +27,39 @@ pub(crate) struct ReportArgs {
 }
 
 #[derive(Args)]
+#[group(id = "which", required = true)]
+pub(crate) struct WhichArgs {
+    /// The places of test images in their file, from 0, with commas between them
+    #[arg(
+        long,
+        value_name = "N",
+        value_delimiter = ',',
+        allow_negative_numbers = true
+    )]
+    pub(crate) index: Vec<usize>,
+    /// The test images that a run gets wrong, the most confident first
+    #[arg(long, value_name = "RUN", conflicts_with = "index")]
+    pub(crate) mistakes: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct ShowImagesArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
+    /// Maximum number of mistakes
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 12,
+        allow_negative_numbers = true
+    )]
+    pub(crate) count: usize,
+    /// A data set: a folder or a file of it [default: where the run had it, else as for train]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Args)]
 pub(crate) struct ExplainArgs {
     /// A data set: a folder or a file of it [default: as for train]
     #[arg(long, value_name = "PATH")]

@@ -13,6 +13,7 @@ mod export;
 mod gradcheck;
 mod info;
 mod report;
+mod show;
 mod train;
 mod verify;
 
@@ -28,6 +29,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Compare(args) => compare::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Show(args) => show::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Classify(args) => classify::run(&args),

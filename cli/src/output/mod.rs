@@ -1,5 +1,7 @@
 //! Output of the programs: results on stdout, remarks on stderr, and pictures.
 
+pub(crate) mod blocks;
+mod live_curve;
 pub(crate) mod plot;
 pub(crate) mod progress;
 pub(crate) mod report;

@@ -1,5 +1,6 @@
 //! The progress of a training run.
 
+use super::live_curve::{LEAST_LINES, LiveCurve};
 use super::report::grouped;
 use crate::failure::Failure;
 use crate::output;
@@ -9,15 +10,21 @@ use handwritten::training::{EpochReport, StepReport};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use std::fmt::Display;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use terminal_size::{Height, Width, terminal_size_of};
 
-/// Prints a line for each epoch, a bar within the epoch if stderr is a terminal,
-/// and warnings after it; with `json`, an object for each epoch on stdout too.
+/// Time between two drawings of the curve of losses.
+const CURVE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Prints a line for each epoch, a bar within the epoch and below it the losses so far if stderr
+/// is a terminal, and warnings after it; with `json`, an object for each epoch on stdout too.
 pub(crate) struct Progress {
     epochs: usize,
     quiet: bool,
     json: bool,
     bar: ProgressBar,
+    curve: LiveCurve,
+    curve_drawn: Instant,
     epoch_began: Instant,
     step_ended: Instant,
     images: usize,
@@ -34,7 +41,10 @@ impl Progress {
     pub(crate) fn new(epochs: usize, quiet: bool, json: bool) -> Self {
         let bar = ProgressBar::hidden();
         if !quiet {
-            bar.set_draw_target(ProgressDrawTarget::stderr());
+            // A dumb terminal cannot go back to a line.
+            if std::env::var_os("TERM").is_none_or(|term| term != "dumb") {
+                bar.set_draw_target(ProgressDrawTarget::stderr());
+            }
             let style = ProgressStyle::with_template("{prefix:>9} {bar:40} {msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             let bold = Style::new().bold();
@@ -49,6 +59,8 @@ impl Progress {
             quiet,
             json,
             bar,
+            curve: LiveCurve::new(),
+            curve_drawn: now,
             epoch_began: now,
             step_ended: now,
             images: 0,
@@ -92,9 +104,18 @@ impl Progress {
                 .set_prefix(format!("{}/{}", step.epoch, self.epochs));
         }
         self.bar.set_position(step.step as u64);
-        // A message costs a string, so there is one in 64 steps only.
-        if !self.bar.is_hidden() && step.step.is_multiple_of(64) {
-            self.bar.set_message(format!("loss {}", loss(step.loss)));
+        if self.bar.is_hidden() {
+            return;
+        }
+        let share = (step.epoch - 1) as f64 + step.step as f64 / step.steps as f64;
+        self.curve.step(share / self.epochs as f64, step.loss);
+        // A message costs a string, so there are few.
+        if self.step_ended - self.curve_drawn > CURVE_INTERVAL {
+            self.curve_drawn = self.step_ended;
+            let curve = curve_columns().map(|columns| self.curve.draw(columns));
+            let curve = curve.unwrap_or_default();
+            self.bar
+                .set_message(format!("loss {}{curve}", loss(step.loss)));
         }
     }
 
@@ -114,6 +135,8 @@ impl Progress {
         let seconds = (self.step_ended - self.epoch_began).as_secs_f64();
         let pace = self.images as f64 / seconds.max(1e-9);
         self.seconds.push(seconds);
+        let share = row.epoch as f64 / self.epochs as f64;
+        self.curve.epoch(share, row.val_loss);
         if let Some(bar) = &self.shared {
             bar.inc(1);
         }
@@ -151,6 +174,13 @@ impl Progress {
         );
         self.bar.suspend(|| output::remark(&line));
     }
+}
+
+/// The columns of the terminal, if it is high enough for a curve. Asked each time, since
+/// windows change their size.
+fn curve_columns() -> Option<usize> {
+    let (Width(columns), Height(lines)) = terminal_size_of(std::io::stderr())?;
+    (usize::from(lines) >= LEAST_LINES).then_some(usize::from(columns))
 }
 
 /// An epoch as JSON.

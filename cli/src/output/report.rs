@@ -1,6 +1,6 @@
 //! The results of a run as text, JSON and CSV.
 
-use anstyle::Style;
+use anstyle::{Ansi256Color, Style};
 use handwritten::Checkpoint;
 use handwritten::Evaluation;
 use handwritten::net::metrics::Confusion;
@@ -111,16 +111,34 @@ fn confusion_text(confusion: &Confusion, classes: &[String], name_width: usize) 
         .zip(confusion.counts().chunks(confusion.classes()))
     {
         let _ = write!(text, "\n{BOLD}{name:>name_width$}{BOLD:#} ");
+        let total: u64 = row.iter().sum();
         for &count in row {
             let shown = if count == 0 {
                 "·".to_string()
             } else {
                 count.to_string()
             };
-            let _ = write!(text, "{shown:>width$}");
+            let style = shade(count, total);
+            let _ = write!(text, "{style}{shown:>width$}{style:#}");
         }
     }
     text
+}
+
+/// The colours of a cell by its share of the true class, over three decades: from light blue
+/// on black letters to dark blue on white ones. They are left out where colours are not allowed.
+fn shade(count: u64, total: u64) -> Style {
+    // Of the palette of 256 colours.
+    const BLUES: [u8; 6] = [195, 153, 111, 68, 25, 18];
+    if count == 0 {
+        return Style::new();
+    }
+    let share = 1.0 + (count as f64 / total as f64).log10() / 3.0;
+    let level = (share.clamp(0.0, 1.0) * 5.0).round() as usize;
+    let ink = if level > 3 { 231 } else { 16 };
+    Style::new()
+        .fg_color(Some(Ansi256Color(ink).into()))
+        .bg_color(Some(Ansi256Color(BLUES[level]).into()))
 }
 
 /// The figures on the test images as JSON.
@@ -194,5 +212,11 @@ mod tests {
         let expected = "confusion matrix, rows: true class, columns: predicted\n\
                         \x20      cat dog\n  cat    2   1\n  dog    ·   1";
         assert_eq!(plain, expected);
+        let shades = [1, 30, 1000].map(|count| shade(count, 1000).get_bg_color());
+        assert!(
+            shades[0] != shades[1] && shades[1] != shades[2],
+            "{shades:?}"
+        );
+        assert_eq!(shade(0, 5), Style::new());
     }
 }

@@ -134,6 +134,27 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// The mistakes, the most confident first: the place of each in the test file, its
+    /// pixels, and a caption.
+    pub(crate) fn mistakes(&self) -> impl Iterator<Item = (u32, &[u8], String)> {
+        let predictions = &self.found.predictions;
+        predictions.mistakes().into_iter().map(|i| {
+            let classes = [predictions.truth(i), predictions.predicted(i)];
+            let [truth, guess] = classes.map(|class| self.class(class));
+            let share = mistakes::percent(predictions.confidence(i));
+            (
+                self.number(i),
+                self.image(i),
+                format!("{truth}→{guess} {share}"),
+            )
+        })
+    }
+
+    /// The rows and columns of an image.
+    pub(crate) fn image_sides(&self) -> (usize, usize) {
+        self.about.image
+    }
+
     /// The figures of the report as JSON.
     pub(crate) fn json(&self) -> Value {
         let predictions = &self.found.predictions;

@@ -21,6 +21,7 @@ mod limits;
 mod pictures;
 mod pixels;
 mod report;
+mod show;
 mod train;
 mod train_folders;
 mod train_from;
