@@ -9,6 +9,7 @@ mod calibration;
 mod compare;
 mod confusion;
 mod curves;
+pub(crate) mod document;
 mod facts;
 mod history;
 mod html;

@@ -20,6 +20,7 @@ fn the_explanation_is_a_report_and_a_folder() {
         "question.svg",
         "repairs-1.svg",
         "repairs-128.svg",
+        "report.html",
         "runs.csv",
         "tried.svg",
     ];
@@ -31,6 +32,14 @@ fn the_explanation_is_a_report_and_a_folder() {
         "Validation accuracy (%)",
     ] {
         assert!(svg.contains(&format!(">{label}<")), "{label}");
+    }
+    let page = folder.text("runs/explain/report.html");
+    for text in [
+        "softmax(y) − t",
+        "797869.39",
+        "train --recipe question --epochs 20 --lr 6",
+    ] {
+        assert!(page.contains(text), "{text}");
     }
     let curves = folder.text("runs/explain/runs.csv");
     let question = "\"--recipe question\",";

@@ -2,6 +2,7 @@
 //! measures what each of its mistakes costs (docs/why-it-did-not-learn.md).
 
 mod catalogue;
+mod page;
 mod report;
 
 use crate::args::{ExplainArgs, SettingsArgs};
@@ -27,13 +28,14 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// The files that `explain` writes.
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "question.svg",
     "question.png",
     "repairs-1.svg",
     "repairs-128.svg",
     "tried.svg",
     "runs.csv",
+    "report.html",
 ];
 
 /// Makes all trainings, prints the report and writes it.
@@ -66,7 +68,7 @@ pub(super) fn run(args: ExplainArgs) -> Result<(), Failure> {
     written?;
     if !args.quiet {
         output::remark(&format!(
-            "\nwrote {}: pictures, all curves",
+            "\nwrote {}: report.html, pictures, all curves",
             folder.path.display()
         ));
     }

@@ -23,7 +23,7 @@ impl Run {
     }
 
     /// The accuracy for a table, or why there is none.
-    fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         match (self.accuracy(), self.error) {
             (Some(accuracy), _) => percent(accuracy),
             (None, error) => match error {
@@ -34,7 +34,7 @@ impl Run {
     }
 
     /// The names of the findings of its diagnosis.
-    fn findings(&self) -> String {
+    pub(super) fn findings(&self) -> String {
         let names: Vec<&str> = self.found.iter().map(Finding::name).collect();
         match names[..] {
             [] => "nothing".to_string(),
@@ -43,7 +43,7 @@ impl Run {
     }
 
     /// The validation accuracy after each epoch.
-    fn curve(&self) -> Vec<f64> {
+    pub(super) fn curve(&self) -> Vec<f64> {
         self.history.iter().map(|row| row.val_accuracy).collect()
     }
 }
@@ -55,7 +55,7 @@ pub(super) struct Report {
 
 impl Report {
     /// The training with these arguments.
-    fn of(&self, line: &str) -> Result<&Run, Failure> {
+    pub(super) fn of(&self, line: &str) -> Result<&Run, Failure> {
         let found = self.runs.iter().find(|run| run.line == line);
         found.ok_or_else(|| Failure::new(format!("no run of {line}")))
     }
@@ -162,7 +162,7 @@ impl Report {
     }
 
     /// The highest accuracy in any epoch with one mistake repaired.
-    fn highest_of_single_repairs(&self) -> Result<f64, Failure> {
+    pub(super) fn highest_of_single_repairs(&self) -> Result<f64, Failure> {
         let mut highest = 0.0;
         for (repair, _) in MISTAKES {
             for hidden in [1, 128] {
@@ -175,7 +175,7 @@ impl Report {
 
     /// The percentage points that each mistake costs a net of 128 units if all
     /// others are repaired.
-    fn costs(&self) -> Result<Vec<String>, Failure> {
+    pub(super) fn costs(&self) -> Result<Vec<String>, Failure> {
         let last = |repair: &str| {
             let run = self.of(&repaired(repair, 128))?;
             Ok::<_, Failure>(run.accuracy().unwrap_or(0.0))
@@ -244,6 +244,7 @@ impl Report {
             repairs(128, "Mistakes repaired, 128 hidden units")?.into_bytes(),
             accuracy_svg("What was tried, one change each", &tried).into_bytes(),
             self.csv().into_bytes(),
+            self.page()?.into_bytes(),
         ];
         for (name, bytes) in FILES.iter().zip(contents) {
             files::write_atomic(&folder.join(name), &bytes).map_err(Failure::caused)?;
@@ -273,12 +274,12 @@ impl Report {
     }
 }
 
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
 
 /// Repairs as tables and pictures name them.
-fn spelt(repair: &str) -> String {
+pub(super) fn spelt(repair: &str) -> String {
     match repair.trim_start_matches('+') {
         "" => "nothing".to_string(),
         repairs => repairs.replace('+', " + "),
