@@ -4,7 +4,8 @@
 
 use handwritten::data::{Centre, Framing, Split};
 use handwritten::files::model::{
-    Foreign, Metadata, ModelError, decode, encode, encode_npz, import,
+    Foreign, Metadata, Model, ModelError, decode, decode_ensemble, encode, encode_ensemble,
+    encode_npz, import,
 };
 use handwritten::net::params_len;
 use handwritten::{Activation, Net, Reduction};
@@ -22,9 +23,14 @@ pub(crate) fn check(bytes: &[u8]) {
         }
         assert_eq!(encode(net, metadata), Ok(written));
     }
+    if let Ok(models) = decode_ensemble(bytes) {
+        check_ensemble(&models);
+    }
     let (net, metadata) = model_from(bytes);
     match encode(&net, &metadata) {
         Ok(written) => {
+            let one = decode_ensemble(&written).expect("what is written can be read");
+            check_ensemble(&[&one[..], &one[..]].concat());
             let read = decode(&written).expect("what is written can be read");
             assert_eq!((&read.net, &read.metadata), (&net, &metadata));
             // `==` ignores the signs of zeros; bytes do not.
@@ -43,6 +49,21 @@ pub(crate) fn check(bytes: &[u8]) {
             assert!(is_right, "a whole model is refused: {error}");
         }
     }
+}
+
+/// The nets of an ensemble are the same when written and read again.
+fn check_ensemble(models: &[Model]) {
+    let members: Vec<(&Net, &Metadata)> = models
+        .iter()
+        .map(|model| (&model.net, &model.metadata))
+        .collect();
+    let written = encode_ensemble(&members).expect("what is read can be written");
+    let read = decode_ensemble(&written).expect("what is written can be read");
+    let again: Vec<(&Net, &Metadata)> = read
+        .iter()
+        .map(|model| (&model.net, &model.metadata))
+        .collect();
+    assert_eq!(again, members);
 }
 
 /// A net of at most 16 layers and its metadata.
