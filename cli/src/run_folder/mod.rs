@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::signals::Signals;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The model file: its presence means that the run is complete.
@@ -83,11 +84,27 @@ pub(crate) fn open(
     }?;
     removed_at_exit.extend_from_slice(folder.created());
     drop(removed_at_exit);
-    if !force {
+    if force {
+        // Nothing of trainings of several seeds is taken for a part of what comes.
+        for name in [SEEDS, SEEDS_TABLE, ENSEMBLE] {
+            remove(&folder.path.join(name))?;
+        }
+    } else {
         // Another process may have been faster.
         refuse_full(&folder.path)?;
     }
     Ok(folder)
+}
+
+/// Removes a file, if it is there.
+pub(crate) fn remove(file: &Path) -> Result<(), Failure> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Failure::new(format!(
+            "cannot remove {}: {error}",
+            file.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The folder of the run with this name.

@@ -106,3 +106,31 @@ fn seeds_that_there_are_not_are_refused() {
         assert_eq!(folder.names(""), ["data"], "{flags}");
     }
 }
+
+#[test]
+fn nothing_of_overwritten_trainings_is_left_in_the_results() {
+    let folder = Folder::new();
+    let args = format!("{SMALL} --split standard --quiet --out run");
+    folder.train(&format!("{args} --seeds 2 --ensemble")).ok();
+    folder
+        .train(&format!("{args} --seeds 2"))
+        .fails(1, &["run exists"]);
+    folder
+        .train(&format!("{args} --seed 2 --seeds 2 --force"))
+        .ok();
+    let names = [
+        "config.toml",
+        "model.safetensors",
+        "seed-1",
+        "seed-2",
+        "seed-3",
+        "seeds.csv",
+    ];
+    assert_eq!(folder.names("run"), names);
+    let alone = format!("{SMALL} --split standard --quiet --seed 2 --out alone");
+    folder.train(&alone).ok();
+    assert_same_run(&folder, "run/seed-2", "alone");
+    folder.train(&format!("{args} --seed 2 --force")).ok();
+    assert_same_run(&folder, "run", "alone");
+    assert!(!folder.path("run/seeds.csv").exists());
+}

@@ -3,13 +3,12 @@
 use super::seed::folder_of;
 use crate::args::MAX_SEEDS;
 use crate::failure::Failure;
-use crate::run_folder::{CHECKPOINT, CONFIG, MODEL, SEEDS};
+use crate::run_folder::{self, CHECKPOINT, CONFIG, MODEL, SEEDS};
 use crate::settings::{Flags, Settings, Start};
 use handwritten::data::Split;
 use handwritten::files::{self, Corpus};
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 /// The seeds and the settings of trainings.
@@ -72,16 +71,11 @@ impl Plan {
     ) -> Result<(), Failure> {
         self.data_sha256 = fingerprint.to_string();
         self.settings = settings.to_toml().map_err(Failure::new)?;
-        for seed in self.seeds(settings) {
+        let seeds = self.seeds(settings);
+        let own = seeds.into_iter().map(|seed| folder_of(folder, seed));
+        for run in own.chain([folder.to_path_buf()]) {
             for name in [MODEL, CHECKPOINT] {
-                let file = folder_of(folder, seed).join(name);
-                match fs::remove_file(&file) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        let file = file.display();
-                        return Err(Failure::new(format!("cannot remove {file}: {error}")));
-                    }
-                    _ => {}
-                }
+                run_folder::remove(&run.join(name))?;
             }
         }
         let text = toml::to_string(&self).map_err(Failure::new)?;

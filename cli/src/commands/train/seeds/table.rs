@@ -172,7 +172,8 @@ impl Table {
     }
 }
 
-/// The mean, the standard deviation and the 95 % confidence interval of the mean of shares.
+/// The mean, the standard deviation and the 95 % confidence interval of the mean of shares, cut to
+/// what a share can be.
 fn spread(sample: &Sample) -> String {
     let mean = 100.0 * sample.mean;
     match (sample.deviation, sample.half_width()) {
@@ -180,8 +181,8 @@ fn spread(sample: &Sample) -> String {
             "{mean:.3} ± {:.3} % (mean ± sd of {} seeds; 95 % interval of the mean {:.3} to {:.3} %)",
             100.0 * deviation,
             sample.count,
-            mean - 100.0 * half,
-            mean + 100.0 * half
+            (mean - 100.0 * half).max(0.0),
+            (mean + 100.0 * half).min(100.0)
         ),
         _ => format!("{mean:.3} %"),
     }
