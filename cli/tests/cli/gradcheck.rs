@@ -48,7 +48,7 @@ fn a_right_gradient_passes_and_a_wrong_one_is_named() {
         ("--images 0", "--images"),
         ("--data nowhere", "nowhere"),
         ("--data data --hidden 1000000,1000000", "parameters"),
-        ("--recipe nothing", "the recipes are quick, question"),
+        ("--recipe nothing", "the recipes are quick, plain"),
     ] {
         let refused = folder.handwritten(&format!("gradcheck {args}"));
         let code = if args.contains("nowhere") { 1 } else { 2 };
