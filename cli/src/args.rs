@@ -161,10 +161,12 @@ pub(crate) struct PlaceArgs {
 }
 
 /// Flags for settings.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct SettingsArgs {
     /// Start from a named configuration; --config and flags override its settings. quick: 98 %
-    /// accuracy within a second. question: a published run that failed to learn, with all its
+    /// accuracy within a second. plain, shifts and record: 1 000 hidden units, trained for 98.7, 99.1
+    /// and 99.4 % of the whole test file, the last two on images that are moved and bent at random.
+    /// committee: record from five seeds, and their nets as one model. question: a published run that failed to learn, with all its
     /// mistakes (docs/why-it-did-not-learn.md). question-sum: that run as it was first published,
     /// with the sum of the loss. question+gradient, +velocity, +init, +hidden, +best: that run with
     /// one or more of its mistakes repaired; +softmax, of question-sum only. mended: all of them

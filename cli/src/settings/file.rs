@@ -97,6 +97,8 @@ impl Settings {
         let hidden = self.hidden.iter();
         let hidden = hidden.filter_map(|&width| NonZeroUsize::new(width));
         Flags {
+            seeds: None,
+            ensemble: None,
             data: self.data.clone(),
             // Left out where it is false, so that the files of older runs stay as they are.
             as_is: Some(self.as_is).filter(|&as_is| as_is),

@@ -22,6 +22,14 @@ pub(super) const RAW: &str = "raw";
 #[derive(Args, Clone, Default, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Flags {
+    /// Seeds to train from and whether their nets become an ensemble, in a recipe or a configuration
+    /// file; the flags of these names are those of `train`.
+    #[arg(skip)]
+    #[serde(skip_serializing)]
+    pub(crate) seeds: Option<u64>,
+    #[arg(skip)]
+    #[serde(skip_serializing)]
+    pub(crate) ensemble: Option<bool>,
     /// A data set: a folder or a file of it. IDX files, CSV, npz or npy, or a folder of pictures
     /// for each class; or mnist, fashion, kmnist or emnist-digits, as `handwritten data fetch`
     /// has downloaded it [default: the first of these that holds any of MNIST's four files:
@@ -163,6 +171,8 @@ impl Flags {
     /// Completes the settings by those of `other`.
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
+            seeds: self.seeds.or(other.seeds),
+            ensemble: self.ensemble.or(other.ensemble),
             data: self.data.or(other.data),
             as_is: self.as_is.or(other.as_is),
             recipe: self.recipe.or(other.recipe),

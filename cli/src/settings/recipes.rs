@@ -9,7 +9,7 @@ use handwritten::net::defects::Defect;
 
 /// Name, base and settings of each recipe: the lines of a configuration file,
 /// completed by those of the base, if there is one.
-const RECIPES: [(&str, Option<&str>, &str); 7] = [
+const RECIPES: [(&str, Option<&str>, &str); 8] = [
     (
         "quick",
         None,
@@ -57,6 +57,12 @@ const RECIPES: [(&str, Option<&str>, &str); 7] = [
         "epochs = 150
          label_smoothing = 0.05
          distort = \"elastic\"",
+    ),
+    (
+        "committee",
+        Some("record"),
+        "seeds = 5
+         ensemble = true",
     ),
     (
         "question",
@@ -199,7 +205,7 @@ mod tests {
     #[test]
     fn names_that_are_not_known_are_answered_by_those_that_are() {
         let error = find("slow").unwrap_err();
-        assert!(error.contains("quick, question") && error.contains("\"slow\""));
+        assert!(error.contains("quick, plain") && error.contains("\"slow\""));
         let error = find("question+luck").unwrap_err();
         assert!(error.contains("gradient, velocity") && error.contains("\"luck\""));
         assert!(find("").is_err() && find("question+").is_err());

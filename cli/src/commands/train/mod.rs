@@ -7,7 +7,7 @@ mod results;
 mod seeds;
 mod verdict;
 
-use crate::args::{PlaceArgs, TrainArgs};
+use crate::args::{MAX_SEEDS, PlaceArgs, TrainArgs};
 use crate::failure::Failure;
 use crate::output;
 use crate::output::progress::Progress;
@@ -16,7 +16,7 @@ use crate::report;
 use crate::run_folder::{
     self, CHECKPOINT, Clock, FILES, Folder, Identity, Machine, Saved, Saver, resume_command,
 };
-use crate::settings::Settings;
+use crate::settings::{Flags, Settings};
 use crate::setup::{self, Engine, Setup};
 use crate::signals::{Signal, Signals};
 use follower::Follower;
@@ -26,27 +26,41 @@ use handwritten::training::diagnosis::Monitor;
 use handwritten::training::{ChosenRate, TrainError};
 use handwritten::{Checkpoint, Workspace, resume};
 use serde_json::json;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, mem};
 
 /// Trains a net and writes its run, or resumes one that was interrupted; or nets from several
 /// seeds.
-pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
+pub(super) fn run(mut args: TrainArgs) -> Result<(), Failure> {
+    let flags = mem::take(&mut args.settings).flags()?;
     let is_unfinished = args.resume.as_deref().is_some_and(seeds::is_unfinished);
+    if args.resume.is_none() {
+        args.seeds = args.seeds.or(flags.seeds);
+        args.ensemble |= flags.ensemble.unwrap_or(false);
+    }
+    if let Some(seeds) = args.seeds.filter(|seeds| !(1..=MAX_SEEDS).contains(seeds)) {
+        return Err(Failure::usage(format!(
+            "seeds must be a number from 1 to {MAX_SEEDS}, not {seeds}"
+        )));
+    }
+    if args.ensemble && args.seeds.is_none() {
+        return Err(Failure::usage(
+            "an ensemble takes several seeds: add --seeds",
+        ));
+    }
     match args.seeds.is_some() || is_unfinished {
-        true => seeds::run(args),
-        false => run_one(args),
+        true => seeds::run(args, flags),
+        false => run_one(args, flags),
     }
 }
 
 /// Trains one net, or resumes its training.
-fn run_one(args: TrainArgs) -> Result<(), Failure> {
+fn run_one(args: TrainArgs, flags: Flags) -> Result<(), Failure> {
     let clock = Clock::start();
     let engine = Engine::from_env()?;
     let signals = Signals::listen()?;
     let save_interval = save_interval(&args)?;
-    let flags = args.settings.flags()?;
     let (flags, start) = match args.resume {
         None => flags.with_start()?,
         Some(_) => (flags, None),

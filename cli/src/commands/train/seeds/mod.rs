@@ -15,7 +15,7 @@ use crate::output::report::{dashed, grouped};
 use crate::run_folder::{
     self, CONFIG, Clock, ENSEMBLE, Folder, MODEL, SEEDS, SEEDS_TABLE, model, resume_command,
 };
-use crate::settings::{Settings, Start};
+use crate::settings::{Flags, Settings, Start};
 use crate::setup::{self, Engine};
 use crate::signals::{Signal, Signals};
 use handwritten::data::Normalisation;
@@ -57,7 +57,7 @@ struct Common<'a> {
 }
 
 /// Trains a net from each of several seeds, or resumes such trainings.
-pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
+pub(super) fn run(args: TrainArgs, flags: Flags) -> Result<(), Failure> {
     let clock = Clock::start();
     let common = Common {
         clock: &clock,
@@ -71,7 +71,6 @@ pub(super) fn run(args: TrainArgs) -> Result<(), Failure> {
         bar: ProgressBar::hidden(),
     };
     let force = args.place.force;
-    let flags = args.settings.flags()?;
     let (plan, mut settings, start, reopened, chosen) = match args.resume {
         None => {
             let (flags, start) = flags.with_start()?;
