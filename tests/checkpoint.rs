@@ -118,6 +118,17 @@ fn with_a_mistake() -> (Activation, Config) {
     (activation, config.with_defects(defects))
 }
 
+/// A run of what version 5 of the format is the first to store.
+fn of_version_5() -> (Activation, Config) {
+    let (activation, config) = configurations().remove(0);
+    let config = config
+        .with_keep(Keep::Last)
+        .with_average(Average::Ema { decay: 0.7 })
+        .with_distortion(Distortion::ELASTIC)
+        .with_dropout(0.25);
+    (activation, config)
+}
+
 fn begun(activation: Activation, config: Config) -> Checkpoint {
     Checkpoint::new(
         Net::new(&WIDTHS, activation, random_params(&WIDTHS, 5)),
@@ -371,6 +382,7 @@ fn a_version_once_written_is_read_for_ever() {
         (configuration(0), &include_bytes!("checkpoint-v2.ckpt")[..]),
         (configuration(3), &include_bytes!("checkpoint-v3.ckpt")[..]),
         (with_a_mistake(), &include_bytes!("checkpoint-v4.ckpt")[..]),
+        (of_version_5(), &include_bytes!("checkpoint-v5.ckpt")[..]),
     ];
     for ((activation, config), bytes) in versions {
         let (run, attachment) = Checkpoint::from_bytes(bytes).unwrap();
