@@ -4,7 +4,7 @@
 use super::curves::{WIDTHS, legend};
 use super::history::Row;
 use super::html::Html;
-use super::svg::{Chart, Panel, Series};
+use super::svg::{Chart, Panel, Scale, Series};
 use super::{Run, calibration, count, facts, mistakes, page};
 use crate::failure::Failure;
 use crate::output::report::dashed;
@@ -108,10 +108,10 @@ fn curves(html: &mut Html, runs: &[Run<'_>], names: &[String]) {
         html.close("section");
         return;
     };
-    let panel = |label, number: fn(&Row) -> f64| Panel {
+    let panel = |label, scale, number: fn(&Row) -> f64| Panel {
         label,
         height: 170.0,
-        from_zero: false,
+        scale,
         series: (runs.iter().enumerate())
             .map(|(i, run)| Series {
                 class: format!("c{}", i % 8),
@@ -131,9 +131,11 @@ fn curves(html: &mut Html, runs: &[Run<'_>], names: &[String]) {
         x: (first - margin.min(0.9), last + margin),
         x_step: 1.0,
         panels: vec![
-            panel("Validation loss (nats)", |row| row.val_loss),
-            panel("Training loss (nats)", |row| row.train_loss),
-            panel("Validation accuracy (%)", |row| 100.0 * row.val_accuracy),
+            panel("Validation loss (nats)", Scale::Losses, |row| row.val_loss),
+            panel("Training loss (nats)", Scale::Losses, |row| row.train_loss),
+            panel("Validation accuracy (%)", Scale::Linear, |row| {
+                100.0 * row.val_accuracy
+            }),
         ],
         mark: None,
     };

@@ -2,7 +2,7 @@
 
 use super::history::Row;
 use super::html::Html;
-use super::svg::{Chart, Panel, Series};
+use super::svg::{Chart, Panel, Scale, Series};
 use handwritten::Reduction;
 
 /// Widths of a chart in pixels, for phones and for larger screens; the page shows one of them.
@@ -70,7 +70,7 @@ fn chart(rows: &[Row], best: usize, reduction: Reduction) -> Chart<'static> {
                     _ => "Loss (nats per image)",
                 },
                 height: 220.0,
-                from_zero: false,
+                scale: Scale::Losses,
                 series: vec![
                     series("c0", |row| row.train_loss),
                     series("c1", |row| row.val_loss),
@@ -79,13 +79,13 @@ fn chart(rows: &[Row], best: usize, reduction: Reduction) -> Chart<'static> {
             Panel {
                 label: "Validation accuracy (%)",
                 height: 110.0,
-                from_zero: false,
+                scale: Scale::Linear,
                 series: vec![series("c1", |row| 100.0 * row.val_accuracy)],
             },
             Panel {
                 label: "Learning rate",
                 height: 80.0,
-                from_zero: true,
+                scale: Scale::FromZero,
                 series: vec![series("c2", |row| row.learning_rate)],
             },
         ],

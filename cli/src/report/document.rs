@@ -3,7 +3,7 @@
 use super::curves::{WIDTHS, legend};
 use super::html::Html;
 use super::page;
-use super::svg::{Chart, Panel, Series};
+use super::svg::{Chart, Panel, Scale, Series};
 
 /// A part of a page.
 pub(crate) enum Part {
@@ -93,7 +93,8 @@ fn draw(html: &mut Html, label: &str, caption: &str, curves: &[(String, Vec<f64>
         panels: vec![Panel {
             label,
             height: 240.0,
-            from_zero: false,
+            // Losses here lie within a decade, and accuracies are no ratios.
+            scale: Scale::Linear,
             series: series.collect(),
         }],
         mark: None,

@@ -38,9 +38,19 @@ pub(super) struct Panel<'a> {
     pub(super) label: &'a str,
     /// Height in pixels, without the name.
     pub(super) height: f64,
-    /// The axis begins at 0, or at the lowest number.
-    pub(super) from_zero: bool,
+    pub(super) scale: Scale,
     pub(super) series: Vec<Series>,
+}
+
+/// The scale of a vertical axis.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Scale {
+    /// Logarithmic where the numbers span more than a decade.
+    Losses,
+    /// Linear, around the numbers.
+    Linear,
+    /// Linear, from 0 on.
+    FromZero,
 }
 
 /// A curve: the class of its colour, and its points. Those that are no number leave a gap.
@@ -58,8 +68,8 @@ struct Axis {
 }
 
 impl Axis {
-    /// An axis for these numbers; a logarithmic one where they span more than a decade.
-    fn of(numbers: impl Iterator<Item = f64>, from_zero: bool, height: f64) -> Self {
+    /// An axis for these numbers.
+    fn of(numbers: impl Iterator<Item = f64>, scale: Scale, height: f64) -> Self {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for number in numbers.filter(|number| number.is_finite() && number.abs() < 1e15) {
             (low, high) = (low.min(number), high.max(number));
@@ -67,9 +77,10 @@ impl Axis {
         if low > high {
             (low, high) = (0.0, 1.0);
         }
-        if !from_zero && low > 1e-12 && high / low > 10.0 {
+        if scale == Scale::Losses && low > 1e-12 && high / low > 10.0 {
             return Self::logarithmic(low, high);
         }
+        let from_zero = scale == Scale::FromZero;
         if from_zero {
             low = low.min(0.0);
         }
@@ -192,7 +203,7 @@ impl Chart<'_> {
 impl Panel<'_> {
     fn draw(&self, html: &mut Html, top: f64, (left, right): (f64, f64), at: &dyn Fn(f64) -> f64) {
         let numbers = self.series.iter().flat_map(|series| &series.points);
-        let axis = Axis::of(numbers.map(|&(_, y)| y), self.from_zero, self.height);
+        let axis = Axis::of(numbers.map(|&(_, y)| y), self.scale, self.height);
         let place = |y: f64| top + self.height * (1.0 - axis.share(y));
         text(html, (left, top - 7.0), "start", self.label);
         for &tick in &axis.ticks {
@@ -327,7 +338,11 @@ mod tests {
                     panels: vec![Panel {
                         label: "Loss",
                         height: 100.0,
-                        from_zero: first == 0.0,
+                        scale: if first == 0.0 {
+                            Scale::FromZero
+                        } else {
+                            Scale::Losses
+                        },
                         series: vec![series],
                     }],
                     mark: Some((2.0, "best".to_string())),
