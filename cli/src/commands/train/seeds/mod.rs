@@ -293,8 +293,8 @@ impl Common<'_> {
         self.bar.set_length(epochs.sum());
     }
 
-    /// Writes all nets as one model, and evaluates it on the images that validate and test.
-    fn ensemble(&self, folder: &Path, all: &[Seed<'_>]) -> Result<[Evaluation; 2], Failure> {
+    /// Writes all nets as one model, and evaluates it on the test images.
+    fn ensemble(&self, folder: &Path, all: &[Seed<'_>]) -> Result<Evaluation, Failure> {
         let models = all.iter().map(|seed| model::read(&seed.folder.path));
         let models = models.collect::<Result<Vec<Model>, Failure>>()?;
         let members: Vec<(&Net, &Metadata)> = models
@@ -303,12 +303,9 @@ impl Common<'_> {
             .collect();
         let bytes = encode_ensemble(&members).map_err(Failure::caused)?;
         files::write_atomic(&folder.join(ENSEMBLE), &bytes).map_err(Failure::caused)?;
-        let committee = Committee::new(models);
         let setup = &all[0].setup;
         let mut workspace = setup.workspace(self.threads)?;
-        let [val, test] = [&setup.splits.val, &setup.splits.test]
-            .map(|images| committee.evaluate(&mut workspace, images));
-        Ok([val?, test?])
+        Committee::new(models).evaluate(&mut workspace, &setup.splits.test)
     }
 
     /// Opens the test set for all nets, writes their files, the table and the best net, and

@@ -21,15 +21,16 @@ pub(super) struct Row {
 /// The results of all seeds.
 pub(super) struct Table {
     rows: Vec<Row>,
-    /// The evaluations of the ensemble of all nets, on the images that validate and test.
-    ensemble: Option<[Evaluation; 2]>,
+    /// The evaluation of the ensemble of all nets on the test images. It has no validation images:
+    /// those of each seed have trained the nets of the others.
+    ensemble: Option<Evaluation>,
     best: usize,
 }
 
 impl Table {
     /// The results of at least one seed, of which the best one has the lowest validation loss, or
     /// where the nets are not kept by that, the highest validation accuracy.
-    pub(super) fn new(rows: Vec<Row>, ensemble: Option<[Evaluation; 2]>, keep: Keep) -> Self {
+    pub(super) fn new(rows: Vec<Row>, ensemble: Option<Evaluation>, keep: Keep) -> Self {
         let is_better = |row: &Row, other: &Row| {
             let is_lower = row.val.loss < other.val.loss;
             let (own, others) = (row.val.confusion.correct(), other.val.confusion.correct());
@@ -115,11 +116,11 @@ impl Table {
             spread(&test),
             self.rows[self.best].seed
         );
-        if let Some([val, test]) = &self.ensemble {
-            let [val, test] = [val, test].map(|part| 100.0 * part.confusion.accuracy());
+        if let Some(test) = &self.ensemble {
+            let test = 100.0 * test.confusion.accuracy();
             let _ = write!(
                 text,
-                "\nensemble of all: validation accuracy {val:.2} %, {bold}test accuracy {test:.2} %{bold:#}"
+                "\nensemble of all: {bold}test accuracy {test:.2} %{bold:#}"
             );
         }
         text
@@ -158,9 +159,8 @@ impl Table {
             "best": self.rows[self.best].seed,
             "run": folder.display().to_string(),
         });
-        if let Some([val, test]) = &self.ensemble {
+        if let Some(test) = &self.ensemble {
             event["ensemble"] = json!({
-                "val_accuracy": val.confusion.accuracy(),
                 "loss": test.loss,
                 "accuracy": test.confusion.accuracy(),
                 "correct": test.confusion.correct(),
