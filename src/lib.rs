@@ -35,6 +35,7 @@
 //! |---|---|
 //! | load MNIST or files like it | [`files::load`], [`data::Dataset`] |
 //! | train, follow, stop and resume a run | [`train`], [`Observer`], [`Checkpoint`], [`resume`] |
+//! | train on images or targets of one's own, or on distorted ones | [`data::ImageSource`], [`training::train_with`], [`data::Distortion`] |
 //! | find out why a net does not learn | [`training::diagnosis`], [`training::gradcheck`] |
 //! | write and read model files (safetensors) | [`files::model`] |
 //! | classify or train on a microcontroller | [`NetRef`], [`NetMut`], [`QuantizedRef`] |
