@@ -30,9 +30,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, mem};
 
+/// The process that trains, since its start.
+struct Process {
+    clock: Clock,
+    engine: Engine,
+    signals: Signals,
+}
+
 /// Trains a net and writes its run, or resumes one that was interrupted; or nets from several
 /// seeds.
 pub(super) fn run(mut args: TrainArgs) -> Result<(), Failure> {
+    // First of all, so that no signal is lost while a configuration file is read.
+    let process = Process {
+        clock: Clock::start(),
+        engine: Engine::from_env()?,
+        signals: Signals::listen()?,
+    };
     let flags = mem::take(&mut args.settings).flags()?;
     let is_unfinished = args.resume.as_deref().is_some_and(seeds::is_unfinished);
     if args.resume.is_none() {
@@ -50,16 +63,18 @@ pub(super) fn run(mut args: TrainArgs) -> Result<(), Failure> {
         ));
     }
     match args.seeds.is_some() || is_unfinished {
-        true => seeds::run(args, flags),
-        false => run_one(args, flags),
+        true => seeds::run(process, args, flags),
+        false => run_one(process, args, flags),
     }
 }
 
 /// Trains one net, or resumes its training.
-fn run_one(args: TrainArgs, flags: Flags) -> Result<(), Failure> {
-    let clock = Clock::start();
-    let engine = Engine::from_env()?;
-    let signals = Signals::listen()?;
+fn run_one(process: Process, args: TrainArgs, flags: Flags) -> Result<(), Failure> {
+    let Process {
+        clock,
+        engine,
+        signals,
+    } = process;
     let save_interval = save_interval(&args)?;
     let (flags, start) = match args.resume {
         None => flags.with_start()?,

@@ -6,7 +6,7 @@ mod seed;
 mod table;
 
 use super::announcement::notes;
-use super::{class_names, folder_name, memory};
+use super::{Process, class_names, folder_name, memory};
 use crate::args::TrainArgs;
 use crate::committee::Committee;
 use crate::failure::Failure;
@@ -57,12 +57,11 @@ struct Common<'a> {
 }
 
 /// Trains a net from each of several seeds, or resumes such trainings.
-pub(super) fn run(args: TrainArgs, flags: Flags) -> Result<(), Failure> {
-    let clock = Clock::start();
+pub(super) fn run(process: Process, args: TrainArgs, flags: Flags) -> Result<(), Failure> {
     let common = Common {
-        clock: &clock,
-        engine: Engine::from_env()?,
-        signals: Signals::listen()?,
+        clock: &process.clock,
+        engine: process.engine,
+        signals: process.signals,
         save_interval: super::save_interval(&args)?,
         threads: args.common.threads()?,
         quiet: args.quiet,
