@@ -199,10 +199,12 @@ fn what_a_signal_stops_is_resumed() {
     let mut child = fetch(&folder, &args).spawn().unwrap();
     let part = folder.path("here/train-images-idx3-ubyte.gz.part");
     while fs::metadata(&part).map_or(0, |found| found.len()) < 100_000 {
+        assert_eq!(child.try_wait().unwrap(), None, "it waits for more");
         thread::sleep(std::time::Duration::from_millis(5));
     }
+    // Not SIGINT, which whoever runs tests in the background has them ignore.
     let kill = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
+        .args(["-TERM", &child.id().to_string()])
         .status();
     assert!(kill.unwrap().success());
     assert!(!child.wait().unwrap().success());
