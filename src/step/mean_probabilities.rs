@@ -1,7 +1,7 @@
 //! Means of class probabilities: over several nets, and over shifted copies of each image.
 
 use crate::compute::vector;
-use crate::net::{NetRef, loss};
+use crate::net::NetRef;
 use crate::step::pass::CHUNK;
 use crate::step::workspace::Workspace;
 use alloc::{vec, vec::Vec};
@@ -35,7 +35,7 @@ pub struct MeanProbabilities {
     shifts: usize,
     /// Copies of images, all shifted alike.
     copies: Vec<u8>,
-    /// Their logits, then their probabilities.
+    /// Their probabilities.
     probs: Vec<f32>,
 }
 
@@ -108,10 +108,7 @@ impl MeanProbabilities {
                         }
                     };
                     for &net in nets {
-                        workspace.logits(net, copies, &mut self.probs);
-                        for probs in self.probs.chunks_exact_mut(classes) {
-                            loss::softmax(isa, probs);
-                        }
+                        workspace.probabilities(net, copies, &mut self.probs);
                         vector::add(isa, sums, &self.probs);
                     }
                 }
