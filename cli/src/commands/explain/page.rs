@@ -88,40 +88,12 @@ impl Report {
     fn published_rows(&self) -> Result<Vec<Vec<String>>, Failure> {
         let mut rows = vec![];
         for published in &PUBLISHED {
-            let run = self.of(published.line)?;
-            let Some(row) = run.history.get(published.epoch) else {
-                return Err(Failure::new(format!("{} ended early", run.line)));
-            };
-            let loss = |loss: f64| match loss {
-                loss if loss < 100.0 => format!("{loss:.5}"),
-                loss => format!("{loss:.2}"),
-            };
-            let figures = [
-                (
-                    "training loss",
-                    loss(published.train_loss),
-                    loss(row.train_loss),
-                ),
-                (
-                    "validation loss",
-                    loss(published.val_loss),
-                    loss(row.val_loss),
-                ),
-                (
-                    "accuracy",
-                    percent(published.accuracy),
-                    percent(row.val_accuracy),
-                ),
-            ];
-            rows.extend(figures.map(|(name, theirs, ours)| {
-                let epoch = format!("E({})", published.epoch);
-                vec![
+            rows.extend(self.beside(published)?.map(|figures| {
+                let place = [
                     format!("train {}", published.line),
-                    epoch,
-                    name.to_string(),
-                    theirs,
-                    ours,
-                ]
+                    format!("E({})", published.epoch),
+                ];
+                place.into_iter().chain(figures).collect()
             }));
         }
         Ok(rows)

@@ -1,6 +1,6 @@
 //! The report of `explain`: tables, pictures and curves.
 
-use super::catalogue::{MEAN, MISTAKES, PUBLISHED, REPAIRED, REPAIRS, TRIED, repaired};
+use super::catalogue::{MEAN, MISTAKES, PUBLISHED, Published, REPAIRED, REPAIRS, TRIED, repaired};
 use super::{FILES, Run};
 use crate::failure::Failure;
 use crate::output;
@@ -95,32 +95,8 @@ impl Report {
             "train", "epoch", "", "published", "here"
         );
         for published in &PUBLISHED {
-            let run = self.of(published.line)?;
-            let Some(row) = run.history.get(published.epoch) else {
-                return Err(Failure::new(format!("{} ended early", run.line)));
-            };
-            let loss = |loss: f64| match loss {
-                loss if loss < 100.0 => format!("{loss:.5}"),
-                loss => format!("{loss:.2}"),
-            };
             let (mut line, mut epoch) = (published.line, format!("E({})", published.epoch));
-            for (name, theirs, ours) in [
-                (
-                    "training loss",
-                    loss(published.train_loss),
-                    loss(row.train_loss),
-                ),
-                (
-                    "validation loss",
-                    loss(published.val_loss),
-                    loss(row.val_loss),
-                ),
-                (
-                    "accuracy",
-                    percent(published.accuracy),
-                    percent(row.val_accuracy),
-                ),
-            ] {
+            for [name, theirs, ours] in self.beside(published)? {
                 let _ = write!(
                     text,
                     "\n{line:<30}{epoch:<8}{name:<17}{theirs:>12}{ours:>12}"
@@ -129,6 +105,30 @@ impl Report {
             }
         }
         Ok(text)
+    }
+
+    /// The name of each published figure of an epoch, the figure, and ours.
+    pub(super) fn beside(&self, published: &Published) -> Result<[[String; 3]; 3], Failure> {
+        let run = self.of(published.line)?;
+        let Some(row) = run.history.get(published.epoch) else {
+            return Err(Failure::new(format!("{} ended early", run.line)));
+        };
+        let loss = |name: &str, theirs: f64, ours: f64| {
+            let [theirs, ours] = [theirs, ours].map(|loss| match loss {
+                loss if loss < 100.0 => format!("{loss:.5}"),
+                loss => format!("{loss:.2}"),
+            });
+            [name.to_string(), theirs, ours]
+        };
+        Ok([
+            loss("training loss", published.train_loss, row.train_loss),
+            loss("validation loss", published.val_loss, row.val_loss),
+            [
+                "accuracy".to_string(),
+                percent(published.accuracy),
+                percent(row.val_accuracy),
+            ],
+        ])
     }
 
     /// The three mistakes, repaired in all combinations.
